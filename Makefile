@@ -1,0 +1,44 @@
+# `make` alone lists what there is. Everything is created inside this checkout.
+.DEFAULT_GOAL := help
+SHELL := /bin/sh
+BIN := .venv/bin
+STAMP := .venv/.set-up
+
+.PHONY: help setup demo test check e2e bench lint lock picture clean
+
+help: ## List the commands
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## /{printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+setup: $(STAMP) ## Create .venv with lastgood, temporal and python in .venv/bin
+
+$(STAMP): requirements/dev.txt pyproject.toml scripts/setup scripts/find-python
+	@sh scripts/setup "$(PYTHON)"
+
+demo: $(STAMP) ## A good release, then a bad one that rolls itself back (KEEP=1 leaves the UI up)
+	@$(BIN)/python -m sandbox.scenarios.demo $(if $(KEEP),--keep)
+
+test: $(STAMP) lint ## Everything: lint, types, all tests
+	$(BIN)/python -m pytest
+
+check: $(STAMP) lint ## Lint, types and the fast tests
+	$(BIN)/python -m pytest tests/decisions tests/house tests/replay
+
+lint: $(STAMP)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+e2e: $(STAMP) ## Only the end-to-end tests
+	$(BIN)/python -m pytest tests/e2e
+
+bench: $(STAMP) ## Measure: overhead, reaction time, history, time back to steady
+	$(BIN)/python -m benchmarks
+
+picture: $(STAMP) ## Draw the README's picture from a real rollback
+	$(BIN)/python scripts/draw_picture.py
+
+lock: $(STAMP) ## Pin the dependencies anew, for all Pythons and platforms, with hashes
+	@sh scripts/lock
+
+clean: ## Remove what set-up and tests made
+	rm -rf .venv .pytest_cache .mypy_cache .ruff_cache .run
