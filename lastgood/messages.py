@@ -1,0 +1,50 @@
+"""Names that cross the wire. Renaming one is a migration: running workflows and clients use them."""
+
+from __future__ import annotations
+
+from lastgood.model import ServiceRef
+
+TASK_QUEUE = "lastgood"
+"""Workflows and the short activities."""
+
+WATCH_TASK_QUEUE = "lastgood-watch"
+"""The heartbeating watches, apart from the rest so that they never hold a rollback's slot."""
+
+GUARD = "ServiceGuard"
+DEPLOYMENT = "Deployment"
+ROLLBACK = "Rollback"
+
+# Updates of ServiceGuard.
+DEPLOY = "deploy"
+OPERATOR_ROLLBACK = "rollback"
+RESET = "reset"
+
+# Queries.
+OVERVIEW = "overview"
+RELEASE = "release"
+PROGRESS = "progress"
+
+# Signals between the guard and its children.
+ROLL_BACK_NOW = "roll_back_now"
+NEXT_IN_LINE = "next_in_line"
+SUPERSEDE = "supersede"
+LIMITS_RESET = "limits_reset"
+ROLLBACK_STARTED = "rollback_started"
+
+RELEASE_TAG = "lastgood:release"
+"""The tag on a task definition that we registered; its value is the release's id."""
+
+
+def guard_id(service: ServiceRef) -> str:
+    """The workflow id of a service's guard."""
+    return f"service/{service.region}/{service.cluster}/{service.name}"
+
+
+def deployment_id(service: ServiceRef) -> str:
+    """The workflow id of a service's release: constant, a second lock beside the guard."""
+    return f"release/{service.region}/{service.cluster}/{service.name}"
+
+
+def rollback_id(service: ServiceRef) -> str:
+    """The workflow id of a service's rollback: constant, so that there is one at a time."""
+    return f"rollback/{service.region}/{service.cluster}/{service.name}"

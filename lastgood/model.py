@@ -1,0 +1,237 @@
+"""The nouns, frozen. Times are aware datetimes in UTC; durations are seconds unless named."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict
+
+
+class Model(BaseModel):
+    """Frozen, without surplus fields in our own code, lenient towards newer senders."""
+
+    model_config = ConfigDict(frozen=True, allow_inf_nan=False)
+
+
+class ServiceRef(Model):
+    """Which ECS service."""
+
+    region: str
+    cluster: str
+    name: str
+
+    def __str__(self) -> str:
+        return f"{self.cluster}/{self.name}"
+
+
+class Outcome(StrEnum):
+    """How a release ended; exactly one for each."""
+
+    HEALTHY = "healthy"
+    ROLLED_BACK = "rolled_back"
+    ROLLED_BACK_BY_ECS = "rolled_back_by_ecs"
+    ROLLBACK_FAILED = "rollback_failed"
+    HELD = "held"
+    SUPERSEDED = "superseded"
+    REFUSED = "refused"
+    CANCELLED = "cancelled"
+
+
+EXIT_CODES = {
+    Outcome.HEALTHY: 0,
+    Outcome.ROLLED_BACK: 10,
+    Outcome.ROLLED_BACK_BY_ECS: 11,
+    Outcome.ROLLBACK_FAILED: 12,
+    Outcome.HELD: 13,
+    Outcome.SUPERSEDED: 14,
+    Outcome.REFUSED: 15,
+    Outcome.CANCELLED: 16,
+}
+
+
+# --- What ECS says -----------------------------------------------------------------------------
+
+
+class ContainerImage(Model):
+    """An image as a container runs it. ``digest`` is ``sha256:…`` where ECS resolved one."""
+
+    container: str
+    image: str
+    digest: str | None = None
+
+
+class Revision(Model):
+    """A task definition, with all that is needed to bring it back."""
+
+    task_definition: str
+    """ARN."""
+    images: tuple[ContainerImage, ...] = ()
+    source: dict[str, Any] = {}
+    """The task definition's JSON as DescribeTaskDefinition gave it; registered again from this
+    if the original has become INACTIVE."""
+    release: str | None = None
+    """The release that brought it, if it was one of ours."""
+    proven: str | None = None
+    """How it was proven: ``survived its monitor window`` or ``ran steadily before a release``."""
+    proven_at: datetime | None = None
+
+    @property
+    def label(self) -> str:
+        """``family:revision``."""
+        return self.task_definition.rsplit("/", 1)[-1]
+
+
+class EcsDeployment(Model):
+    """One of ``Service.deployments[]``."""
+
+    id: str
+    status: str
+    """PRIMARY, ACTIVE or INACTIVE."""
+    task_definition: str
+    desired: int = 0
+    running: int = 0
+    pending: int = 0
+    failed: int = 0
+    """Consecutive failed tasks, as ECS counts them."""
+    rollout_state: str | None = None
+    """IN_PROGRESS, COMPLETED, FAILED; None behind a Classic Load Balancer."""
+    reason: str = ""
+
+
+class ServiceState(Model):
+    """An ECS service at one moment, from DescribeServices."""
+
+    arn: str
+    status: str
+    """ACTIVE, DRAINING or INACTIVE."""
+    task_definition: str
+    desired: int
+    running: int
+    pending: int
+    deployments: tuple[EcsDeployment, ...] = ()
+    controller: str = "ECS"
+    scheduling: str = "REPLICA"
+    strategy: str = "ROLLING"
+    target_groups: tuple[str, ...] = ()
+    circuit_breaker: bool = False
+
+    @property
+    def primary(self) -> EcsDeployment | None:
+        """The deployment that ECS is moving towards, or has reached."""
+        return next((one for one in self.deployments if one.status == "PRIMARY"), None)
+
+    def deployment(self, deployment_id: str) -> EcsDeployment | None:
+        """The deployment with this id, if the service still lists it."""
+        return next((one for one in self.deployments if one.id == deployment_id), None)
+
+
+# --- What is measured --------------------------------------------------------------------------
+
+
+class Reading(StrEnum):
+    """What one measurement says."""
+
+    HEALTHY = "healthy"
+    UNHEALTHY = "unhealthy"
+    NO_DATA = "no_data"
+    ERROR = "error"
+
+
+class Measurement(Model):
+    """One dated answer of one trigger."""
+
+    at: datetime
+    reading: Reading
+    text: str
+    """The numbers in words: ``8.0 % of requests failed (threshold 5 %)``."""
+    value: float | None = None
+    """In the trigger's unit: a ratio, milliseconds, or consecutive failures."""
+
+
+class Status(StrEnum):
+    """What a trigger concludes."""
+
+    PASS = "pass"  # noqa: S105 - a verdict, no password
+    FAIL = "fail"
+    INCONCLUSIVE = "inconclusive"
+
+
+class Verdict(Model):
+    """What a trigger concludes, why, and from which numbers."""
+
+    trigger: str
+    """``error-rate``, ``response-time``, ``health-check``, ``alarm``, ``manual``."""
+    status: Status
+    reason: str
+    at: datetime
+    value: float | None = None
+    threshold: float | None = None
+    message: str | None = None
+    """The policy's own words for this trigger."""
+    evidence: tuple[Measurement, ...] = ()
+
+
+class RollbackRecord(Model):
+    """A rollback that was begun, as the guard remembers it."""
+
+    release: str | None
+    started_at: datetime
+    finished_at: datetime | None = None
+    trigger: str | None
+    reason: str
+    actor: str
+    """Who decided: ``lastgood`` or an operator."""
+    to: str
+    """ARN of the task definition that was brought back."""
+    verified: bool | None = None
+
+
+class Action(Model):
+    """Something that a person asked for."""
+
+    at: datetime
+    actor: str
+    verb: str
+    reason: str
+
+
+class RollbackSummary(Model):
+    """The ``rollback`` of a release's result."""
+
+    to: str
+    started_at: datetime
+    finished_at: datetime | None = None
+    verified: bool = False
+
+
+class ChannelFailure(Model):
+    """A notification that did not arrive."""
+
+    channel: str
+    error: str
+    at: datetime
+
+
+class ReleaseResult(Model):
+    """How a release ended: the JSON that ``deploy`` prints, and what the guard remembers."""
+
+    release: str
+    workflow_id: str
+    run_id: str
+    service: str
+    outcome: Outcome
+    reason: str
+    from_task_definition: str | None = None
+    to_task_definition: str | None = None
+    trigger: str | None = None
+    rollback: RollbackSummary | None = None
+    evidence: tuple[Verdict, ...] = ()
+    timings: dict[str, float] = {}
+    """Seconds by step."""
+    notification_failures: tuple[ChannelFailure, ...] = ()
+    started_at: datetime | None = None
+    finished_at: datetime | None = None
+    image: str | None = None
+    actor: str | None = None
