@@ -11,6 +11,7 @@ from datetime import timedelta
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import (
+    AfterValidator,
     BaseModel,
     BeforeValidator,
     ConfigDict,
@@ -73,9 +74,8 @@ def parse_ratio(value: Any) -> float:
     return ratio
 
 
-def _duration(at_least: timedelta, at_most: timedelta) -> Any:
-    def check(value: Any) -> timedelta:
-        duration = parse_duration(value)
+def _between(at_least: timedelta, at_most: timedelta) -> AfterValidator:
+    def check(duration: timedelta) -> timedelta:
         if not at_least <= duration <= at_most:
             raise ValueError(
                 f"{format_duration(duration)} is outside of "
@@ -83,23 +83,26 @@ def _duration(at_least: timedelta, at_most: timedelta) -> Any:
             )
         return duration
 
-    return Annotated[
-        timedelta,
-        BeforeValidator(check),
-        PlainSerializer(format_duration, return_type=str),
-        WithJsonSchema({"type": "string", "pattern": r"^(\d+(\.\d+)?(ms|s|m|h|d))+$"}),
-    ]
+    return AfterValidator(check)
 
 
 _DAY = timedelta(days=1)
-Interval = _duration(timedelta(seconds=1), timedelta(minutes=10))
-Window = _duration(timedelta(seconds=1), _DAY)
-ResponseTimeLimit = _duration(timedelta(milliseconds=1), timedelta(minutes=10))
-Timeout = _duration(timedelta(milliseconds=100), timedelta(seconds=60))
-Deadline = _duration(timedelta(seconds=1), _DAY)
-Pause = _duration(timedelta(0), 7 * _DAY)
-Period = _duration(timedelta(seconds=1), _DAY)
-Long = _duration(timedelta(seconds=1), 90 * _DAY)
+_SECOND = timedelta(seconds=1)
+
+Duration = Annotated[
+    timedelta,
+    BeforeValidator(parse_duration),
+    PlainSerializer(format_duration, return_type=str),
+    WithJsonSchema({"type": "string", "pattern": r"^(\d+(\.\d+)?(ms|s|m|h|d))+$"}),
+]
+Interval = Annotated[Duration, _between(_SECOND, timedelta(minutes=10))]
+Window = Annotated[Duration, _between(_SECOND, _DAY)]
+ResponseTimeLimit = Annotated[Duration, _between(timedelta(milliseconds=1), timedelta(minutes=10))]
+Timeout = Annotated[Duration, _between(timedelta(milliseconds=100), timedelta(seconds=60))]
+Deadline = Annotated[Duration, _between(_SECOND, _DAY)]
+Pause = Annotated[Duration, _between(timedelta(0), 7 * _DAY)]
+Period = Annotated[Duration, _between(_SECOND, _DAY)]
+Long = Annotated[Duration, _between(_SECOND, 90 * _DAY)]
 
 Ratio = Annotated[
     float,
