@@ -1,0 +1,89 @@
+"""From buckets to datapoints: statistics over periods, as a reader of CloudWatch sees them.
+
+A period without data has no datapoint. `SampleCount`, `Sum`, `Average`, `Minimum`, `Maximum`
+and percentiles (`p50`, `p99.9`) are known; percentiles interpolate between neighbours.
+"""
+
+import re
+from collections.abc import Iterable
+
+from sandbox.cloud.cloudwatch.errors import invalid_value
+from sandbox.cloud.cloudwatch.series import Bucket, Series
+
+Points = dict[float, float]
+
+_PERCENTILE = re.compile(r"p(\d{1,2}(\.\d{1,10})?|100)")
+STATISTICS = ("SampleCount", "Average", "Sum", "Minimum", "Maximum")
+
+
+def is_percentile(statistic: str) -> bool:
+    """Whether this names a percentile."""
+    return _PERCENTILE.fullmatch(statistic) is not None
+
+
+def check_statistic(statistic: str) -> None:
+    """Refuse a statistic that is neither a basic one nor a percentile."""
+    if statistic not in STATISTICS and not is_percentile(statistic):
+        raise invalid_value(f"The value {statistic} for parameter Stat is not supported.")
+
+
+def check_period(period: int) -> None:
+    """Refuse a period that CloudWatch cannot aggregate to."""
+    if period not in (1, 5, 10, 20, 30) and (period <= 0 or period % 60):
+        raise invalid_value(
+            f"The parameter Period must be 1, 5, 10, 20, 30 or a multiple of 60, not {period}."
+        )
+
+
+def aggregate(
+    series: Iterable[Series], start: float, end: float, period: int, *, with_values: bool
+) -> dict[float, Bucket]:
+    """Merge seconds into periods that begin at `start`; empty periods are absent."""
+    periods: dict[float, Bucket] = {}
+    for one in series:
+        for second, bucket in one.between(start, end):
+            begin = start + (second - start) // period * period
+            into = periods.get(begin)
+            if into is None:
+                into = periods[begin] = Bucket()
+            into.merge(bucket, with_values=with_values)
+    return dict(sorted(periods.items()))
+
+
+def statistic_of(bucket: Bucket, statistic: str) -> float | None:
+    """One statistic of a bucket; None where it has none (a percentile of unknown values)."""
+    if not bucket.count:
+        return None
+    if is_percentile(statistic):
+        return _percentile(bucket, float(statistic[1:]) / 100)
+    return {
+        "SampleCount": bucket.count,
+        "Sum": bucket.total,
+        "Average": bucket.total / bucket.count,
+        "Minimum": bucket.minimum,
+        "Maximum": bucket.maximum,
+    }[statistic]
+
+
+def points(
+    series: Iterable[Series], start: float, end: float, period: int, statistic: str
+) -> Points:
+    """The datapoints of one statistic, by the time at which their period begins."""
+    periods = aggregate(series, start, end, period, with_values=is_percentile(statistic))
+    read = ((begin, statistic_of(bucket, statistic)) for begin, bucket in periods.items())
+    return {begin: value for begin, value in read if value is not None}
+
+
+def _percentile(bucket: Bucket, share: float) -> float | None:
+    if bucket.opaque or not bucket.values:
+        return None
+    pairs = sorted(bucket.values.items())
+    rank = share * (sum(weight for _, weight in pairs) - 1)
+    seen = 0.0
+    for index, (value, weight) in enumerate(pairs):
+        seen += weight
+        if rank <= seen - 1:
+            return value
+        if rank < seen and index + 1 < len(pairs):
+            return value + (rank - (seen - 1)) * (pairs[index + 1][0] - value)
+    return pairs[-1][0]

@@ -1,0 +1,153 @@
+"""Where datapoints live: one bucket per second and series, for the last three hours.
+
+A bucket keeps count, sum, minimum and maximum exactly, and the single values (thinned to
+at most `MAX_VALUES`) for percentiles. A statistic set has no single values, so percentiles
+over it exist only where its minimum equals its maximum, as on AWS.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+
+RETAINED_BUCKETS = 3 * 3600
+MAX_VALUES = 128
+
+DimensionKey = tuple[tuple[str, str], ...]
+StatisticSet = tuple[float, float, float, float]
+
+
+@dataclass(slots=True)
+class Bucket:
+    """What was reported within one stretch of time."""
+
+    count: float = 0.0
+    total: float = 0.0
+    minimum: float = float("inf")
+    maximum: float = float("-inf")
+    values: dict[float, float] = field(default_factory=dict)
+    opaque: bool = False  # holds a statistic set whose single values are unknown
+
+    def add_value(self, value: float, weight: float = 1.0) -> None:
+        """Count one value, `weight` times."""
+        self.count += weight
+        self.total += value * weight
+        self.minimum = min(self.minimum, value)
+        self.maximum = max(self.maximum, value)
+        self.values[value] = self.values.get(value, 0.0) + weight
+        if len(self.values) > MAX_VALUES:
+            self._thin()
+
+    def add_statistic_set(self, statistic_set: StatisticSet) -> None:
+        """Count an aggregate of which only (count, sum, minimum, maximum) are known."""
+        count, total, minimum, maximum = statistic_set
+        if count <= 0:
+            return
+        if minimum == maximum:
+            self.values[minimum] = self.values.get(minimum, 0.0) + count
+        else:
+            self.opaque = True
+        self.count += count
+        self.total += total
+        self.minimum = min(self.minimum, minimum)
+        self.maximum = max(self.maximum, maximum)
+
+    def merge(self, other: "Bucket", *, with_values: bool) -> None:
+        """Take in another bucket; its single values only where a percentile needs them."""
+        self.count += other.count
+        self.total += other.total
+        self.minimum = min(self.minimum, other.minimum)
+        self.maximum = max(self.maximum, other.maximum)
+        if with_values:
+            self.opaque = self.opaque or other.opaque
+            for value, weight in other.values.items():
+                self.values[value] = self.values.get(value, 0.0) + weight
+
+    def _thin(self) -> None:
+        pairs = sorted(self.values.items())
+        self.values = {
+            pairs[i][0]: sum(weight for _, weight in pairs[i : i + 2])
+            for i in range(0, len(pairs), 2)
+        }
+
+
+class Series:
+    """All buckets of one metric, dimensions and unit, by the second they began."""
+
+    def __init__(self) -> None:
+        self.buckets: dict[int, Bucket] = {}
+
+    def bucket_at(self, second: int) -> Bucket:
+        """The bucket for this second, made if it is new."""
+        bucket = self.buckets.get(second)
+        if bucket is None:
+            bucket = self.buckets[second] = Bucket()
+            if len(self.buckets) > RETAINED_BUCKETS + RETAINED_BUCKETS // 10:
+                self._forget_oldest()
+        return bucket
+
+    def between(self, start: float, end: float) -> Iterator[tuple[int, Bucket]]:
+        """The buckets that began at `start` or later and before `end`, in no order."""
+        if end - start > len(self.buckets):
+            yield from ((s, b) for s, b in self.buckets.items() if start <= s < end)
+            return
+        first = -int(-start // 1)
+        for second in range(first, -int(-end // 1)):
+            bucket = self.buckets.get(second)
+            if bucket is not None:
+                yield second, bucket
+
+    def _forget_oldest(self) -> None:
+        for second in sorted(self.buckets)[:-RETAINED_BUCKETS]:
+            del self.buckets[second]
+
+
+@dataclass(frozen=True, slots=True)
+class MetricKey:
+    """A metric as CloudWatch identifies it: a different set of dimensions is another metric."""
+
+    namespace: str
+    name: str
+    dimensions: DimensionKey
+
+    @classmethod
+    def of(cls, namespace: str, name: str, dimensions: Mapping[str, str]) -> "MetricKey":
+        """The key of a metric, whatever order its dimensions were given in."""
+        return cls(namespace, name, tuple(sorted(dimensions.items())))
+
+
+class MetricStore:
+    """Every series of one account and region."""
+
+    def __init__(self) -> None:
+        self._series: dict[MetricKey, dict[str, Series]] = {}
+
+    def put(
+        self,
+        key: MetricKey,
+        unit: str,
+        timestamp: float,
+        *,
+        values: Iterable[tuple[float, float]] = (),
+        statistic_set: StatisticSet | None = None,
+    ) -> None:
+        """Add weighted values, or a statistic set, at a time (seconds since the epoch)."""
+        series = self._series.setdefault(key, {}).setdefault(unit, Series())
+        bucket = series.bucket_at(int(timestamp // 1))
+        for value, weight in values:
+            bucket.add_value(value, weight)
+        if statistic_set is not None:
+            bucket.add_statistic_set(statistic_set)
+
+    def series(self, key: MetricKey, unit: str | None = None) -> Sequence[Series]:
+        """The series of a metric: of one unit, or of all its units."""
+        by_unit = self._series.get(key, {})
+        if unit is None:
+            return list(by_unit.values())
+        return [by_unit[unit]] if unit in by_unit else []
+
+    def units(self, key: MetricKey) -> Sequence[str]:
+        """The units in which this metric was ever reported."""
+        return list(self._series.get(key, {}))
+
+    def metrics(self) -> Sequence[MetricKey]:
+        """Every metric ever reported, oldest first."""
+        return list(self._series)
