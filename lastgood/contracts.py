@@ -273,12 +273,15 @@ class Tally(Model):
     no_data: int = 0
     error: int = 0
     streak: int = 0
-    """Consecutive unhealthy measurements, or in verification healthy ones."""
-    judged_until: datetime | None = None
-    """Datapoints before this are counted already."""
+    """Consecutive measurements with the same reading as the latest."""
     seen_ok: bool = False
+    """An alarm has been OK since the release began."""
     failing: Verdict | None = None
-    """The verdict while the trigger is firing."""
+    """Set while the trigger is firing."""
+    recovered: bool = False
+    """In verification: good again for as long as the trigger asks."""
+    conclusion: Verdict | None = None
+    """Set by the last look: what the whole window says."""
 
 
 class WatchOrder(Model):
@@ -288,6 +291,8 @@ class WatchOrder(Model):
     triggers: tuple[WatchedTrigger, ...]
     since: datetime
     """Nothing before this counts."""
+    covers_from: datetime
+    """From here to ``until`` there must be data, or the window is inconclusive."""
     until: datetime
     """Absolute: a watch that was interrupted ends when it would have ended."""
     not_before: datetime | None = None

@@ -6,7 +6,7 @@
     ├── PolicyError            the policy file cannot be used: line, key, remedy
     ├── UsageError             the command line cannot be used
     ├── SettingsError          the process's environment cannot be used
-    └── ConnectionProblem      Temporal, its namespace or its workers cannot be reached
+    └── UnreachableError      Temporal, its namespace or its workers cannot be reached
 
 Failures of activities cross Temporal as ``ApplicationError`` whose ``type`` is AWS's own error
 code, or one of the codes below; ``activities/failures.py`` is the one place that maps them.
@@ -31,7 +31,7 @@ class SettingsError(LastgoodError):
     """Raised when an environment variable cannot be used; the message names it."""
 
 
-class ConnectionProblem(LastgoodError):
+class UnreachableError(LastgoodError):
     """Raised when Temporal, the namespace or a worker cannot be reached."""
 
 

@@ -1,4 +1,4 @@
-"""Names that cross the wire. Renaming one is a migration: running workflows and clients use them."""
+"""Names that cross the wire: renaming one is a migration, as workflows and clients use them."""
 
 from __future__ import annotations
 

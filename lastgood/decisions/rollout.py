@@ -1,0 +1,146 @@
+"""Where a rollout stands, and whether the service still runs our release.
+
+A release is rolled out when the service's PRIMARY deployment has our task definition *and* our
+deployment id, ECS calls it COMPLETED, and all wanted tasks run. ECS calling the service "stable"
+is never enough: it is also stable after ECS has put the old version back.
+
+If our deployment is no longer PRIMARY, its id tells who did it. The deployment that ran before
+the release is PRIMARY again: ECS rolled back. Any other: somebody else's release, which is not
+ours to judge. Right after UpdateService, answers may still show the past; until our deployment
+has been visible once, or a minute has gone by, its absence means nothing.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+from lastgood.contracts import ServiceNews, ServiceWatchOrder
+from lastgood.model import EcsDeployment, ServiceState
+
+VISIBLE_WITHIN = timedelta(seconds=60)
+"""How long DescribeServices may show the past."""
+
+
+def _news(
+    kind: str, reason: str, now: datetime, state: ServiceState | None, deployment: str | None
+) -> ServiceNews:
+    return ServiceNews.model_validate(
+        {
+            "kind": kind,
+            "reason": reason,
+            "at": now,
+            "running": state.running if state else 0,
+            "desired": state.desired if state else 0,
+            "deployment": deployment,
+        }
+    )
+
+
+def ours(order: ServiceWatchOrder, state: ServiceState) -> EcsDeployment | None:
+    """Our deployment among the service's; by task definition where its id is not known."""
+    if order.deployment:
+        return state.deployment(order.deployment)
+    primary = state.primary
+    return primary if primary and primary.task_definition == order.task_definition else None
+
+
+def is_rolled_out(deployment: EcsDeployment) -> bool:
+    """COMPLETED (or, behind a Classic Load Balancer, no state at all) with all tasks running."""
+    full = deployment.running >= deployment.desired and deployment.pending == 0
+    return full and deployment.rollout_state in (None, "COMPLETED")
+
+
+def _existence(state: ServiceState | None, now: datetime) -> ServiceNews | None:
+    if state is None:
+        return _news("gone", "The service no longer exists.", now, None, None)
+    if state.status != "ACTIVE":
+        text = f"The service was deleted: its status is {state.status}."
+        return _news("gone", text, now, state, None)
+    if state.desired == 0:
+        text = "The service was scaled to 0 tasks: there is nothing to judge."
+        return _news("scaled_to_zero", text, now, state, None)
+    return None
+
+
+def _displaced(order: ServiceWatchOrder, state: ServiceState, now: datetime) -> ServiceNews:
+    primary = state.primary
+    if primary is None:
+        return _news("gone", "The service has no PRIMARY deployment.", now, state, None)
+    if primary.id == order.previous_deployment:
+        why = primary.reason or "its own deployment ran before this release"
+        text = f"ECS itself rolled the service back to {_label(primary.task_definition)}: {why}"
+        return _news("rolled_back_by_ecs", text, now, state, primary.id)
+    text = (
+        f"Deployment {primary.id} with {_label(primary.task_definition)} became PRIMARY: "
+        "somebody else changed the service."
+    )
+    return _news("superseded", text, now, state, primary.id)
+
+
+def _label(arn: str) -> str:
+    return arn.rsplit("/", 1)[-1]
+
+
+def assess(
+    order: ServiceWatchOrder, state: ServiceState | None, *, seen: bool, now: datetime
+) -> ServiceNews | None:
+    """What a look at the service means; None: go on watching.
+
+    Args:
+        order: which deployment is ours, and what the watch is for.
+        state: the service now; None if ECS does not know it.
+        seen: our deployment has been visible at least once.
+        now: the time of the look.
+    """
+    news = _existence(state, now)
+    if news or state is None:
+        return news
+    if order.goal == "steady":
+        return _steady(order, state, now)
+    mine = ours(order, state)
+    if mine is None or mine.status != "PRIMARY":
+        early = not seen and now < order.deployed_at + VISIBLE_WITHIN
+        return None if early else _displaced(order, state, now)
+    if mine.rollout_state == "FAILED":
+        text = f"ECS gave the rollout up: {mine.reason or 'no reason given'}"
+        return _news("failed", text, now, state, mine.id)
+    if order.goal == "rollout" and is_rolled_out(mine):
+        return _news(
+            "complete", f"{mine.running} of {mine.desired} tasks run.", now, state, mine.id
+        )
+    return None
+
+
+def _steady(order: ServiceWatchOrder, state: ServiceState, now: datetime) -> ServiceNews | None:
+    primary = state.primary
+    if primary is None or primary.task_definition != order.task_definition:
+        if now < order.deployed_at + VISIBLE_WITHIN:
+            return None
+        text = f"{_label(primary.task_definition) if primary else 'Nothing'} is PRIMARY instead."
+        return _news("superseded", text, now, state, primary.id if primary else None)
+    if primary.rollout_state == "FAILED":
+        text = f"ECS gave up: {primary.reason or 'no reason given'}"
+        return _news("failed", text, now, state, primary.id)
+    alone = all(one.running + one.pending == 0 for one in state.deployments if one is not primary)
+    if is_rolled_out(primary) and alone:
+        text = (
+            f"{primary.running} of {primary.desired} tasks run {_label(primary.task_definition)}."
+        )
+        return _news("complete", text, now, state, primary.id)
+    return None
+
+
+def in_words(order: ServiceWatchOrder, state: ServiceState | None) -> str:
+    """The rollout's counts for people who watch."""
+    if state is None:
+        return "the service does not exist"
+    one = ours(order, state) or state.primary
+    if one is None:
+        return "no deployment"
+    text = f"{one.running} of {one.desired} tasks running"
+    if one.pending:
+        text += f", {one.pending} pending"
+    if one.failed:
+        text += f", {one.failed} failed"
+    old = sum(other.running for other in state.deployments if other.id != one.id)
+    return f"{text}; {old} old ones still serve" if old else text

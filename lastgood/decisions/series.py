@@ -1,0 +1,83 @@
+"""From CloudWatch's raw series to points that can be judged.
+
+A bucket without a datapoint stays missing; it is never 0. Counts are joined on their timestamps:
+an absent error count is 0 only where the request count of the same bucket exists. A number that
+cannot be (not finite, negative, a ratio above 1) is an error that says so.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
+
+from lastgood.model import Model
+
+
+class Point(Model):
+    """One bucket."""
+
+    start: datetime
+    value: float | None
+    """A ratio or milliseconds; None if the bucket's numbers cannot be."""
+    weight: float = 1.0
+    """Requests behind the value; 1 where CloudWatch does not say."""
+    problem: str | None = None
+
+
+def floor_to(moment: datetime, period: timedelta) -> datetime:
+    """The start of the bucket that holds this moment; buckets count from the epoch."""
+    seconds = period.total_seconds()
+    return datetime.fromtimestamp(moment.timestamp() // seconds * seconds, UTC)
+
+
+def ceil_to(moment: datetime, period: timedelta) -> datetime:
+    """The first bucket that starts at or after this moment."""
+    floor = floor_to(moment, period)
+    return floor if floor == moment else floor + period
+
+
+def _problem(value: float, *, ratio: bool) -> str | None:
+    if not math.isfinite(value):
+        return "it is not a finite number"
+    if value < 0:
+        return f"{value:g} is negative"
+    if ratio and value > 1:
+        return f"{value:g} is no ratio; if the metric is in percent, set unit: percent"
+    return None
+
+
+def from_values(
+    values: Mapping[datetime, float], *, scale: float, ratio: bool
+) -> tuple[Point, ...]:
+    """Points from one metric; ``scale`` turns its unit into a ratio or milliseconds."""
+    points = []
+    for start, raw in sorted(values.items()):
+        value = raw * scale
+        problem = _problem(value, ratio=ratio)
+        points.append(Point(start=start, value=None if problem else value, problem=problem))
+    return tuple(points)
+
+
+def from_counts(
+    requests: Mapping[datetime, float],
+    errors: tuple[Mapping[datetime, float], ...],
+) -> tuple[Point, ...]:
+    """The share of failed requests from raw counts.
+
+    A bucket with errors and no request count holds at least as many requests as errors.
+    """
+    starts = set(requests).union(*errors)
+    points = []
+    for start in sorted(starts):
+        counts = [series.get(start, 0.0) for series in errors]
+        total = requests.get(start, 0.0)
+        problem = next((p for c in (*counts, total) if (p := _problem(c, ratio=False))), None)
+        if problem:
+            points.append(Point(start=start, value=None, problem=problem))
+            continue
+        failed = sum(counts)
+        total = max(total, failed)
+        if total:
+            points.append(Point(start=start, value=failed / total, weight=total))
+    return tuple(points)

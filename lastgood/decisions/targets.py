@@ -1,0 +1,163 @@
+"""What to go back to.
+
+If what runs before the release is steady and is not one of our own releases that failed to prove
+itself, it is the target: it is what users had. Otherwise it is the newest revision known to be
+good. Never arithmetic on revision numbers.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from lastgood.contracts import GuardState, TaskDefinitionState
+from lastgood.model import ContainerImage, Model, Revision, ServiceState
+
+STEADY = "ran steadily before a release"
+SURVIVED = "survived its monitor window"
+KEPT = 10
+"""How many good revisions, and how many unproven ones, are remembered."""
+
+
+class Choice(Model):
+    """The target, or why there is none."""
+
+    target: Revision | None
+    reason: str
+
+
+def is_steady(state: ServiceState) -> bool:
+    """One deployment, complete, with all its tasks running and at least one wanted."""
+    primary = state.primary
+    return (
+        state.status == "ACTIVE"
+        and primary is not None
+        and len([one for one in state.deployments if one.status != "INACTIVE"]) == 1
+        and primary.rollout_state in (None, "COMPLETED")
+        and state.desired > 0
+        and state.running >= state.desired
+        and state.pending == 0
+    )
+
+
+def why_not_steady(state: ServiceState) -> str:
+    """What keeps the service from being steady, for people."""
+    primary = state.primary
+    if primary is None:
+        return "it has no PRIMARY deployment"
+    if primary.rollout_state == "FAILED":
+        return f"its last rollout failed: {primary.reason or 'ECS gave no reason'}"
+    if len([one for one in state.deployments if one.status != "INACTIVE"]) > 1:
+        return "a rollout is in progress"
+    if primary.rollout_state == "IN_PROGRESS":
+        return "its last rollout is not complete"
+    return f"{state.running} of {state.desired} tasks run, {state.pending} are pending"
+
+
+def images_of(source: dict[str, object]) -> tuple[ContainerImage, ...]:
+    """The images that a task definition names."""
+    containers = source.get("containerDefinitions")
+    if not isinstance(containers, list):
+        return ()
+    return tuple(
+        ContainerImage(container=str(one.get("name", "")), image=str(one.get("image", "")))
+        for one in containers
+        if isinstance(one, dict)
+    )
+
+
+def revision_of(definition: TaskDefinitionState, *, proven: str | None, at: datetime) -> Revision:
+    """A task definition as a revision that can be brought back."""
+    return Revision(
+        task_definition=definition.task_definition,
+        images=images_of(definition.source),
+        source=definition.source,
+        proven=proven,
+        proven_at=at if proven else None,
+    )
+
+
+def choose(
+    state: ServiceState,
+    running: Revision,
+    good: tuple[Revision, ...],
+    unproven: tuple[str, ...],
+) -> Choice:
+    """The revision to go back to if the coming release goes wrong.
+
+    Args:
+        state: the service before the release.
+        running: the revision of its PRIMARY deployment.
+        good: revisions known to be good, newest first.
+        unproven: ARNs that we released and that did not turn out good.
+    """
+    known = next((r for r in good if r.task_definition == running.task_definition), None)
+    if known:
+        return Choice(target=known, reason=f"{known.label} runs and is known to be good.")
+    if is_steady(state) and running.task_definition not in unproven:
+        steady = running.model_copy(update={"proven": STEADY})
+        return Choice(target=steady, reason=f"{running.label} runs steadily before this release.")
+    if good:
+        why = (
+            "was released by us and never proved good"
+            if running.task_definition in unproven
+            else f"is not steady: {why_not_steady(state)}"
+        )
+        return Choice(
+            target=good[0],
+            reason=f"{good[0].label} is the last known good; {running.label}, which runs, {why}.",
+        )
+    return Choice(
+        target=None,
+        reason=(
+            f"There is nothing to go back to: {running.label} is not known to be good "
+            f"({why_not_steady(state) if not is_steady(state) else 'it never proved itself'})."
+        ),
+    )
+
+
+def choose_for_operator(good: tuple[Revision, ...], running: str, to: Revision | None) -> Choice:
+    """What an operator's rollback outside of a release goes back to.
+
+    Args:
+        good: revisions known to be good, newest first.
+        running: ARN of the service's present task definition.
+        to: what the operator named, if so.
+    """
+    if to:
+        if to.task_definition == running:
+            return Choice(target=None, reason=f"{to.label} is already what the service runs.")
+        return Choice(target=to, reason=f"{to.label} was named by the operator.")
+    for revision in good:
+        if revision.task_definition != running:
+            return Choice(
+                target=revision,
+                reason=f"{revision.label} is the newest good revision other than what runs.",
+            )
+    return Choice(
+        target=None,
+        reason=(
+            "No other revision is known to be good. Name one: "
+            "lastgood rollback SERVICE --to FAMILY:REVISION --reason TEXT"
+        ),
+    )
+
+
+def with_good(state: GuardState, revision: Revision) -> GuardState:
+    """The guard's memory after a revision proved good: it comes first, once."""
+    others = tuple(r for r in state.good if r.task_definition != revision.task_definition)
+    return state.model_copy(
+        update={
+            "good": (revision, *others)[:KEPT],
+            "unproven": tuple(a for a in state.unproven if a != revision.task_definition),
+        }
+    )
+
+
+def with_unproven(state: GuardState, task_definition: str) -> GuardState:
+    """The guard's memory after a revision did not prove good, or was rolled back."""
+    return state.model_copy(
+        update={
+            "good": tuple(r for r in state.good if r.task_definition != task_definition),
+            "unproven": tuple(dict.fromkeys((task_definition, *state.unproven)))[: 5 * KEPT],
+        }
+    )

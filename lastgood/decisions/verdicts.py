@@ -1,0 +1,51 @@
+"""How verdicts are combined, and what a window with too little data means.
+
+The worst verdict counts: fail before inconclusive before pass. A trigger that saw data for less
+than half of its window is inconclusive: no data is not good, and an outage of the monitoring is
+not a bad release.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import datetime
+
+from lastgood.contracts import Tally
+from lastgood.model import Status, Verdict
+
+ENOUGH = 0.5
+"""The share of a window that must have been measured."""
+
+_ORDER = {Status.PASS: 0, Status.INCONCLUSIVE: 1, Status.FAIL: 2}
+
+
+def worst(verdicts: Iterable[Verdict]) -> Verdict | None:
+    """The verdict that counts; the earliest of equals; None if there are none."""
+    ordered = sorted(verdicts, key=lambda one: (-_ORDER[one.status], one.at))
+    return ordered[0] if ordered else None
+
+
+def conclude(tally: Tally, trigger: str, expected: float, at: datetime) -> Verdict:
+    """What a polled trigger says at the end of its window.
+
+    Args:
+        tally: the counts of its measurements.
+        trigger: its type.
+        expected: how many measurements the window should have had.
+        at: the end of the window.
+    """
+    measured = tally.healthy + tally.unhealthy
+    counts = (
+        f"{measured} of about {max(1, round(expected))} measurements said something "
+        f"({tally.no_data} without data, {tally.error} failed)"
+    )
+    if measured and measured >= ENOUGH * expected:
+        return Verdict(
+            trigger=trigger, status=Status.PASS, at=at, reason=f"Last: {tally.latest}; {counts}"
+        )
+    return Verdict(
+        trigger=trigger,
+        status=Status.INCONCLUSIVE,
+        at=at,
+        reason=f"Too little was measured: {counts}. Last: {tally.latest}",
+    )
