@@ -145,17 +145,20 @@ class _Parser:
             return Number(float(text))
         if kind == "string":
             return Text(text[1:-1])
-        if kind == "name":
-            if self.peek() != "(":
-                return Name(text)
-            self._position += 1
-            return Call(text.upper(), self._list_until(")"))
-        return self._enclosed(text)
-
-    def _enclosed(self, opening: str) -> Node:
+        if kind == "name" and self.peek() != "(":
+            return Name(text)
         self._depth += 1
         if self._depth > _MAX_DEPTH:
             raise self.fault()
+        node = self._call(text) if kind == "name" else self._enclosed(text)
+        self._depth -= 1
+        return node
+
+    def _call(self, function: str) -> Node:
+        self._position += 1
+        return Call(function.upper(), self._list_until(")"))
+
+    def _enclosed(self, opening: str) -> Node:
         if opening == "-":
             return Binary("-", Number(0.0), self.level(len(_LEVELS) - 1))
         if opening == "[":
@@ -168,9 +171,6 @@ class _Parser:
         return node
 
     def _list_until(self, closing: str) -> tuple[Node, ...]:
-        self._depth += 1
-        if self._depth > _MAX_DEPTH:
-            raise self.fault()
         items: list[Node] = []
         if self.peek() == closing:
             self._position += 1

@@ -24,6 +24,15 @@ ACTIONS = (
     "get_metric_data",
     "get_metric_statistics",
     "list_metrics",
+    "put_metric_alarm",
+    "put_composite_alarm",
+    "describe_alarms",
+    "describe_alarms_for_metric",
+    "describe_alarm_history",
+    "delete_alarms",
+    "set_alarm_state",
+    "enable_alarm_actions",
+    "disable_alarm_actions",
 )
 
 

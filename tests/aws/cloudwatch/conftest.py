@@ -9,8 +9,9 @@ import boto3
 import pytest
 from botocore.config import Config
 from moto.server import DomainDispatcherApplication, create_backend_app
-from sandbox.cloud.cloudwatch import MetricEngine
 from werkzeug.serving import make_server
+
+from sandbox.cloud.cloudwatch import MetricEngine
 
 ACCOUNT = "123456789012"
 REGION = "eu-west-1"
@@ -35,27 +36,30 @@ def engine() -> MetricEngine:
 
 
 @pytest.fixture
-def client(endpoint: str) -> Callable[[str], Any]:
-    """Makes plain boto3 clients for the server."""
+def client(endpoint: str) -> Iterator[Callable[..., Any]]:
+    """Makes plain boto3 clients for the server, and closes them."""
+    made = []
 
-    def make(service: str) -> Any:
-        return boto3.client(
+    def make(service: str, region: str = REGION) -> Any:
+        one = boto3.client(
             service,
-            region_name=REGION,
+            region_name=region,
             endpoint_url=endpoint,
             aws_access_key_id="testing",
             aws_secret_access_key="testing",
             config=Config(retries={"total_max_attempts": 1}, read_timeout=30),
         )
+        made.append(one)
+        return one
 
-    return make
+    yield make
+    for one in made:
+        one.close()
 
 
 @pytest.fixture
-def cloudwatch(engine: MetricEngine, client: Callable[[str], Any]) -> Iterator[Any]:
-    made = client("cloudwatch")
-    yield made
-    made.close()
+def cloudwatch(engine: MetricEngine, client: Callable[..., Any]) -> Any:
+    return client("cloudwatch")
 
 
 @pytest.fixture
