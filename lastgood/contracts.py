@@ -196,6 +196,41 @@ class Progress(Model):
     notification_failures: tuple[ChannelFailure, ...] = ()
 
 
+class Finding(Model):
+    """Why a release does not simply go on; what a decision made of what was seen."""
+
+    kind: Literal[
+        "refused",
+        "trigger",
+        "operator",
+        "rollout",
+        "smoke",
+        "inconclusive",
+        "rolled_back_by_ecs",
+        "displaced",
+        "superseded",
+        "lost",
+        "cancelled",
+    ]
+    """``displaced``: somebody else's deployment; ``superseded``: a newer release of ours;
+    ``lost``: the service is gone or scaled to 0, or its state cannot be told."""
+    reason: str
+    verdict: Verdict | None = None
+    """The trigger's verdict, if one fired."""
+    actor: str = "lastgood"
+    to: str | None = None
+    """The task definition that an operator named."""
+
+
+class DeploymentReport(ReleaseResult):
+    """What a ``Deployment`` gives back: the result, and what the guard should remember."""
+
+    released: Revision | None = None
+    """Set once the service was moved to it."""
+    target: Revision | None = None
+    """The revision that was good before."""
+
+
 class RollbackOrder(Model):
     """What a ``Rollback`` is to bring back, from what, and how to prove that it helped."""
 

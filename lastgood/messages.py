@@ -13,6 +13,7 @@ WATCH_TASK_QUEUE = "lastgood-watch"
 GUARD = "ServiceGuard"
 DEPLOYMENT = "Deployment"
 ROLLBACK = "Rollback"
+CHECK = "Check"
 
 # Updates of ServiceGuard.
 DEPLOY = "deploy"
@@ -26,10 +27,10 @@ PROGRESS = "progress"
 
 # Signals between the guard and its children.
 ROLL_BACK_NOW = "roll_back_now"
-NEXT_IN_LINE = "next_in_line"
 SUPERSEDE = "supersede"
 LIMITS_RESET = "limits_reset"
 ROLLBACK_STARTED = "rollback_started"
+RELEASE_HELD = "release_held"
 
 RELEASE_TAG = "lastgood:release"
 """The tag on a task definition that we registered; its value is the release's id."""

@@ -14,8 +14,9 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 
-from lastgood.contracts import ServiceNews, ServiceWatchOrder
-from lastgood.model import EcsDeployment, ServiceState
+from lastgood.contracts import ServiceGlance, ServiceNews, ServiceWatchOrder
+from lastgood.model import EcsDeployment, Model, ServiceState
+from lastgood.policy import format_duration
 
 VISIBLE_WITHIN = timedelta(seconds=60)
 """How long DescribeServices may show the past."""
@@ -144,3 +145,12 @@ def in_words(order: ServiceWatchOrder, state: ServiceState | None) -> str:
         text += f", {one.failed} failed"
     old = sum(other.running for other in state.deployments if other.id != one.id)
     return f"{text}; {old} old ones still serve" if old else text
+
+
+def at_the_end(order: ServiceWatchOrder, glance: Model | None, now: datetime) -> ServiceNews:
+    """What it means that a service watch came to its end without news."""
+    text = glance.text if isinstance(glance, ServiceGlance) else "nothing was seen"
+    if order.goal == "window":
+        return _news("quiet", f"The service still runs the release: {text}.", now, None, None)
+    took = format_duration(order.until - order.deployed_at)
+    return _news("stuck", f"Not complete after {took}: {text}.", now, None, order.deployment)

@@ -1,0 +1,224 @@
+"""Amazon CloudWatch: raw series and alarm states, once or as a watch."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from temporalio import activity
+from temporalio.exceptions import ApplicationError
+
+from activities.ecs import Clients
+from activities.failures import aws_call
+from activities.watch import conclude_polled, watch
+from lastgood.contracts import (
+    AlarmQuery,
+    AlarmState,
+    MetricProbe,
+    MetricSource,
+    Tally,
+    WatchedTrigger,
+    WatchOrder,
+    WatchReport,
+)
+from lastgood.decisions import thresholds
+from lastgood.decisions.health import look_at_alarm, look_failed
+from lastgood.decisions.series import Point, floor_to, from_counts, from_values
+from lastgood.policy import AlarmTrigger, ErrorRateTrigger, ResponseTimeTrigger
+
+_ALB = "AWS/ApplicationELB"
+_COUNTS = ("RequestCount", "HTTPCode_Target_5XX_Count", "TargetConnectionErrorCount")
+
+Series = dict[datetime, float]
+
+
+def _stat(source: MetricSource, name: str, statistic: str, period: timedelta) -> dict[str, Any]:
+    dimensions = [{"Name": key, "Value": value} for key, value in source.dimensions.items()]
+    return {
+        "Metric": {"Namespace": source.namespace, "MetricName": name, "Dimensions": dimensions},
+        "Period": int(period.total_seconds()),
+        "Stat": statistic,
+    }
+
+
+def _metric_trigger(watched: WatchedTrigger) -> tuple[thresholds.MetricTrigger, MetricSource]:
+    if not isinstance(watched.trigger, ErrorRateTrigger | ResponseTimeTrigger):
+        raise TypeError(f"{watched.trigger.type} is not measured by a metric")
+    if watched.source is None:
+        raise TypeError(f"{watched.key} was not resolved")
+    return watched.trigger, watched.source
+
+
+def queries_of(watched: WatchedTrigger, prefix: str) -> list[dict[str, Any]]:
+    """The MetricDataQueries of one trigger; ids are ``prefix`` and a number."""
+    trigger, source = _metric_trigger(watched)
+    period = thresholds.period_of(trigger)
+    if source.kind == "metric":
+        stats = [_stat(source, source.name, source.statistic, period)]
+    elif isinstance(trigger, ErrorRateTrigger):
+        stats = [_stat(source, name, "Sum", period) for name in _COUNTS]
+    else:
+        stats = [_stat(source, "TargetResponseTime", source.statistic, period)]
+    return [{"Id": f"{prefix}n{n}", "MetricStat": stat} for n, stat in enumerate(stats)]
+
+
+def points_of(watched: WatchedTrigger, prefix: str, series: dict[str, Series]) -> tuple[Point, ...]:
+    """The points of one trigger, joined from its series."""
+    trigger, source = _metric_trigger(watched)
+    is_ratio = isinstance(trigger, ErrorRateTrigger)
+    first = series.get(f"{prefix}n0", {})
+    if source.kind == "load-balancer" and is_ratio:
+        return from_counts(first, (series.get(f"{prefix}n1", {}), series.get(f"{prefix}n2", {})))
+    return from_values(first, scale=source.scale, ratio=is_ratio)
+
+
+class CloudWatchActivities:
+    """Calls to CloudWatch through injected clients."""
+
+    def __init__(self, clients: Clients) -> None:
+        self._clients = clients
+
+    async def _series(
+        self, region: str, queries: list[dict[str, Any]], start: datetime, end: datetime
+    ) -> dict[str, Series]:
+        """All series of some queries, all pages; an incomplete answer is an error."""
+        client = self._clients("cloudwatch", region)
+        series: dict[str, Series] = {query["Id"]: {} for query in queries}
+        states: dict[str, str] = {}
+        token: dict[str, str] = {}
+        while True:
+            with aws_call("cloudwatch:GetMetricData"):
+                answer = await asyncio.to_thread(
+                    client.get_metric_data,
+                    MetricDataQueries=queries,
+                    StartTime=start,
+                    EndTime=end,
+                    ScanBy="TimestampAscending",
+                    **token,
+                )
+            for result in answer.get("MetricDataResults", []):
+                pairs = zip(result["Timestamps"], result["Values"], strict=True)
+                series[result["Id"]].update({at.astimezone(UTC): value for at, value in pairs})
+                states[result["Id"]] = result.get("StatusCode", "Complete")
+            if not answer.get("NextToken"):
+                break
+            token = {"NextToken": answer["NextToken"]}
+        bad = {state for state in states.values() if state != "Complete"}
+        if bad:
+            raise ApplicationError(
+                f"cloudwatch:GetMetricData answered {', '.join(sorted(bad))}: "
+                "the numbers are not complete.",
+                type=next(iter(sorted(bad))),
+                non_retryable="Forbidden" in bad,
+            )
+        return series
+
+    async def _points(
+        self, region: str, triggers: Sequence[WatchedTrigger], start: datetime, end: datetime
+    ) -> list[tuple[Point, ...]]:
+        queries = [q for n, one in enumerate(triggers) for q in queries_of(one, f"t{n}")]
+        series = await self._series(region, queries, start, end)
+        return [points_of(one, f"t{n}", series) for n, one in enumerate(triggers)]
+
+    @activity.defn
+    async def get_metric_data(self, probe: MetricProbe) -> int:
+        """Read one trigger's metric over the last three hours.
+
+        Returns:
+            How many datapoints there were; none is no error here.
+        """
+        end = datetime.now(UTC)
+        points = await self._points(probe.region, [probe.trigger], end - timedelta(hours=3), end)
+        return len(points[0])
+
+    @activity.defn
+    async def describe_alarms(self, query: AlarmQuery) -> list[AlarmState]:
+        """Read alarms by name, metric and composite ones; a missing one is simply not there."""
+        return await self._alarms(query.region, list(query.names))
+
+    async def _alarms(self, region: str, names: list[str]) -> list[AlarmState]:
+        client = self._clients("cloudwatch", region)
+        with aws_call("cloudwatch:DescribeAlarms"):
+            answer = await asyncio.to_thread(
+                client.describe_alarms,
+                AlarmNames=names,
+                AlarmTypes=["MetricAlarm", "CompositeAlarm"],
+            )
+        found = [*answer.get("MetricAlarms", []), *answer.get("CompositeAlarms", [])]
+        return [
+            AlarmState(
+                name=one["AlarmName"],
+                state=one["StateValue"],
+                since=one.get("StateTransitionedTimestamp") or one.get("StateUpdatedTimestamp"),
+                reason=one.get("StateReason", "")[:500],
+            )
+            for one in found
+        ]
+
+    @activity.defn
+    async def watch_metrics(self, order: WatchOrder) -> WatchReport:
+        """Watch error rates and response times until one is too high for too long."""
+        return await watch(order, self._look_at_metrics)
+
+    async def _look_at_metrics(
+        self, order: WatchOrder, tallies: Sequence[Tally], now: datetime, last: bool
+    ) -> tuple[Tally, ...]:
+        start = _read_from(order, tallies, now, whole=last)
+        # EndTime is exclusive; a bucket that is not complete yet is left out by the decision.
+        series = await self._points(order.service.region, order.triggers, start, now)
+        looked = []
+        for watched, tally, points in zip(order.triggers, tallies, series, strict=True):
+            new = thresholds.look(
+                watched,
+                tally,
+                points,
+                since=order.since,
+                now=now,
+                not_before=order.not_before,
+            )
+            if last:
+                verdict = new.failing or thresholds.conclude_metric(
+                    watched, new, points, covers_from=order.covers_from, until=order.until
+                )
+                new = new.model_copy(update={"conclusion": verdict})
+            looked.append(new)
+        return tuple(looked)
+
+    @activity.defn
+    async def watch_alarms(self, order: WatchOrder) -> WatchReport:
+        """Watch alarms until one is in ALARM."""
+        return await watch(order, self._look_at_alarms)
+
+    async def _look_at_alarms(
+        self, order: WatchOrder, tallies: Sequence[Tally], now: datetime, last: bool
+    ) -> tuple[Tally, ...]:
+        names = [t.trigger.alarm for t in order.triggers if isinstance(t.trigger, AlarmTrigger)]
+        try:
+            states = {one.name: one for one in await self._alarms(order.service.region, names)}
+        except ApplicationError as error:
+            if not last:
+                raise
+            looked = [look_failed(tally, error.message, now) for tally in tallies]
+        else:
+            pairs = zip(order.triggers, tallies, names, strict=True)
+            looked = [look_at_alarm(w, t, states.get(name), now) for w, t, name in pairs]
+        return tuple(
+            conclude_polled(order, watched, tally, last)
+            for watched, tally in zip(order.triggers, looked, strict=True)
+        )
+
+
+def _read_from(
+    order: WatchOrder, tallies: Sequence[Tally], now: datetime, *, whole: bool
+) -> datetime:
+    """From where on to read: the newest stretch and late points; after a gap, the gap too."""
+    longest = max(
+        trigger.duration + 5 * thresholds.period_of(trigger)
+        for trigger in (_metric_trigger(watched)[0] for watched in order.triggers)
+    )
+    looked = min((t.measured_at or order.since for t in tallies), default=order.since)
+    start = order.since if whole else max(order.since, min(now, looked) - longest)
+    coarsest = max(thresholds.period_of(_metric_trigger(w)[0]) for w in order.triggers)
+    return floor_to(start, coarsest)

@@ -1,0 +1,233 @@
+"""Amazon ECS: one kind of call each, named in AWS's own words."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Any
+
+from temporalio import activity
+from temporalio.exceptions import ApplicationError
+
+from activities.failures import aws_call
+from activities.watch import beating, now, pause
+from lastgood import errors
+from lastgood.contracts import (
+    RegisterOrder,
+    ServiceGlance,
+    ServiceNews,
+    ServiceQuery,
+    ServiceWatchOrder,
+    TaskDefinitionQuery,
+    TaskDefinitionState,
+    Updated,
+    UpdateOrder,
+)
+from lastgood.decisions import rollout
+from lastgood.decisions.task_definitions import registrable
+from lastgood.messages import RELEASE_TAG
+from lastgood.model import EcsDeployment, ServiceRef, ServiceState
+
+Clients = Callable[[str, str], Any]
+"""(AWS service, region) → boto3 client."""
+
+
+def parse_service(raw: dict[str, Any]) -> ServiceState:
+    """A service as DescribeServices and UpdateService give it."""
+    breaker = raw.get("deploymentConfiguration", {}).get("deploymentCircuitBreaker", {})
+    return ServiceState(
+        arn=raw["serviceArn"],
+        status=raw.get("status", "ACTIVE"),
+        task_definition=raw.get("taskDefinition", ""),
+        desired=raw.get("desiredCount", 0),
+        running=raw.get("runningCount", 0),
+        pending=raw.get("pendingCount", 0),
+        deployments=tuple(_parse_deployment(one) for one in raw.get("deployments", [])),
+        controller=raw.get("deploymentController", {}).get("type", "ECS"),
+        scheduling=raw.get("schedulingStrategy", "REPLICA"),
+        strategy=raw.get("deploymentConfiguration", {}).get("strategy", "ROLLING"),
+        target_groups=tuple(
+            one["targetGroupArn"] for one in raw.get("loadBalancers", []) if "targetGroupArn" in one
+        ),
+        circuit_breaker=bool(breaker.get("enable")),
+    )
+
+
+def _parse_deployment(raw: dict[str, Any]) -> EcsDeployment:
+    return EcsDeployment(
+        id=raw["id"],
+        status=raw["status"],
+        task_definition=raw["taskDefinition"],
+        desired=raw.get("desiredCount", 0),
+        running=raw.get("runningCount", 0),
+        pending=raw.get("pendingCount", 0),
+        failed=raw.get("failedTasks", 0),
+        rollout_state=raw.get("rolloutState"),
+        reason=raw.get("rolloutStateReason", ""),
+    )
+
+
+class EcsActivities:
+    """Calls to ECS through injected clients."""
+
+    def __init__(self, clients: Clients) -> None:
+        self._clients = clients
+
+    async def _call(self, region: str, operation: str, **arguments: Any) -> dict[str, Any]:
+        client = self._clients("ecs", region)
+        with aws_call("ecs:" + operation.title().replace("_", "")):
+            method = getattr(client, operation)
+            answer: dict[str, Any] = await asyncio.to_thread(method, **arguments)
+        return answer
+
+    async def _describe(self, service: ServiceRef) -> ServiceState | None:
+        answer = await self._call(
+            service.region, "describe_services", cluster=service.cluster, services=[service.name]
+        )
+        found = answer.get("services", [])
+        return parse_service(found[0]) if found else None
+
+    @activity.defn
+    async def describe_services(self, query: ServiceQuery) -> ServiceState | None:
+        """Read a service; None if ECS does not know it."""
+        return await self._describe(query.service)
+
+    @activity.defn
+    async def describe_task_definition(self, query: TaskDefinitionQuery) -> TaskDefinitionState:
+        """Read a task definition with its tags."""
+        answer = await self._call(
+            query.region,
+            "describe_task_definition",
+            taskDefinition=query.task_definition,
+            include=["TAGS"],
+        )
+        raw = answer["taskDefinition"]
+        source = {k: v for k, v in raw.items() if not k.endswith("At")}
+        if answer.get("tags"):
+            source["tags"] = answer["tags"]
+        return TaskDefinitionState(
+            task_definition=raw["taskDefinitionArn"],
+            active=raw.get("status", "ACTIVE") == "ACTIVE",
+            source=source,
+        )
+
+    @activity.defn
+    async def register_task_definition(self, order: RegisterOrder) -> str:
+        """Register a task definition. Idempotent: looks for an earlier attempt's tag first.
+
+        Returns:
+            Its ARN.
+        """
+        source = registrable(order.source)
+        found = await self._find_registered(order, str(source["family"]))
+        if found:
+            return found
+        tags = [tag for tag in source.pop("tags", []) if tag.get("key") != RELEASE_TAG]
+        tags.append({"key": RELEASE_TAG, "value": order.release[:256]})
+        answer = await self._call(order.region, "register_task_definition", **source, tags=tags)
+        return str(answer["taskDefinition"]["taskDefinitionArn"])
+
+    async def _find_registered(self, order: RegisterOrder, family: str) -> str | None:
+        listed = await self._call(
+            order.region,
+            "list_task_definitions",
+            familyPrefix=family,
+            status="ACTIVE",
+            sort="DESC",
+            maxResults=5,
+        )
+        for arn in listed.get("taskDefinitionArns", []):
+            answer = await self._call(
+                order.region, "describe_task_definition", taskDefinition=arn, include=["TAGS"]
+            )
+            tags = {tag.get("key"): tag.get("value") for tag in answer.get("tags", [])}
+            if tags.get(RELEASE_TAG) == order.release[:256]:
+                return str(arn)
+        return None
+
+    @activity.defn
+    async def update_service(self, order: UpdateOrder) -> Updated:
+        """Move a service to a task definition. Idempotent: reads, compares, then writes once.
+
+        ``desiredCount`` and ``forceNewDeployment`` are never sent: the first would undo auto
+        scaling, the second would make a second deployment of a repeated call.
+
+        Raises:
+            ApplicationError: UNEXPECTED_STATE if the service runs neither what was expected nor
+                the wanted revision; ROLLOUT_INVISIBLE if no deployment shows for the write.
+        """
+        state = await self._describe(order.service)
+        if state is None or state.status != "ACTIVE":
+            raise _unexpected(f"{order.service} does not exist or is being deleted.")
+        primary = state.primary
+        if primary and primary.task_definition == order.task_definition:
+            return Updated(deployment=primary.id, called=False, at=now())
+        if primary is None or primary.task_definition not in order.expected:
+            there = primary.task_definition if primary else "nothing"
+            raise _unexpected(f"{order.service} runs {there}: somebody else changed it.")
+        _still_in_time()
+        answer = await self._call(
+            order.service.region,
+            "update_service",
+            cluster=order.service.cluster,
+            service=order.service.name,
+            taskDefinition=order.task_definition,
+        )
+        after = parse_service(answer["service"]).primary
+        if after is None or after.task_definition != order.task_definition:
+            raise ApplicationError(
+                "This endpoint accepted UpdateService but shows no deployment for it: it does not "
+                "simulate ECS rollouts (moto's own server does not).",
+                type=errors.ROLLOUT_INVISIBLE,
+                non_retryable=True,
+            )
+        return Updated(deployment=after.id, called=True, at=now())
+
+    @activity.defn
+    async def watch_service(self, order: ServiceWatchOrder) -> ServiceNews:
+        """Follow our deployment until something decides it, or ``until`` has come."""
+        details = activity.info().heartbeat_details
+        seen = bool(details) and ServiceGlance.model_validate(details[0]).seen
+        async with beating() as heart:
+            while True:
+                started, moment = time.monotonic(), now()
+                try:
+                    state = await self._describe(order.service)
+                except ApplicationError as error:
+                    # The watch is not the service: what cannot be read decides nothing.
+                    heart.beat(_glance(f"ECS cannot be read: {error.message}", None, seen))
+                else:
+                    seen = seen or bool(state and rollout.ours(order, state))
+                    heart.beat(_glance(rollout.in_words(order, state), state, seen))
+                    news = rollout.assess(order, state, seen=seen, now=moment)
+                    if news:
+                        return news
+                if moment >= order.until:
+                    return rollout.at_the_end(order, heart.details, moment)
+                rest = order.interval.total_seconds() - (time.monotonic() - started)
+                await pause(min(rest, max(0.0, (order.until - now()).total_seconds())))
+
+
+def _glance(text: str, state: ServiceState | None, seen: bool) -> ServiceGlance:
+    return ServiceGlance(
+        text=text,
+        running=state.running if state else 0,
+        desired=state.desired if state else 0,
+        pending=state.pending if state else 0,
+        failed=sum(one.failed for one in state.deployments) if state else 0,
+        seen=seen,
+    )
+
+
+def _unexpected(text: str) -> ApplicationError:
+    return ApplicationError(text, type=errors.UNEXPECTED_STATE, non_retryable=True)
+
+
+def _still_in_time() -> None:
+    """Refuse to write in an attempt that Temporal has given up on (a process that was stopped)."""
+    info = activity.info()
+    limit = info.start_to_close_timeout or timedelta(days=1)
+    if now() > info.started_time + limit:
+        raise ApplicationError("This attempt is too old to write.", type=errors.OUTCOME_UNKNOWN)

@@ -1,0 +1,198 @@
+"""What all watches share: pace, heartbeats, the way out.
+
+A watch is one activity that looks, heartbeats and sleeps until it has news or its end has come.
+It costs the history a handful of events however long it lasts. What it must remember is small and
+travels in its heartbeats: after a crash the next attempt goes on from there, towards the same
+absolute end.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import asynccontextmanager, suppress
+from datetime import UTC, datetime, timedelta
+
+from temporalio import activity
+from temporalio.exceptions import ApplicationError, ApplicationErrorCategory
+
+from lastgood.contracts import Tally, WatchedTrigger, WatchOrder, WatchReport
+from lastgood.decisions.health import look_failed
+from lastgood.decisions.verdicts import conclude
+from lastgood.model import Model, Verdict
+
+HEARTBEAT_EVERY = 3.0
+"""Seconds; the SDK sends at most what its throttle allows."""
+
+GRACE = timedelta(seconds=60)
+"""How long the last look is tried again when the outside does not answer."""
+
+
+class Memory(Model):
+    """A watch's heartbeat."""
+
+    watching: tuple[str, ...]
+    """The latest values in words; what people read in the Temporal UI."""
+    until: datetime
+    tallies: tuple[Tally, ...]
+
+
+Look = Callable[[WatchOrder, Sequence[Tally], datetime, bool], Awaitable[tuple[Tally, ...]]]
+"""One look at all triggers: order, tallies, now, whether it is the last one."""
+
+
+def now() -> datetime:
+    """The time; watches read it here and hand it to decisions."""
+    return datetime.now(UTC)
+
+
+class Heart:
+    """Heartbeats the newest details until its task is cancelled."""
+
+    def __init__(self) -> None:
+        self.details: Model | None = None
+
+    def beat(self, details: Model | None = None) -> None:
+        """Send now, with new details if there are any."""
+        self.details = details or self.details
+        activity.heartbeat(*([self.details] if self.details else []))
+
+    async def run(self) -> None:
+        """Send every few seconds, for watches whose looks are far apart."""
+        while True:
+            self.beat()
+            await asyncio.sleep(HEARTBEAT_EVERY)
+
+
+@asynccontextmanager
+async def beating() -> AsyncIterator[Heart]:
+    """A heart that beats in the background while the block runs."""
+    heart = Heart()
+    task = asyncio.create_task(heart.run())
+    try:
+        yield heart
+    finally:
+        task.cancel()
+        with suppress(asyncio.CancelledError):
+            await task
+
+
+async def pause(seconds: float) -> None:
+    """Sleep, unless the worker shuts down: then hand the watch to another worker at once.
+
+    Raises:
+        ApplicationError: retryable, when this worker is shutting down.
+    """
+    shutdown = asyncio.create_task(activity.wait_for_worker_shutdown())
+    try:
+        done, _ = await asyncio.wait([shutdown], timeout=max(0.0, seconds))
+    finally:
+        shutdown.cancel()
+    if done:
+        raise ApplicationError(
+            "This worker shuts down; another one goes on.",
+            type="WorkerShutdown",
+            next_retry_delay=timedelta(seconds=1),
+            category=ApplicationErrorCategory.BENIGN,
+        )
+
+
+def _remembered(order: WatchOrder) -> list[Tally]:
+    known = {tally.key: tally for tally in order.carry}
+    details = activity.info().heartbeat_details
+    if details:
+        memory = Memory.model_validate(details[0])
+        known |= {tally.key: tally for tally in memory.tallies}
+    return [known.get(one.key) or Tally(key=one.key) for one in order.triggers]
+
+
+def _memory(order: WatchOrder, tallies: Sequence[Tally]) -> Memory:
+    words = tuple(tally.latest for tally in tallies)
+    return Memory(watching=words, until=order.until, tallies=tuple(tallies))
+
+
+def _report(tallies: Sequence[Tally], fired: Verdict | None = None) -> WatchReport:
+    verdicts = tuple(tally.conclusion for tally in tallies if tally.conclusion)
+    return WatchReport(fired=fired, verdicts=verdicts, tallies=tuple(tallies))
+
+
+def fired_among(order: WatchOrder, tallies: Sequence[Tally], moment: datetime) -> Verdict | None:
+    """The first trigger that fires; during a cooldown nothing does yet."""
+    if order.goal != "breach" or (order.not_before and moment < order.not_before):
+        return None
+    return next((tally.failing for tally in tallies if tally.failing), None)
+
+
+async def watch(order: WatchOrder, look: Look) -> WatchReport:
+    """Look at an order's triggers until one fires, all have recovered, or its end has come.
+
+    A look that fails counts as an error measurement and the watch goes on. When the workflow
+    cancels the watch, it answers with what it remembers.
+    """
+    tallies: Sequence[Tally] = _remembered(order)
+    try:
+        async with beating() as heart:
+            heart.beat(_memory(order, tallies))
+            while True:
+                started, moment = time.monotonic(), now()
+                last = moment >= order.until
+                tallies = await _try(look, order, tallies, min(moment, order.until), last)
+                heart.beat(_memory(order, tallies))
+                fired = fired_among(order, tallies, moment)
+                if fired:
+                    return _report(tallies, fired)
+                if order.goal == "recovery" and all(tally.recovered for tally in tallies):
+                    return _report(tallies)
+                if last and (_concluded(tallies) or moment >= order.until + GRACE):
+                    return _report(_give_up(order, tallies))
+                rest = order.interval.total_seconds() - (time.monotonic() - started)
+                left = (order.until - now()).total_seconds()
+                await pause(rest if last else min(rest, max(left, 0.0)))
+    except asyncio.CancelledError:
+        details = activity.cancellation_details()
+        if details and details.cancel_requested:
+            return _report(tallies)
+        raise
+
+
+def _concluded(tallies: Sequence[Tally]) -> bool:
+    return all(tally.conclusion for tally in tallies)
+
+
+def _give_up(order: WatchOrder, tallies: Sequence[Tally]) -> list[Tally]:
+    """The last look failed for too long: conclude from the counts, without data."""
+    keys = {one.key: one.trigger.type for one in order.triggers}
+    return [
+        tally
+        if tally.conclusion
+        else tally.model_copy(
+            update={
+                "conclusion": conclude(
+                    tally.model_copy(update={"healthy": 0, "unhealthy": 0}),
+                    keys[tally.key],
+                    1,
+                    order.until,
+                )
+            }
+        )
+        for tally in tallies
+    ]
+
+
+async def _try(
+    look: Look, order: WatchOrder, tallies: Sequence[Tally], moment: datetime, last: bool
+) -> tuple[Tally, ...]:
+    try:
+        return await look(order, tallies, moment, last)
+    except ApplicationError as error:
+        return tuple(look_failed(tally, error.message, moment) for tally in tallies)
+
+
+def conclude_polled(order: WatchOrder, watched: WatchedTrigger, tally: Tally, last: bool) -> Tally:
+    """Add the conclusion of a polled trigger (health check, alarm) at the last look."""
+    if not last:
+        return tally
+    expected = (order.until - order.covers_from) / order.interval
+    verdict = tally.failing or conclude(tally, watched.trigger.type, expected, order.until)
+    return tally.model_copy(update={"conclusion": verdict})

@@ -1,0 +1,81 @@
+"""What was seen, turned into why a release does not simply go on; and how releases end."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from lastgood.contracts import Finding, RollbackReport, RollbackRequest, ServiceNews
+from lastgood.decisions.verdicts import worst
+from lastgood.model import Outcome, Status, Verdict
+from lastgood.policy import MonitorPolicy
+
+_KINDS = {
+    "failed": "rollout",
+    "stuck": "rollout",
+    "rolled_back_by_ecs": "rolled_back_by_ecs",
+    "superseded": "displaced",
+    "gone": "lost",
+    "scaled_to_zero": "lost",
+}
+
+
+def of_service_news(news: ServiceNews) -> Finding | None:
+    """A finding from a service watch; None if all is well."""
+    kind = _KINDS.get(news.kind)
+    return Finding.model_validate({"kind": kind, "reason": news.reason}) if kind else None
+
+
+def of_trigger(verdict: Verdict) -> Finding:
+    """A trigger fired."""
+    return Finding(kind="trigger", reason=verdict.reason, verdict=verdict)
+
+
+def of_operator(request: RollbackRequest) -> Finding:
+    """An operator asked for a rollback."""
+    return Finding(
+        kind="operator",
+        reason=f"{request.actor} asked for it: {request.reason}",
+        actor=request.actor,
+        to=request.to,
+    )
+
+
+def of_window(verdicts: Iterable[Verdict], policy: MonitorPolicy) -> Finding | None:
+    """What the end of a window means; None: the release is good."""
+    verdict = worst(verdicts)
+    if verdict is None:
+        reason = "Nothing was measured: no trigger reported."
+        return None if policy.on_inconclusive == "promote" else _inconclusive(reason)
+    if verdict.status is Status.FAIL:
+        return of_trigger(verdict)
+    if verdict.status is Status.INCONCLUSIVE and policy.on_inconclusive != "promote":
+        return _inconclusive(f"{verdict.trigger}: {verdict.reason}", verdict)
+    return None
+
+
+def _inconclusive(reason: str, verdict: Verdict | None = None) -> Finding:
+    return Finding(kind="inconclusive", reason=reason, verdict=verdict)
+
+
+def outcome_without_rollback(finding: Finding) -> Outcome:
+    """How a release ends where nothing is rolled back by us."""
+    return {
+        "refused": Outcome.REFUSED,
+        "displaced": Outcome.SUPERSEDED,
+        "superseded": Outcome.SUPERSEDED,
+        "cancelled": Outcome.CANCELLED,
+    }.get(finding.kind, Outcome.HELD)
+
+
+def trigger_of(finding: Finding | None) -> str | None:
+    """The type of the trigger to report: only what really fired."""
+    if finding is None:
+        return None
+    if finding.kind == "operator":
+        return "manual"
+    return finding.verdict.trigger if finding.kind == "trigger" and finding.verdict else None
+
+
+def reason_after(finding: Finding, report: RollbackReport) -> str:
+    """The one sentence of a release that was rolled back."""
+    return f"{finding.reason}. {report.reason}" if finding.reason else report.reason

@@ -1,0 +1,94 @@
+"""Whether a release may begin, and what people should know before it does.
+
+Refused is what cannot be watched or brought back honestly: no service, not ours to deploy, no
+tasks to judge, an alarm that does not exist or is red where the policy says refuse. Said, but not
+refused: nothing to go back to, an alarm that is red, a service that is not steady; a fix for a
+burning service must be deployable.
+"""
+
+from __future__ import annotations
+
+from lastgood.contracts import AlarmState
+from lastgood.decisions.targets import Choice, is_steady, why_not_steady
+from lastgood.model import Model, ServiceState
+from lastgood.policy import AlarmTrigger, Policy
+
+
+class Findings(Model):
+    """What preflight has to say."""
+
+    refusals: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()
+
+
+def of_service(policy: Policy, state: ServiceState | None) -> Findings:
+    """Whether this service can be released by us at all."""
+    name = policy.service
+    if state is None:
+        return _refused(f"{name} does not exist in {policy.region}: check service and region.")
+    if state.status != "ACTIVE":
+        return _refused(f"{name} is {state.status}: it was deleted.")
+    if state.controller != "ECS":
+        return _refused(
+            f"{name} is deployed by {state.controller}; Lastgood needs the deployment controller "
+            "ECS. Create the service anew with deploymentController type ECS."
+        )
+    if state.scheduling != "REPLICA":
+        return _refused(
+            f"{name} is a {state.scheduling} service: its tasks follow the instances and cannot "
+            "be judged. Use a REPLICA service."
+        )
+    if state.strategy != "ROLLING":
+        return _refused(
+            f"{name} uses the strategy {state.strategy}, which this version cannot watch. "
+            "Set deploymentConfiguration.strategy to ROLLING."
+        )
+    if state.desired == 0:
+        return _refused(f"{name} has desiredCount 0: no tasks to judge. Scale it up first.")
+    if not is_steady(state):
+        return Findings(warnings=(f"{name} is not steady: {why_not_steady(state)}.",))
+    return Findings()
+
+
+def of_target(choice: Choice) -> Findings:
+    """What there is to go back to, said before it is needed."""
+    if choice.target:
+        return Findings()
+    return Findings(warnings=(f"{choice.reason} A release that goes wrong will be held.",))
+
+
+def of_alarms(policy: Policy, alarms: tuple[AlarmState, ...]) -> Findings:
+    """Alarms that are missing, or red already."""
+    known = {alarm.name: alarm for alarm in alarms}
+    refusals, warnings = [], []
+    for trigger in policy.triggers:
+        if not isinstance(trigger, AlarmTrigger):
+            continue
+        alarm = known.get(trigger.alarm)
+        if alarm is None:
+            refusals.append(
+                f"Alarm {trigger.alarm} does not exist in {policy.region}: "
+                "check the trigger's name, or create it."
+            )
+        elif alarm.state == "ALARM" and trigger.already_in_alarm == "refuse":
+            refusals.append(f"Alarm {trigger.alarm} is in ALARM already, and the policy refuses.")
+        elif alarm.state == "ALARM":
+            then = (
+                "it is ignored until it has been OK once"
+                if trigger.already_in_alarm == "ignore-until-ok"
+                else "it is armed all the same, as the policy says, and fires at once"
+            )
+            warnings.append(f"Alarm {trigger.alarm} is in ALARM before the release: {then}.")
+    return Findings(refusals=tuple(refusals), warnings=tuple(warnings))
+
+
+def together(*findings: Findings) -> Findings:
+    """All findings as one."""
+    return Findings(
+        refusals=tuple(text for one in findings for text in one.refusals),
+        warnings=tuple(text for one in findings for text in one.warnings),
+    )
+
+
+def _refused(text: str) -> Findings:
+    return Findings(refusals=(text,))

@@ -1,0 +1,88 @@
+"""Timeouts and retries of all activities, by kind, once.
+
+``start_to_close`` of an AWS call is longer than the client's own connect and read time-outs
+together, so that an attempt which Temporal gave up on is really dead, and short, since it is also
+the time until a call lost with its worker is made again.
+"""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from temporalio.common import RetryPolicy
+from temporalio.workflow import ActivityCancellationType, ActivityConfig
+
+from lastgood.messages import WATCH_TASK_QUEUE
+
+_PATIENT = RetryPolicy(
+    initial_interval=timedelta(seconds=1),
+    backoff_coefficient=2.0,
+    maximum_interval=timedelta(seconds=15),
+)
+
+READ = ActivityConfig(
+    start_to_close_timeout=timedelta(seconds=10),
+    schedule_to_close_timeout=timedelta(minutes=5),
+    retry_policy=_PATIENT,
+)
+"""A look at AWS on the way forward, which may give up."""
+
+MUTATE = ActivityConfig(
+    start_to_close_timeout=timedelta(seconds=20),
+    schedule_to_close_timeout=timedelta(minutes=5),
+    retry_policy=_PATIENT,
+)
+"""A change of AWS on the way forward."""
+
+READ_ON_THE_WAY_BACK = ActivityConfig(
+    start_to_close_timeout=timedelta(seconds=10),
+    schedule_to_close_timeout=timedelta(hours=24),
+    retry_policy=_PATIENT,
+)
+"""The way back must not give up."""
+
+MUTATE_ON_THE_WAY_BACK = ActivityConfig(
+    start_to_close_timeout=timedelta(seconds=20),
+    schedule_to_close_timeout=timedelta(hours=24),
+    retry_policy=_PATIENT,
+)
+
+PROBE = ActivityConfig(
+    start_to_close_timeout=timedelta(seconds=75),
+    schedule_to_close_timeout=timedelta(minutes=10),
+    retry_policy=_PATIENT,
+)
+"""One HTTP check; a bad answer is a result, not a failure."""
+
+NOTIFY = ActivityConfig(
+    start_to_close_timeout=timedelta(seconds=20),
+    schedule_to_close_timeout=timedelta(minutes=3),
+    retry_policy=RetryPolicy(
+        initial_interval=timedelta(seconds=1),
+        backoff_coefficient=2.0,
+        maximum_interval=timedelta(seconds=30),
+        maximum_attempts=6,
+    ),
+)
+"""One message; it may be given up, and changes nothing."""
+
+_WATCH_RETRIES = RetryPolicy(
+    initial_interval=timedelta(seconds=1),
+    backoff_coefficient=1.5,
+    maximum_interval=timedelta(seconds=10),
+)
+WATCH_MARGIN = timedelta(minutes=3)
+"""How long after its end a watch may still answer: its last look is tried again for a while."""
+
+
+def watch_options(lasts: timedelta) -> ActivityConfig:
+    """A watch that ends by itself after ``lasts``."""
+    limit = max(lasts, timedelta(0)) + WATCH_MARGIN
+    return ActivityConfig(
+        task_queue=WATCH_TASK_QUEUE,
+        start_to_close_timeout=limit,
+        schedule_to_close_timeout=limit,
+        heartbeat_timeout=timedelta(seconds=15),
+        retry_policy=_WATCH_RETRIES,
+        cancellation_type=ActivityCancellationType.WAIT_CANCELLATION_COMPLETED,
+    )
