@@ -54,7 +54,7 @@ _FINAL = re.compile(
     r"|UnrecognizedClient|InvalidClientTokenId|SignatureDoesNotMatch|NotFound|NoSuch|NotActive"
     r"|^Invalid|^Missing|^Malformed|Validation|Unsupported|NotSupported|^ClientException$"
     r"|^BadRequest|^ParameterValue|^MessageRejected$|NotVerified|Suspended|SendingPaused"
-    r"|EndpointDisabled|^Blocked|^Platform|^404$|^403$"
+    r"|EndpointDisabled|^Blocked|^Platform"
 )
 _UNKNOWN_OPERATION = re.compile(r"NotImplemented|UnknownOperation|InvalidAction|^501$")
 _NOT_IMPLEMENTED = re.compile(r"not (yet )?(been )?implemented|not yet supported", re.IGNORECASE)
@@ -106,7 +106,8 @@ def aws_failure(action: str, error: Exception) -> ApplicationError:
         return _failure(action, MISCONFIGURED, _safe(error), final=True)
     if _EMULATOR_CRASHED in str(error):
         return _unsupported(action)
-    text = _safe(error) if isinstance(error, aws.HTTPClientError) else type(error).__name__
+    told = isinstance(error, aws.HTTPClientError | aws.ConnectionError)
+    text = _safe(error) if told else type(error).__name__
     return _failure(action, OUTCOME_UNKNOWN, f"no usable answer ({text})")
 
 
@@ -118,8 +119,11 @@ def _answered(action: str, error: aws.ClientError) -> ApplicationError:
     missing = _UNKNOWN_OPERATION.search(code) or status == 501 or _EMULATOR_CRASHED in text
     if missing or (str(status).startswith("5") and _NOT_IMPLEMENTED.search(text)):
         return _unsupported(action)
-    if text.lstrip().startswith("<"):
-        text = f"HTTP {status} with a page instead of an answer"
+    if code == "404":
+        return _unsupported(action)
+    if code.isdecimal() or text.lstrip().startswith("<"):
+        text = f"HTTP {status} instead of an answer of AWS's"
+        return _failure(action, OUTCOME_UNKNOWN, text, final=status in (401, 403))
     again = _TRY_AGAIN.search(code) or "Too many concurrent attempts" in text
     final = bool(_FINAL.search(code)) and not again
     return _failure(action, code, f"{code}: {text}" if text else code, final=final)
