@@ -8,7 +8,7 @@ import re
 from collections.abc import Iterable
 
 from sandbox.cloud.cloudwatch.errors import invalid_value
-from sandbox.cloud.cloudwatch.series import Bucket, Series
+from sandbox.cloud.cloudwatch.series import ROLL_UPS, Bucket, Series
 
 Points = dict[float, float]
 
@@ -40,8 +40,9 @@ def aggregate(
 ) -> dict[float, Bucket]:
     """Merge seconds into periods that begin at `start`; empty periods are absent."""
     periods: dict[float, Bucket] = {}
+    width = next((w for w in ROLL_UPS if period % w == 0 and start % w == 0), 1)
     for one in series:
-        for second, bucket in one.between(start, end):
+        for second, bucket in one.between(start, end, width):
             begin = start + (second - start) // period * period
             into = periods.get(begin)
             if into is None:
@@ -77,6 +78,8 @@ def points(
 def _percentile(bucket: Bucket, share: float) -> float | None:
     if bucket.opaque or not bucket.values:
         return None
+    if share == 1:
+        return bucket.maximum  # which thinning never touches
     pairs = sorted(bucket.values.items())
     rank = share * (sum(weight for _, weight in pairs) - 1)
     seen = 0.0

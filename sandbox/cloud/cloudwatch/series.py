@@ -3,6 +3,9 @@
 A bucket keeps count, sum, minimum and maximum exactly, and the single values (thinned to
 at most `MAX_VALUES`) for percentiles. A statistic set has no single values, so percentiles
 over it exist only where its minimum equals its maximum, as on AWS.
+
+Reads over an hour are made from roll-ups of 10 and 60 seconds, which are kept until one of
+their seconds changes.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -10,6 +13,8 @@ from dataclasses import dataclass, field
 
 RETAINED_BUCKETS = 3 * 3600
 MAX_VALUES = 128
+MAX_ROLLED_VALUES = 512
+ROLL_UPS = (60, 10)
 
 DimensionKey = tuple[tuple[str, str], ...]
 StatisticSet = tuple[float, float, float, float]
@@ -34,7 +39,7 @@ class Bucket:
         self.maximum = max(self.maximum, value)
         self.values[value] = self.values.get(value, 0.0) + weight
         if len(self.values) > MAX_VALUES:
-            self._thin()
+            self.thin(MAX_VALUES)
 
     def add_statistic_set(self, statistic_set: StatisticSet) -> None:
         """Count an aggregate of which only (count, sum, minimum, maximum) are known."""
@@ -56,48 +61,76 @@ class Bucket:
         self.total += other.total
         self.minimum = min(self.minimum, other.minimum)
         self.maximum = max(self.maximum, other.maximum)
-        if with_values:
-            self.opaque = self.opaque or other.opaque
+        if not with_values:
+            return
+        self.opaque = self.opaque or other.opaque
+        if not self.values:
+            self.values = dict(other.values)
+        else:
             for value, weight in other.values.items():
                 self.values[value] = self.values.get(value, 0.0) + weight
 
-    def _thin(self) -> None:
-        pairs = sorted(self.values.items())
-        self.values = {
-            pairs[i][0]: sum(weight for _, weight in pairs[i : i + 2])
-            for i in range(0, len(pairs), 2)
-        }
+    def thin(self, most: int) -> None:
+        """Let neighbouring values share one of them until there are at most so many."""
+        while len(self.values) > most:
+            pairs = sorted(self.values.items())
+            self.values = {
+                pairs[i][0]: sum(weight for _, weight in pairs[i : i + 2])
+                for i in range(0, len(pairs), 2)
+            }
 
 
 class Series:
     """All buckets of one metric, dimensions and unit, by the second they began."""
 
     def __init__(self) -> None:
-        self.buckets: dict[int, Bucket] = {}
+        self._buckets: dict[int, Bucket] = {}
+        self._rolled: dict[int, dict[int, Bucket]] = {width: {} for width in ROLL_UPS}
 
-    def bucket_at(self, second: int) -> Bucket:
-        """The bucket for this second, made if it is new."""
-        bucket = self.buckets.get(second)
+    def bucket_to_change(self, second: int) -> Bucket:
+        """The bucket for this second, made if it is new; roll-ups with it are forgotten."""
+        for width, rolled in self._rolled.items():
+            rolled.pop(second // width * width, None)
+        bucket = self._buckets.get(second)
         if bucket is None:
-            bucket = self.buckets[second] = Bucket()
-            if len(self.buckets) > RETAINED_BUCKETS + RETAINED_BUCKETS // 10:
+            bucket = self._buckets[second] = Bucket()
+            if len(self._buckets) > RETAINED_BUCKETS + RETAINED_BUCKETS // 10:
                 self._forget_oldest()
         return bucket
 
-    def between(self, start: float, end: float) -> Iterator[tuple[int, Bucket]]:
-        """The buckets that began at `start` or later and before `end`, in no order."""
-        if end - start > len(self.buckets):
-            yield from ((s, b) for s, b in self.buckets.items() if start <= s < end)
+    def between(self, start: float, end: float, width: int = 1) -> Iterator[tuple[int, Bucket]]:
+        """The buckets from `start` to before `end`, in no order, and when each begins.
+
+        They are `width` seconds long (1 or one of `ROLL_UPS`, which must divide `start`) but
+        for those at the end that do not fill that width.
+        """
+        first, last = -int(-start // 1), -int(-end // 1)
+        if last - first > len(self._buckets) * width:
+            yield from ((s, b) for s, b in self._buckets.items() if first <= s < last)
             return
-        first = -int(-start // 1)
-        for second in range(first, -int(-end // 1)):
-            bucket = self.buckets.get(second)
-            if bucket is not None:
-                yield second, bucket
+        whole = first + max(0, last - first) // width * width
+        if width > 1:
+            for begin in range(first, whole, width):
+                rolled = self._roll_up(begin, width)
+                if rolled.count:
+                    yield begin, rolled
+            first = whole
+        yield from ((s, b) for s in range(first, last) if (b := self._buckets.get(s)) is not None)
+
+    def _roll_up(self, begin: int, width: int) -> Bucket:
+        known = self._rolled[width].get(begin)
+        if known is None:
+            known = self._rolled[width][begin] = Bucket()
+            for _, bucket in self.between(begin, begin + width):
+                known.merge(bucket, with_values=True)
+            known.thin(MAX_ROLLED_VALUES)
+        return known
 
     def _forget_oldest(self) -> None:
-        for second in sorted(self.buckets)[:-RETAINED_BUCKETS]:
-            del self.buckets[second]
+        for second in sorted(self._buckets)[:-RETAINED_BUCKETS]:
+            del self._buckets[second]
+        for rolled in self._rolled.values():
+            rolled.clear()
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,7 +164,7 @@ class MetricStore:
     ) -> None:
         """Add weighted values, or a statistic set, at a time (seconds since the epoch)."""
         series = self._series.setdefault(key, {}).setdefault(unit, Series())
-        bucket = series.bucket_at(int(timestamp // 1))
+        bucket = series.bucket_to_change(int(timestamp // 1))
         for value, weight in values:
             bucket.add_value(value, weight)
         if statistic_set is not None:
