@@ -18,7 +18,6 @@ from typing import NamedTuple
 from activities.failures import smtp_call
 from lastgood.policy import SmtpServer
 
-
 _OUR_NAME = "[127.0.0.1]"
 """Who greets: as mail programs do that have no public name."""
 

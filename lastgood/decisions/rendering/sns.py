@@ -52,7 +52,7 @@ def _attributes(notice: Notice) -> dict[str, Any]:
         "outcome": notice.outcome.value if notice.outcome else "",
     }
     return {
-        name: {"DataType": "String", "StringValue": value}
+        name: {"DataType": "String", "StringValue": one_line(value, 256)}
         for name, value in values.items()
         if value
     }
