@@ -71,13 +71,15 @@ class Bucket:
                 self.values[value] = self.values.get(value, 0.0) + weight
 
     def thin(self, most: int) -> None:
-        """Let neighbouring values share one of them until there are at most so many."""
+        """Let neighbouring values share their weighted mean until there are at most so many."""
         while len(self.values) > most:
             pairs = sorted(self.values.items())
-            self.values = {
-                pairs[i][0]: sum(weight for _, weight in pairs[i : i + 2])
-                for i in range(0, len(pairs), 2)
-            }
+            self.values = {}
+            for i in range(0, len(pairs), 2):
+                near = pairs[i : i + 2]
+                weight = sum(each for _, each in near)
+                mean = sum(value * each for value, each in near) / weight
+                self.values[mean] = self.values.get(mean, 0.0) + weight
 
 
 class Series:

@@ -197,6 +197,43 @@ def test_a_state_that_was_set_lasts_until_the_next_evaluation(
     assert refused.value.response["Error"]["Code"] == "ResourceNotFound"
 
 
+def test_setting_the_same_state_is_no_transition(cloudwatch, put_alarm):
+    put_alarm("errors")
+    before = describe(cloudwatch, "errors")["StateTransitionedTimestamp"]
+    state = {"StateValue": "INSUFFICIENT_DATA", "StateReason": "a drill"}
+    cloudwatch.set_alarm_state(AlarmName="errors", **state)
+    assert describe(cloudwatch, "errors")["StateTransitionedTimestamp"] == before
+    assert history(cloudwatch, "errors", HistoryItemType="StateUpdate") == []
+
+
+def test_only_whole_periods_are_evaluated(engine, put_alarm, publish):
+    put_alarm("errors")
+    publish(at=-5, values=[0.0])
+    publish(at=2)
+    engine.tick(NOW + 4)
+    assert engine.alarm_states(["errors"]) == {"errors": "OK"}
+
+
+def test_periods_of_30_seconds_slide_by_10(engine, put_alarm, publish):
+    put_alarm("errors", Period=30)
+    publish(at=5)
+    engine.tick(NOW + 10.6)
+    assert engine.alarm_states(["errors"]) == {"errors": "ALARM"}
+
+
+def test_a_set_composite_stays_until_a_child_changes(cloudwatch, engine, put_alarm, publish):
+    put_alarm("errors", TreatMissingData="notBreaching")
+    cloudwatch.put_composite_alarm(AlarmName="any", AlarmRule="ALARM(errors)")
+    engine.tick(NOW)
+    cloudwatch.set_alarm_state(AlarmName="any", StateValue="ALARM", StateReason="a drill")
+    engine.tick(NOW + 10.6)
+    assert engine.alarm_states(["any"]) == {"any": "ALARM"}
+    publish(at=15)
+    engine.tick(NOW + 20.6)
+    engine.tick(NOW + 60.6)
+    assert engine.alarm_states(["any"]) == {"any": "OK"}
+
+
 def test_putting_again_keeps_the_state(cloudwatch, engine, put_alarm, publish):
     put_alarm("errors")
     publish(at=-5)
@@ -212,6 +249,7 @@ def test_composite_alarms_follow_their_children(cloudwatch, engine, put_alarm, p
     put_alarm("errors")
     put_alarm("other", MetricName="Other", TreatMissingData="notBreaching")
     rules = {"inner": 'ALARM("errors") OR ALARM("other")', "outer": "ALARM(inner) AND OK(other)"}
+    cloudwatch.put_composite_alarm(AlarmName="outer", AlarmRule="TRUE")  # before its child
     for name, rule in rules.items():
         cloudwatch.put_composite_alarm(AlarmName=name, AlarmRule=rule)
     assert describe(cloudwatch, "outer", "CompositeAlarm")["StateValue"] == "INSUFFICIENT_DATA"
@@ -270,6 +308,8 @@ def test_deleting_takes_all_or_none(cloudwatch, put_alarm):
         {"ComparisonOperator": "EqualToThreshold"},
         {"Threshold": None},
         {"Period": 86400, "EvaluationPeriods": 2},
+        dict.fromkeys(("Namespace", "MetricName", "Dimensions", "Statistic", "Period"))
+        | {"Metrics": [{"Id": i, "Expression": "TIME_SERIES(1)", "Period": 60} for i in "ab"]},
     ],
 )
 def test_wrong_alarms_are_refused(cloudwatch, put_alarm, wrong):
@@ -309,6 +349,7 @@ def test_actions_reach_their_topic_unless_disabled(cloudwatch, engine, client, p
 def test_alarms_of_a_metric_and_their_tags(cloudwatch, put_alarm, namespace):
     put_alarm("errors", Tags=[{"Key": "team", "Value": "a"}])
     put_alarm("other", MetricName="Other")
+    put_alarm("elsewhere", Dimensions=[{"Name": "Service", "Value": "api"}])
     found = cloudwatch.describe_alarms_for_metric(
         Namespace=namespace, MetricName="Errors", Dimensions=DIMENSIONS
     )["MetricAlarms"]

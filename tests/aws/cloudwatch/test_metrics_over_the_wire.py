@@ -121,6 +121,7 @@ def test_percentiles_need_single_values(cloudwatch, engine, namespace, start):
     engine.put(
         namespace, "T", {"Service": "web"}, "Seconds", start + 1, statistic_set=(5, 10, 1, 3)
     )
+    engine.put(namespace, "T", {"Service": "web"}, "Seconds", start + 1, values=[2.0])
     queries = [stat(namespace, "T", p, query_id=p) for p in ("p50", "p99", "p100")]
     results, _ = read(cloudwatch, queries, start, start + 5)
     assert results["p50"] == [(start, pytest.approx(50.5))]
@@ -146,17 +147,23 @@ def test_pages_hold_every_point_once(cloudwatch, engine, namespace, start):
         for name in ("A", "B"):
             engine.put(namespace, name, {"Service": "web"}, "None", start + second, values=[1.0])
     queries = [stat(namespace, n, "Sum", query_id=n.lower()) for n in ("A", "B")]
-    seen, token = [], None
+    seen, token, codes = [], None, []
     while True:
         more = {"NextToken": token} if token else {}
         results, answer = read(cloudwatch, queries, start, start + 60, MaxDatapoints=5, **more)
         page = [(i, t) for i, points in results.items() for t, _ in points]
         assert len(page) <= 5
         seen += page
+        codes.append([(r["Id"], r["StatusCode"]) for r in answer["MetricDataResults"]])
         token = answer.get("NextToken")
         if not token:
             break
     assert len(seen) == len(set(seen)) == 14
+    assert codes == [
+        [("a", "PartialData")],
+        [("a", "Complete"), ("b", "PartialData")],
+        [("b", "Complete")],
+    ]
 
 
 def test_publish_delay_hides_fresh_points(cloudwatch, engine, namespace):

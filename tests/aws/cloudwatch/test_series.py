@@ -4,7 +4,7 @@ import random
 
 import pytest
 
-from sandbox.cloud.cloudwatch.reading import points
+from sandbox.cloud.cloudwatch.reading import points, statistic_of
 from sandbox.cloud.cloudwatch.series import (
     MAX_VALUES,
     RETAINED_BUCKETS,
@@ -36,6 +36,8 @@ def test_many_values_are_thinned_but_sums_stay_exact():
     assert (bucket.count, bucket.total) == (10_000, 50_005_000)
     assert (bucket.minimum, bucket.maximum) == (1, 10_000)
     assert sum(bucket.values.values()) == 10_000
+    assert statistic_of(bucket, "p100") == 10_000
+    assert statistic_of(bucket, "p50") == pytest.approx(5000, rel=0.05)
 
 
 def test_the_oldest_seconds_are_forgotten():
