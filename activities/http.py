@@ -51,11 +51,14 @@ async def resolve(host: str, port: int) -> list[str]:
     return list(dict.fromkeys(str(one[4][0]) for one in found))
 
 
-def check_transport() -> httpx.AsyncHTTPTransport:
-    """A transport fit for checks: no proxy, TLS verified, a new connection for each."""
+def check_transport(tls: ssl.SSLContext | None = None) -> httpx.AsyncHTTPTransport:
+    """A transport fit for checks: no proxy, TLS verified, a new connection for each.
+
+    ``tls``: what certificates are verified with; left out: ``SSL_CERT_FILE``, or httpx's own.
+    """
     # Connections are told apart by address, not by name: keeping them would skip TLS's check.
     return httpx.AsyncHTTPTransport(
-        verify=httpx.create_ssl_context(),
+        verify=tls or httpx.create_ssl_context(),
         trust_env=False,
         limits=httpx.Limits(max_connections=None, max_keepalive_connections=0),
     )

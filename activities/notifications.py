@@ -20,7 +20,7 @@ from temporalio.exceptions import ApplicationError
 
 from activities.failures import aws_call, http_call, http_refusal
 from activities.smtp import Account, deliver
-from lastgood.contracts import EmailOrder, SlackOrder, SnsOrder, WebhookOrder
+from lastgood.contracts import EmailOrder, Notice, SlackOrder, SnsOrder, WebhookOrder
 from lastgood.decisions.rendering.mail import mail, mime
 from lastgood.decisions.rendering.slack import slack_message
 from lastgood.decisions.rendering.sns import publication
@@ -42,7 +42,7 @@ class NotificationActivities:
     """Calls to Slack, mail, SNS and webhooks.
 
     ``http`` must not follow redirects; ``environment`` holds the secrets that policies name;
-    ``tls`` is what mail servers are verified with.
+    ``tls`` is what mail servers are verified with; ``ui_url`` is where people find the Temporal UI.
     """
 
     def __init__(
@@ -52,12 +52,14 @@ class NotificationActivities:
         environment: Mapping[str, str],
         tls: ssl.SSLContext | None = None,
         deadline: float = DEADLINE,
+        ui_url: str = "",
     ) -> None:
         self._clients = clients
         self._http = http
         self._environment = environment
         self._tls = tls or ssl.create_default_context()
         self._deadline = deadline
+        self._ui_url = ui_url
         # httpx logs the address of every request, and a webhook's address is a secret.
         logging.getLogger("httpx").addFilter(_silent)
 
@@ -65,20 +67,20 @@ class NotificationActivities:
     async def notify_slack(self, order: SlackOrder) -> None:
         """May post twice; both messages show the notice's key. POST to a Slack webhook."""
         url = self._secret(order.channel.webhook_url)
-        await self._post("slack", url, slack_message(order.notice), {})
+        await self._post("slack", url, slack_message(self._linked(order.notice)), {})
 
     @activity.defn
     async def notify_webhook(self, order: WebhookOrder) -> None:
         """Idempotent for receivers that honour ``Idempotency-Key``. POST the notice as JSON."""
         url = self._secret(order.channel.url)
         headers = {"Idempotency-Key": key(order.notice.dedup)}
-        await self._post("webhook", url, as_json(order.notice), headers)
+        await self._post("webhook", url, as_json(self._linked(order.notice)), headers)
 
     @activity.defn
     async def notify_email_ses(self, order: EmailOrder) -> str:
         """May send twice, into the same thread. Returns SES's message id."""
         channel = order.channel
-        content = mail(order.notice, channel.from_)
+        content = mail(self._linked(order.notice), channel.from_)
         simple = {
             "Subject": {"Data": content.subject, "Charset": "UTF-8"},
             "Body": {
@@ -102,7 +104,9 @@ class NotificationActivities:
         """Idempotent on a FIFO topic, else may publish twice. Returns SNS's message id."""
         topic = order.channel.topic_arn
         client = self._clients("sns", topic.split(":")[3])
-        answer = await self._aws("sns:Publish", client.publish, **publication(order.notice, topic))
+        answer = await self._aws(
+            "sns:Publish", client.publish, **publication(self._linked(order.notice), topic)
+        )
         return str(answer.get("MessageId", ""))
 
     @activity.defn
@@ -114,12 +118,18 @@ class NotificationActivities:
         account = None
         if server.username and server.password:
             account = Account(self._secret(server.username), self._secret(server.password))
-        content = mail(order.notice, channel.from_)
+        content = mail(self._linked(order.notice), channel.from_)
         message = mime(content, channel.from_, channel.to, order.notice)
         refused = await deliver(message, server, account, self._tls, self._deadline)
         if refused:
             activity.logger.warning("The mail server refused %d of the recipients", refused)
         return content.message_id
+
+    def _linked(self, notice: Notice) -> Notice:
+        """The notice with its link completed; workflows know the path, not the UI's address."""
+        if notice.link and notice.link.startswith("/") and self._ui_url:
+            return notice.model_copy(update={"link": self._ui_url + notice.link})
+        return notice
 
     def _secret(self, name: str) -> str:
         variable = name.removeprefix("env:")

@@ -347,6 +347,14 @@ class WatchReport(Model):
     tallies: tuple[Tally, ...] = ()
 
 
+class CheckReport(Model):
+    """What ``check`` found: one verdict for each trigger."""
+
+    service: str
+    verdicts: tuple[Verdict, ...]
+    warnings: tuple[str, ...] = ()
+
+
 class ServiceWatchOrder(Model):
     """Follow one ECS deployment of ours."""
 

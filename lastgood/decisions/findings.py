@@ -79,3 +79,15 @@ def trigger_of(finding: Finding | None) -> str | None:
 def reason_after(finding: Finding, report: RollbackReport) -> str:
     """The one sentence of a release that was rolled back."""
     return f"{finding.reason}. {report.reason}" if finding.reason else report.reason
+
+
+def remedy_needed(finding: Finding, policy: MonitorPolicy) -> bool:
+    """Whether a finding calls for a rollback, if the limits allow one."""
+    if finding.kind == "inconclusive":
+        return policy.on_inconclusive == "rollback"
+    return finding.kind in ("trigger", "operator", "rollout", "smoke")
+
+
+def waits_for_a_person(finding: Finding) -> bool:
+    """Whether a finding that is not rolled back holds the release until somebody decides."""
+    return finding.kind in ("trigger", "operator", "rollout", "smoke", "inconclusive")

@@ -88,11 +88,12 @@ def rollback_started(
 def cooldown(
     context: NoticeContext,
     *,
-    fired: Verdict,
+    reason: str,
     until: datetime,
+    fired: Verdict | None = None,
     last: RollbackRecord | None = None,
 ) -> Notice:
-    """A trigger fired during the cooldown: people are told, the rollback waits."""
+    """Something went wrong during the cooldown: people are told, the rollback waits."""
     ended = (last.finished_at or last.started_at) if last else None
     since = f" ({took(context.at - ended)} ago)" if ended and ended <= context.at else ""
     return _notice(
@@ -104,7 +105,7 @@ def cooldown(
             f"no rollback before {clock(until)}"
         ),
         summary=(
-            f"{sentence(fired.reason)} The cooldown after the last rollback{since} ends at "
+            f"{sentence(reason)} The cooldown after the last rollback{since} ends at "
             f"{clock(until)}; if it still fires then, the release is rolled back. "
             f"To roll back now: {rollback_command(context.service)}"
         ),

@@ -97,7 +97,7 @@ def assess(
     if news or state is None:
         return news
     if order.goal == "steady":
-        return _steady(order, state, now)
+        return _steady(order, state, seen=seen, now=now)
     mine = ours(order, state)
     if mine is None or mine.status != "PRIMARY":
         early = not seen and now < order.deployed_at + VISIBLE_WITHIN
@@ -112,12 +112,18 @@ def assess(
     return None
 
 
-def _steady(order: ServiceWatchOrder, state: ServiceState, now: datetime) -> ServiceNews | None:
+def _steady(
+    order: ServiceWatchOrder, state: ServiceState, *, seen: bool, now: datetime
+) -> ServiceNews | None:
     primary = state.primary
     if primary is None or primary.task_definition != order.task_definition:
-        if now < order.deployed_at + VISIBLE_WITHIN:
+        if not seen and now < order.deployed_at + VISIBLE_WITHIN:
             return None
-        text = f"{_label(primary.task_definition) if primary else 'Nothing'} is PRIMARY instead."
+        there = primary.task_definition if primary else ""
+        if there and there == order.previous_task_definition:
+            text = f"ECS put {_label(there)} back: {primary.reason if primary else ''}"
+            return _news("failed", text, now, state, primary.id if primary else None)
+        text = f"{_label(there) if there else 'Nothing'} is PRIMARY instead."
         return _news("superseded", text, now, state, primary.id if primary else None)
     if primary.rollout_state == "FAILED":
         text = f"ECS gave up: {primary.reason or 'no reason given'}"

@@ -1,0 +1,210 @@
+"""What a guard remembers and says: every change of its state, without a clock or a workflow."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from lastgood.contracts import (
+    CurrentRelease,
+    DeploymentReport,
+    GuardState,
+    Overview,
+    ReleaseOrder,
+    ReleaseView,
+    RollbackReport,
+    RollbackRequest,
+)
+from lastgood.decisions import limits
+from lastgood.decisions.notices import NoticeContext
+from lastgood.decisions.targets import SURVIVED, with_good, with_unproven
+from lastgood.messages import deployment_id, rollback_id
+from lastgood.model import (
+    Action,
+    Model,
+    Outcome,
+    ReleaseResult,
+    Revision,
+    RollbackRecord,
+    RollbackSummary,
+    ServiceRef,
+)
+from lastgood.policy import Policy, RollbackPolicy
+
+KEPT = 50
+"""How many results, rollbacks and actions are remembered."""
+
+
+class AskedRollback(Model):
+    """An operator's rollback that waits for its turn."""
+
+    id: str
+    request: RollbackRequest
+    policy: Policy
+    running: Revision
+    target: Revision
+
+
+def find(
+    state: GuardState, current: CurrentRelease | None, release: str
+) -> ReleaseResult | ReleaseOrder | CurrentRelease | None:
+    """A release that is known already: the same id is the same release."""
+    if current and current.release == release:
+        return current
+    queued = next((order for order in state.queue if order.id == release), None)
+    return queued or next((one for one in state.results if one.release == release), None)
+
+
+def refuse_release(
+    release: ReleaseOrder, *, known: Any, busy: bool, current: CurrentRelease | None
+) -> str | None:
+    """Why a release is not accepted; None if it is."""
+    if known is None and busy and release.policy.deploy.on_busy == "reject" and current:
+        return (
+            f"Release {current.release} is under way, and the policy says on_busy: reject. "
+            "Try again when it has ended, or set on_busy: queue."
+        )
+    return None
+
+
+def view(
+    state: GuardState,
+    current: CurrentRelease | None,
+    asked: list[AskedRollback],
+    release: str,
+) -> ReleaseView:
+    """Where a release, or an operator's rollback, stands."""
+    result = next((one for one in state.results if one.release == release), None)
+    if result:
+        return ReleaseView(
+            release=release,
+            state="ended",
+            workflow_id=result.workflow_id,
+            run_id=result.run_id,
+            result=result,
+        )
+    if current and current.release == release:
+        return ReleaseView(
+            release=release,
+            state="running",
+            workflow_id=current.workflow_id,
+            run_id=current.run_id,
+        )
+    waiting = [order.id for order in state.queue]
+    if release in waiting:
+        position = waiting.index(release) + (1 if current else 0)
+        ident = deployment_id(state.service)
+        return ReleaseView(release=release, state="queued", position=position, workflow_id=ident)
+    if release in (one.id for one in asked):
+        return ReleaseView(release=release, state="queued", workflow_id=rollback_id(state.service))
+    return ReleaseView(release=release, state="unknown")
+
+
+def after_release(state: GuardState, report: DeploymentReport, now: datetime) -> GuardState:
+    """The memory after a release ended: what is good now, and what is not."""
+    if report.target:
+        known = {one.task_definition for one in state.good}
+        if report.target.task_definition not in known:
+            state = with_good(state, report.target)
+    if report.released and report.outcome is Outcome.HEALTHY:
+        proven = {"proven": SURVIVED, "proven_at": now}
+        state = with_good(state, report.released.model_copy(update=proven))
+    elif report.released:
+        state = with_unproven(state, report.released.task_definition)
+    result = ReleaseResult.model_validate(report.model_dump(exclude={"released", "target"}))
+    return _with_result(state, result)
+
+
+def after_rollback(state: GuardState, asked: AskedRollback, result: ReleaseResult) -> GuardState:
+    """The memory after an operator's rollback: what it left is no longer good."""
+    if result.outcome in (Outcome.ROLLED_BACK, Outcome.ROLLBACK_FAILED):
+        state = with_unproven(state, asked.running.task_definition)
+    if result.outcome is Outcome.ROLLED_BACK:
+        state = with_good(state, asked.target)
+    return _with_result(state, result)
+
+
+def _with_result(state: GuardState, result: ReleaseResult) -> GuardState:
+    return state.model_copy(update={"results": (result, *state.results)[:KEPT]})
+
+
+def with_rollback(state: GuardState, record: RollbackRecord) -> GuardState:
+    """Remember a rollback; the same one again replaces what was known of it."""
+    others = [one for one in state.limits.rollbacks if one.started_at != record.started_at]
+    rollbacks = tuple(sorted((*others, record), key=lambda one: one.started_at))[-KEPT:]
+    counted = state.limits.model_copy(update={"rollbacks": rollbacks})
+    return state.model_copy(update={"limits": counted})
+
+
+def with_action(state: GuardState, actor: str, verb: str, reason: str, now: datetime) -> GuardState:
+    """Remember what a person asked for."""
+    action = Action(at=now, actor=actor, verb=verb, reason=reason)
+    return state.model_copy(update={"actions": (action, *state.actions)[:KEPT]})
+
+
+def overview(
+    state: GuardState, current: CurrentRelease | None, held: bool, now: datetime
+) -> Overview:
+    """What ``status`` and ``history`` show."""
+    policy = state.policy.rollback if state.policy else RollbackPolicy()
+    shown = current
+    if current and held:
+        shown = current.model_copy(update={"what": f"{current.what} (held for a person)"})
+    return Overview(
+        service=str(state.service),
+        current=shown,
+        queued=tuple(order.id for order in state.queue),
+        last_known_good=state.good[0].model_copy(update={"source": {}}) if state.good else None,
+        rollbacks_counted=len(limits.counted(state.limits, policy, now)),
+        max_rollbacks=policy.max_rollbacks,
+        cooldown_until=limits.cooldown_ends(state.limits, policy, now),
+        results=state.results,
+        rollbacks=state.limits.rollbacks,
+        actions=state.actions,
+    )
+
+
+def context_of(asked: AskedRollback, state: GuardState, now: datetime, link: str) -> NoticeContext:
+    """What notices about an operator's rollback say."""
+    policy = asked.policy.rollback
+    return NoticeContext(
+        service=str(state.service),
+        release=asked.id,
+        what=f"back to {asked.target.label}",
+        actor=asked.request.actor,
+        from_revision=asked.target,
+        to_revision=asked.running,
+        rollbacks_counted=len(limits.counted(state.limits, policy, now)),
+        max_rollbacks=policy.max_rollbacks,
+        per=policy.per,
+        link=link,
+        at=now,
+    )
+
+
+def result_of(
+    asked: AskedRollback, report: RollbackReport, service: ServiceRef, run_id: str = ""
+) -> ReleaseResult:
+    """How an operator's rollback ended, in the form of a release's result."""
+    return ReleaseResult(
+        release=asked.id,
+        workflow_id=rollback_id(service),
+        run_id=run_id,
+        service=str(service),
+        outcome=report.outcome,
+        reason=f"{asked.request.actor} asked for it: {asked.request.reason}. {report.reason}",
+        from_task_definition=asked.running.task_definition,
+        to_task_definition=report.to,
+        trigger="manual",
+        rollback=RollbackSummary(
+            to=report.to,
+            started_at=report.started_at,
+            finished_at=report.finished_at,
+            verified=report.verified,
+        ),
+        evidence=report.evidence,
+        timings={"rollback": (report.finished_at - report.started_at).total_seconds()},
+        started_at=report.started_at,
+        finished_at=report.finished_at,
+        actor=asked.request.actor,
+    )

@@ -1,0 +1,153 @@
+"""The worker: settings → clients → Worker. No logic; it needs nothing but its environment."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import signal
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import AsyncExitStack
+from datetime import timedelta
+
+import httpx
+from pythonjsonlogger.json import JsonFormatter
+from temporalio.client import Client
+from temporalio.runtime import PrometheusConfig, Runtime, TelemetryConfig
+from temporalio.worker import Worker
+
+from activities.clients import AwsClients
+from activities.cloudwatch import CloudWatchActivities
+from activities.ecs import EcsActivities
+from activities.health import HealthActivities
+from activities.http import HttpActivities, Prober, check_transport
+from activities.load_balancer import LoadBalancerActivities
+from activities.notifications import NotificationActivities
+from lastgood.connection import connect
+from lastgood.errors import LastgoodError
+from lastgood.messages import TASK_QUEUE, WATCH_TASK_QUEUE
+from lastgood.settings import Settings, load
+from workflows.check import Check
+from workflows.deployment import Deployment
+from workflows.rollback import Rollback
+from workflows.service_guard import ServiceGuard
+
+log = logging.getLogger("lastgood.worker")
+
+
+def set_up_logging(settings: Settings) -> None:
+    """One line per event on stderr, as JSON unless asked otherwise."""
+    handler = logging.StreamHandler(sys.stderr)
+    fields = "%(asctime)s %(levelname)s %(name)s %(message)s"
+    if settings.log_format == "json":
+        handler.setFormatter(JsonFormatter(fields))
+    else:
+        handler.setFormatter(logging.Formatter(fields))
+    logging.basicConfig(level=settings.log_level, handlers=[handler], force=True)
+    for chatty in ("botocore", "boto3", "urllib3", "httpx", "httpcore"):
+        logging.getLogger(chatty).setLevel(logging.WARNING)
+
+
+def make_runtime(settings: Settings) -> Runtime | None:
+    """A runtime with a Prometheus endpoint, if one was asked for."""
+    if settings.metrics_address is None:
+        return None
+    metrics = PrometheusConfig(bind_address=settings.metrics_address)
+    return Runtime(telemetry=TelemetryConfig(metrics=metrics))
+
+
+def make_workers(
+    client: Client, settings: Settings, http: httpx.AsyncClient, prober: Prober
+) -> list[Worker]:
+    """One worker for workflows and calls, one for watches, which must not hold their slots."""
+    aws = AwsClients()
+    ecs, cloudwatch, health = (
+        EcsActivities(aws),
+        CloudWatchActivities(aws),
+        HealthActivities(prober),
+    )
+    balancers = LoadBalancerActivities(aws)
+    notifications = NotificationActivities(aws, http, os.environ, ui_url=settings.ui_url)
+    shutdown = timedelta(seconds=settings.shutdown_timeout)
+    calls = Worker(
+        client,
+        task_queue=TASK_QUEUE,
+        workflows=[ServiceGuard, Deployment, Rollback, Check],
+        activities=[
+            ecs.describe_services,
+            ecs.describe_task_definition,
+            ecs.register_task_definition,
+            ecs.update_service,
+            cloudwatch.get_metric_data,
+            cloudwatch.describe_alarms,
+            balancers.describe_target_groups,
+            HttpActivities(prober).smoke_test,
+            notifications.notify_slack,
+            notifications.notify_email_ses,
+            notifications.notify_email_smtp,
+            notifications.notify_sns,
+            notifications.notify_webhook,
+        ],
+        graceful_shutdown_timeout=shutdown,
+        max_cached_workflows=2 * settings.max_watches,
+        sticky_queue_schedule_to_start_timeout=timedelta(seconds=5),
+    )
+    watches = Worker(
+        client,
+        task_queue=WATCH_TASK_QUEUE,
+        activities=[
+            ecs.watch_service,
+            cloudwatch.watch_metrics,
+            cloudwatch.watch_alarms,
+            health.watch_health,
+        ],
+        graceful_shutdown_timeout=shutdown,
+        max_concurrent_activities=settings.max_watches,
+        max_heartbeat_throttle_interval=timedelta(seconds=5),
+    )
+    return [calls, watches]
+
+
+async def run(settings: Settings) -> None:
+    """Work until SIGTERM or SIGINT, then end gracefully."""
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    loop.set_default_executor(ThreadPoolExecutor(max_workers=64, thread_name_prefix="aws"))
+    client = await connect(make_runtime(settings))
+    async with AsyncExitStack() as stack:
+        http = await stack.enter_async_context(httpx.AsyncClient(follow_redirects=False))
+        prober = Prober(check_transport())
+        for worker in make_workers(client, settings, http, prober):
+            await stack.enter_async_context(worker)
+        log.info("Working on %s in namespace %s", TASK_QUEUE, client.namespace)
+        await stop.wait()
+        log.info("Stopping: what runs is ended or handed over")
+    log.info("Stopped")
+
+
+def main() -> int:
+    """Run; the exit code is 0 after a graceful end, 1 if it could not start, 2 for bad settings."""
+    try:
+        settings = load(os.environ)
+    except LastgoodError as error:
+        print(error, file=sys.stderr)  # noqa: T201 - before logging is set up
+        return 2
+    set_up_logging(settings)
+    try:
+        asyncio.run(run(settings))
+    except LastgoodError as error:
+        log.error("%s", error)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    code = main()
+    logging.shutdown()
+    sys.stdout.flush()
+    sys.stderr.flush()
+    # The interpreter can abort at its end after a Temporal client was connected (sdk-python#300).
+    os._exit(code)

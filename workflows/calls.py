@@ -1,0 +1,123 @@
+"""Activities as workflows call them: one line each, options chosen by direction."""
+
+from __future__ import annotations
+
+from temporalio import workflow
+
+from workflows.options import (
+    MUTATE,
+    MUTATE_ON_THE_WAY_BACK,
+    PROBE,
+    READ,
+    READ_ON_THE_WAY_BACK,
+    Options,
+)
+
+with workflow.unsafe.imports_passed_through():
+    from activities.cloudwatch import CloudWatchActivities
+    from activities.ecs import EcsActivities
+    from activities.http import HttpActivities
+    from activities.load_balancer import LoadBalancerActivities
+    from lastgood.contracts import (
+        AlarmQuery,
+        AlarmState,
+        LoadBalancerFacts,
+        MetricProbe,
+        ProbeAnswer,
+        RegisterOrder,
+        ResolveOrder,
+        ServiceQuery,
+        SmokeOrder,
+        TaskDefinitionQuery,
+        TaskDefinitionState,
+        Updated,
+        UpdateOrder,
+    )
+    from lastgood.model import ServiceRef, ServiceState
+
+
+def _read(back: bool) -> Options:
+    return READ_ON_THE_WAY_BACK if back else READ
+
+
+def _mutate(back: bool) -> Options:
+    return MUTATE_ON_THE_WAY_BACK if back else MUTATE
+
+
+async def describe_service(service: ServiceRef, *, back: bool = False) -> ServiceState | None:
+    """Read the service."""
+    return await workflow.execute_activity_method(
+        EcsActivities.describe_services,
+        ServiceQuery(service=service),
+        summary=f"Read {service}",
+        **_read(back),
+    )
+
+
+async def describe_task_definition(
+    region: str, task_definition: str, *, back: bool = False
+) -> TaskDefinitionState:
+    """Read a task definition."""
+    return await workflow.execute_activity_method(
+        EcsActivities.describe_task_definition,
+        TaskDefinitionQuery(region=region, task_definition=task_definition),
+        summary=f"Read {task_definition.rsplit('/', 1)[-1]}",
+        **_read(back),
+    )
+
+
+async def register_task_definition(order: RegisterOrder, *, back: bool = False) -> str:
+    """Register a task definition, once."""
+    return await workflow.execute_activity_method(
+        EcsActivities.register_task_definition,
+        order,
+        summary=f"Register {order.source.get('family')} for {order.release}",
+        **_mutate(back),
+    )
+
+
+async def update_service(order: UpdateOrder, *, back: bool = False) -> Updated:
+    """Move the service to a task definition, once."""
+    return await workflow.execute_activity_method(
+        EcsActivities.update_service,
+        order,
+        summary=f"{order.service} → {order.task_definition.rsplit('/', 1)[-1]}",
+        **_mutate(back),
+    )
+
+
+async def describe_target_groups(order: ResolveOrder, *, back: bool = False) -> LoadBalancerFacts:
+    """Find a load balancer's dimensions and health check."""
+    return await workflow.execute_activity_method(
+        LoadBalancerActivities.describe_target_groups,
+        order,
+        summary="Find the load balancer",
+        **_read(back),
+    )
+
+
+async def describe_alarms(region: str, names: tuple[str, ...]) -> list[AlarmState]:
+    """Read alarms."""
+    return await workflow.execute_activity_method(
+        CloudWatchActivities.describe_alarms,
+        AlarmQuery(region=region, names=names),
+        summary=f"Read {', '.join(names)}",
+        **READ,
+    )
+
+
+async def count_datapoints(probe: MetricProbe) -> int:
+    """Read a metric: is it readable, and is there anything?"""
+    return await workflow.execute_activity_method(
+        CloudWatchActivities.get_metric_data,
+        probe,
+        summary=f"Read the metric of {probe.trigger.trigger.type}",
+        **READ,
+    )
+
+
+async def smoke_test(order: SmokeOrder) -> ProbeAnswer:
+    """Make one smoke check."""
+    return await workflow.execute_activity_method(
+        HttpActivities.smoke_test, order, summary=order.check.url, **PROBE
+    )

@@ -1,0 +1,326 @@
+"""One release: deploy → wait → smoke test → monitor window → (roll back → verify) → notify."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Coroutine
+from datetime import datetime, timedelta
+from typing import Any, Literal, TypeVar
+
+from temporalio import workflow
+from temporalio.exceptions import ActivityError, ApplicationError
+
+from workflows import calls
+from workflows.ending import Ending
+from workflows.preflight import RefusedError, prepare
+from workflows.release import Release
+from workflows.watching import Round, until_after
+
+with workflow.unsafe.imports_passed_through():
+    from lastgood import errors, messages
+    from lastgood.contracts import (
+        DeploymentOrder,
+        DeploymentReport,
+        Finding,
+        Limits,
+        ProbeAnswer,
+        Progress,
+        RegisterOrder,
+        RollbackRequest,
+        ServiceWatchOrder,
+        SmokeOrder,
+        UpdateOrder,
+        WatchOrder,
+    )
+    from lastgood.decisions import findings
+    from lastgood.decisions.targets import images_of
+    from lastgood.model import Revision
+    from lastgood.policy import SmokeCheck
+
+T = TypeVar("T")
+
+_SMOKE_ALLOWANCE = timedelta(hours=1)
+"""The watches of the rollout stay armed through the smoke test, whatever its retries take."""
+
+
+@workflow.defn(name=messages.DEPLOYMENT)
+class Deployment:
+    """Carries out one release of one service and ends in exactly one outcome."""
+
+    @workflow.init
+    def __init__(self, order: DeploymentOrder) -> None:
+        self._release = Release(order)
+        self._journal = self._release.journal
+        self._round: Round | None = None
+
+    @workflow.run
+    async def run(self, _: DeploymentOrder) -> DeploymentReport:
+        """The pipeline."""
+        ending = Ending(self._release)
+        try:
+            finding = await self._preflight() or await self._deploy()
+            if finding is None:
+                finding = await self._see_it_through(ending)
+            return await ending.reach(finding)
+        except asyncio.CancelledError:
+            return await ending.reach(self._cancelled())
+
+    async def _see_it_through(self, ending: Ending) -> Finding | None:
+        """Wait, test, watch; and once more after a cooldown, if something fired during it."""
+        while True:
+            finding = await self._wait() or await self._smoke_test() or await self._monitor()
+            remedy = self._release.remedy(finding) if finding else None
+            if finding is None or remedy is None or remedy.do != "wait" or not remedy.until:
+                return finding
+            await ending.tell_of_cooldown(finding, remedy)
+            await self._sit_out(remedy.until)
+
+    # --- The steps -------------------------------------------------------------------------
+
+    async def _preflight(self) -> Finding | None:
+        release = self._release
+        with self._journal.step("preflight"):
+            try:
+                prepared = release.prepared = await prepare(release.order)
+            except RefusedError as error:
+                return Finding(kind="refused", reason=str(error))
+        self._journal.from_task_definition = prepared.running.task_definition
+        if prepared.target:
+            self._journal.rollback_target = prepared.target.task_definition
+        self._journal.note(f"Rollback target: {prepared.target_reason}")
+        for warning in prepared.warnings:
+            self._journal.note(f"Warning: {warning}")
+        if release.interruption:
+            reason = f"{release.interruption.reason} Nothing had been changed."
+            return Finding(kind="cancelled", reason=reason)
+        return None
+
+    async def _deploy(self) -> Finding | None:
+        release = self._release
+        prepared = release.prepared
+        if prepared is None:
+            raise RuntimeError("deploy comes after preflight")
+        with self._journal.step("deploy"):
+            try:
+                release.released = prepared.released or await self._register(prepared.source or {})
+                release.deployed_at = workflow.now()
+                self._journal.to_task_definition = release.released.task_definition
+                updated = await calls.update_service(
+                    UpdateOrder(
+                        service=release.service,
+                        task_definition=release.released.task_definition,
+                        expected=(prepared.running.task_definition,),
+                    )
+                )
+            except ActivityError as error:
+                return await self._after_failed_deploy(error)
+        release.deployment = updated.deployment
+        return None
+
+    async def _register(self, source: dict[str, object]) -> Revision:
+        order = RegisterOrder(
+            region=self._release.service.region,
+            source=source,
+            release=self._release.order.release.id,
+        )
+        arn = await calls.register_task_definition(order)
+        return Revision(
+            task_definition=arn,
+            images=images_of(source),
+            source=source,
+            release=self._release.order.release.id,
+        )
+
+    async def _after_failed_deploy(self, error: ActivityError) -> Finding | None:
+        """Find out what a failed call has done: it may have been carried out all the same."""
+        release = self._release
+        kind = error.cause.type if isinstance(error.cause, ApplicationError) else None
+        if kind == errors.ROLLOUT_INVISIBLE:
+            return Finding(kind="lost", reason=str(error.cause))
+        state = await calls.describe_service(release.service, back=True)
+        primary = state.primary if state else None
+        wanted = release.released.task_definition if release.released else None
+        if primary and primary.task_definition == wanted and kind != errors.UNEXPECTED_STATE:
+            release.deployment = primary.id
+            return None
+        release.released = None
+        return Finding(kind="refused", reason=f"Nothing was changed: {error.cause}")
+
+    async def _wait(self) -> Finding | None:
+        release = self._release
+        if release.rolled_out:
+            return None
+        with self._journal.step("wait"):
+            until = release.deadline()
+            self._round = self._watch("rollout", until, until + _SMOKE_ALLOWANCE)
+            current = self._round
+            await workflow.wait_condition(
+                lambda: bool(self._seen() or current.news or current.done)
+            )
+            finding = self._seen()
+            if finding:
+                current.cancel()
+                return finding
+            news = current.news
+            if news is None or news.kind != "complete":
+                current.cancel()
+                reason = news.reason if news else "The service watch ended without an answer."
+                return Finding(kind="lost", reason=reason)
+            self._journal.note(f"Rollout complete: {news.reason}")
+        release.rolled_out = True
+        return None
+
+    async def _smoke_test(self) -> Finding | None:
+        release = self._release
+        if release.smoke_tested or not release.policy.smoke:
+            return None
+        with self._journal.step("smoke test"):
+            for check in release.policy.smoke:
+                answer = await self._race(self._smoke(check))
+                if isinstance(answer, Finding):
+                    return answer
+                self._journal.note(f"Smoke test: {answer.text}")
+                if not answer.ok:
+                    return Finding(kind="smoke", reason=f"The smoke test failed: {answer.text}")
+        release.smoke_tested = True
+        return None
+
+    async def _smoke(self, check: SmokeCheck) -> ProbeAnswer | Finding:
+        answer = ProbeAnswer(ok=False, text="not asked", milliseconds=0)
+        for attempt in range(check.attempts):
+            if attempt:
+                await workflow.sleep(check.every)
+            try:
+                answer = await calls.smoke_test(SmokeOrder(check=check))
+            except ActivityError as error:
+                return Finding(kind="inconclusive", reason=f"Smoke test: {error.cause}")
+            if answer.ok:
+                break
+        return answer
+
+    async def _monitor(self) -> Finding | None:
+        release = self._release
+        carry = await self._round.hand_over() if self._round else ()
+        if release.window_end is None:
+            release.window_end = workflow.now() + release.policy.monitor.window
+        self._journal.window_ends_at = release.window_end
+        with self._journal.step("monitor", f"until {release.window_end:%H:%M:%S} UTC"):
+            self._round = current = self._watch(
+                "window", release.window_end, release.window_end, carry
+            )
+            await workflow.wait_condition(lambda: bool(self._seen() or current.done))
+            finding = self._seen()
+            current.cancel()
+            return finding or findings.of_window(current.verdicts, release.policy.monitor)
+
+    async def _sit_out(self, until: datetime) -> None:
+        """Wait for a cooldown's end; the watch goes on, and what still fires then counts."""
+        release = self._release
+        release.not_before = until
+        if release.window_end:
+            step = release.policy.monitor.interval
+            after = until_after(until, self._triggers, step)
+            release.window_end = max(release.window_end, after)
+            return
+        with self._journal.step("cooldown", f"until {until:%H:%M:%S} UTC"):
+            self._round = self._watch("window", until, until)
+            await self._race(workflow.sleep(until - workflow.now()))
+            self._round.cancel()
+
+    # --- Watching --------------------------------------------------------------------------
+
+    @property
+    def _triggers(self) -> tuple[Any, ...]:
+        return self._release.prepared.triggers if self._release.prepared else ()
+
+    def _watch(
+        self,
+        goal: Literal["rollout", "window"],
+        until: datetime,
+        armed_until: datetime,
+        carry: tuple[Any, ...] = (),
+    ) -> Round:
+        release, prepared, released = (
+            self._release,
+            self._release.prepared,
+            self._release.released,
+        )
+        if prepared is None or released is None:
+            raise RuntimeError("watching comes after deploy")
+        order = WatchOrder(
+            service=release.service,
+            triggers=prepared.triggers,
+            since=release.deployed_at,
+            covers_from=workflow.now(),
+            until=armed_until,
+            not_before=release.not_before,
+            interval=release.policy.monitor.interval,
+            carry=carry,
+        )
+        service = ServiceWatchOrder(
+            service=release.service,
+            task_definition=released.task_definition,
+            deployment=release.deployment,
+            previous_task_definition=prepared.running.task_definition,
+            previous_deployment=prepared.running_deployment,
+            deployed_at=release.deployed_at,
+            until=until,
+            interval=release.policy.monitor.interval,
+            goal=goal,
+        )
+        return Round(order, service)
+
+    def _seen(self) -> Finding | None:
+        """What ends the way forward: a person, a trigger, or what ECS says."""
+        if self._release.interruption:
+            return self._release.interruption
+        if self._round is None:
+            return None
+        if self._round.fired:
+            return findings.of_trigger(self._round.fired)
+        news = self._round.news
+        return findings.of_service_news(news) if news else None
+
+    async def _race(self, work: Coroutine[Any, Any, T]) -> T | Finding:
+        """Do something, unless something else ends the way forward first."""
+        task = asyncio.create_task(work)
+        await workflow.wait_condition(lambda: task.done() or self._seen() is not None)
+        finding = self._seen()
+        if finding:
+            task.cancel()
+            return finding
+        return task.result()
+
+    def _cancelled(self) -> Finding:
+        if self._release.released is None:
+            return Finding(kind="cancelled", reason="Cancelled before anything was changed.")
+        reason = (
+            f"Cancelled: the service stays on {self._release.released.label}, which was not "
+            "judged to its end. To go back: lastgood rollback "
+            f"{self._release.service} --reason TEXT"
+        )
+        return Finding(kind="cancelled", reason=reason)
+
+    # --- Messages --------------------------------------------------------------------------
+
+    @workflow.signal(name=messages.ROLL_BACK_NOW)
+    def roll_back_now(self, request: RollbackRequest) -> None:
+        """An operator's rollback, handed on by the guard; the first one counts."""
+        if self._release.request is None and not self._release.rolling_back:
+            self._release.request = request
+
+    @workflow.signal(name=messages.SUPERSEDE)
+    def supersede(self, release: str) -> None:
+        """A newer release takes over; not while a rollback is on its way."""
+        if not self._release.rolling_back:
+            self._release.superseded_by = release
+
+    @workflow.signal(name=messages.LIMITS_RESET)
+    def limits_reset(self, limits: Limits) -> None:
+        """An operator lifted cooldown and limit."""
+        self._release.limits = limits
+
+    @workflow.query(name=messages.PROGRESS)
+    def progress(self) -> Progress:
+        """Where the release is."""
+        return self._journal.progress()

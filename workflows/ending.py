@@ -1,0 +1,342 @@
+"""How a release ends: healthy, or rolled back and verified, or held; and people are told."""
+
+from __future__ import annotations
+
+import asyncio
+
+from temporalio import workflow
+from temporalio.exceptions import ActivityError, ChildWorkflowError, WorkflowAlreadyStartedError
+from temporalio.workflow import ParentClosePolicy
+
+from workflows import calls
+from workflows.release import Release
+from workflows.rollback import Rollback
+from workflows.telling import here, tell
+from workflows.watching import Round
+
+with workflow.unsafe.imports_passed_through():
+    from lastgood import messages
+    from lastgood.contracts import (
+        DeploymentReport,
+        Finding,
+        Notice,
+        RollbackOrder,
+        RollbackReport,
+        ServiceWatchOrder,
+        WatchOrder,
+    )
+    from lastgood.decisions import findings, notices, targets
+    from lastgood.decisions.limits import Remedy
+    from lastgood.model import (
+        ChannelFailure,
+        Outcome,
+        ReleaseResult,
+        Revision,
+        RollbackRecord,
+        RollbackSummary,
+    )
+
+_BUSY_RETRY_SECONDS = 5
+
+
+async def run_rollback(order: RollbackOrder) -> RollbackReport:
+    """Run the ``Rollback`` child; wait if an orphaned one still runs for this service."""
+    while True:
+        try:
+            return await workflow.execute_child_workflow(
+                Rollback.run,
+                order,
+                id=messages.rollback_id(order.service),
+                parent_close_policy=ParentClosePolicy.ABANDON,
+                static_summary=f"{order.service} back to {order.target.label}",
+            )
+        except WorkflowAlreadyStartedError:
+            await workflow.sleep(_BUSY_RETRY_SECONDS)
+
+
+class Ending:
+    """Brings a release to its one outcome."""
+
+    def __init__(self, release: Release) -> None:
+        self._release = release
+        self._journal = release.journal
+        self._telling: list[asyncio.Task[tuple[ChannelFailure, ...]]] = []
+
+    async def reach(self, finding: Finding | None) -> DeploymentReport:
+        """From why the release does not go on (None: it is good) to its report."""
+        if finding is None:
+            end = self._result(Outcome.HEALTHY, "The window ended clean.")
+        else:
+            end = await self._follow(finding)
+        await self._tell(
+            notices.ended(
+                self._release.context(here()),
+                result=end,
+                fired=finding.verdict if finding else None,
+                target=self._release.target,
+            )
+        )
+        for told in self._telling:
+            self._journal.failures.extend(await told)
+        report = self._report(end)
+        self._journal.held = False
+        self._journal.result = ReleaseResult.model_validate(report.model_dump())
+        self._journal.note(f"Ended: {report.outcome.value}. {report.reason}")
+        return report
+
+    async def tell_of_cooldown(self, finding: Finding, remedy: Remedy) -> None:
+        """Something fired during a cooldown: people hear of it at once."""
+        self._journal.note(f"{finding.reason}. {remedy.reason}")
+        if remedy.until is None:
+            return
+        last = max(self._release.limits.rollbacks, key=lambda r: r.started_at, default=None)
+        await self._tell(
+            notices.cooldown(
+                self._release.context(here()),
+                reason=finding.reason,
+                fired=finding.verdict,
+                until=remedy.until,
+                last=last,
+            )
+        )
+
+    # --- The ways to end -------------------------------------------------------------------
+
+    async def _follow(self, finding: Finding) -> ReleaseResult:
+        if finding.kind == "rolled_back_by_ecs":
+            return await self._adopt(finding)
+        remedy = self._release.remedy(finding)
+        if remedy and remedy.do == "roll_back":
+            return await self._roll_back(finding)
+        if findings.waits_for_a_person(finding):
+            return await self._hold(finding, remedy)
+        return self._result(findings.outcome_without_rollback(finding), finding.reason, finding)
+
+    async def _roll_back(self, finding: Finding) -> ReleaseResult:
+        release = self._release
+        target = await self._target_of(finding)
+        if target is None or release.released is None:
+            reason = f"{finding.reason}. There is no revision to go back to."
+            return self._result(Outcome.ROLLBACK_FAILED, reason, finding)
+        release.rolling_back = True
+        record = RollbackRecord(
+            release=release.order.release.id,
+            started_at=workflow.now(),
+            trigger=findings.trigger_of(finding),
+            reason=finding.reason,
+            actor=finding.actor,
+            to=target.task_definition,
+        )
+        await self._remember(record)
+        await self._tell(
+            notices.rollback_started(
+                release.context(here()),
+                reason=finding.reason,
+                fired=finding.verdict,
+                target=target,
+                asked_by=finding.actor if finding.kind == "operator" else None,
+            )
+        )
+        with self._journal.step("roll back", target.label):
+            report = await self._run(finding, target, adopt=False)
+        ended = {"finished_at": workflow.now(), "verified": report.verified}
+        await self._remember(record.model_copy(update=ended))
+        return self._after(report, finding)
+
+    async def _adopt(self, finding: Finding) -> ReleaseResult:
+        """ECS went back by itself: no second rollback, but the same proof."""
+        before = self._release.prepared.running if self._release.prepared else None
+        if before is None:
+            return self._result(Outcome.ROLLED_BACK_BY_ECS, finding.reason, finding)
+        with self._journal.step("verify", before.label):
+            report = await self._run(finding, before, adopt=True)
+        return self._after(report, finding)
+
+    async def _run(self, finding: Finding, target: Revision, *, adopt: bool) -> RollbackReport:
+        release, prepared = self._release, self._release.prepared
+        released = release.released.task_definition if release.released else ""
+        order = RollbackOrder(
+            service=release.service,
+            release=release.order.release.id,
+            target=target,
+            from_task_definition=released,
+            from_deployment=release.deployment,
+            target_deployment=prepared.running_deployment if prepared else None,
+            policy=release.policy,
+            fired=finding.verdict,
+            smoke_failed=finding.kind == "smoke",
+            adopt=adopt,
+            triggers=prepared.triggers if prepared else (),
+        )
+        try:
+            return await run_rollback(order)
+        except ChildWorkflowError as error:
+            now = workflow.now()
+            return RollbackReport(
+                outcome=Outcome.ROLLBACK_FAILED,
+                reason=f"The rollback itself broke off: {error.cause}",
+                to=target.task_definition,
+                started_at=now,
+                finished_at=now,
+                verified=False,
+            )
+
+    async def _target_of(self, finding: Finding) -> Revision | None:
+        if finding.to is None:
+            return self._release.target
+        try:
+            found = await calls.describe_task_definition(
+                self._release.service.region, finding.to, back=True
+            )
+        except ActivityError as error:
+            self._journal.note(
+                f"{finding.to} cannot be read ({error.cause}); using last known good."
+            )
+            return self._release.target
+        return targets.revision_of(found, proven=None, at=workflow.now())
+
+    async def _hold(self, finding: Finding, remedy: Remedy | None) -> ReleaseResult:
+        """Wait for a person; somebody else's deployment or a newer release ends it too."""
+        release = self._release
+        why = f"{finding.reason}. {remedy.reason}" if remedy else finding.reason
+        held = self._result(Outcome.HELD, why, finding)
+        self._journal.held, self._journal.result = True, held
+        self._journal.note(f"Held for a person: {why}")
+        release.request = None
+        await self._tell(
+            notices.held(
+                release.context(here()),
+                reason=why,
+                fired=finding.verdict,
+                until=workflow.now() + release.policy.rollback.hold_for,
+            )
+        )
+        await self._signal_guard(messages.RELEASE_HELD, release.order.release.id)
+        with self._journal.step("hold"):
+            watch = self._watch_while_held()
+            try:
+                await workflow.wait_condition(
+                    lambda: release.interruption is not None or bool(watch.news),
+                    timeout=release.policy.rollback.hold_for,
+                )
+            except TimeoutError:
+                return held
+            finally:
+                watch.cancel()
+        decided = release.interruption or (
+            findings.of_service_news(watch.news) if watch.news else None
+        )
+        self._journal.held = False
+        return await self._after_hold(decided, held)
+
+    async def _after_hold(self, decided: Finding | None, held: ReleaseResult) -> ReleaseResult:
+        if decided is None or decided.kind in ("rollout", "lost"):
+            return held
+        if decided.kind == "operator":
+            return await self._roll_back(decided)
+        if decided.kind == "rolled_back_by_ecs":
+            return await self._adopt(decided)
+        outcome = findings.outcome_without_rollback(decided)
+        return self._result(outcome, f"{decided.reason} It was held: {held.reason}", decided)
+
+    def _watch_while_held(self) -> Round:
+        release, prepared, released = (
+            self._release,
+            self._release.prepared,
+            self._release.released,
+        )
+        if prepared is None or released is None:
+            raise RuntimeError("only a release that was deployed is held")
+        now = workflow.now()
+        until = now + release.policy.rollback.hold_for
+        nothing = WatchOrder(
+            service=release.service,
+            triggers=(),
+            since=now,
+            covers_from=now,
+            until=until,
+            interval=release.policy.monitor.interval,
+        )
+        return Round(
+            nothing,
+            ServiceWatchOrder(
+                service=release.service,
+                task_definition=released.task_definition,
+                deployment=release.deployment,
+                previous_task_definition=prepared.running.task_definition,
+                previous_deployment=prepared.running_deployment,
+                deployed_at=release.deployed_at,
+                until=until,
+                interval=release.policy.monitor.interval,
+                goal="window",
+            ),
+        )
+
+    # --- Results ---------------------------------------------------------------------------
+
+    def _after(self, report: RollbackReport, finding: Finding) -> ReleaseResult:
+        result = self._result(report.outcome, findings.reason_after(finding, report), finding)
+        summary = RollbackSummary(
+            to=report.to,
+            started_at=report.started_at,
+            finished_at=report.finished_at,
+            verified=report.verified,
+        )
+        evidence = (*result.evidence, *report.evidence)
+        return result.model_copy(update={"rollback": summary, "evidence": evidence})
+
+    def _result(
+        self, outcome: Outcome, reason: str, finding: Finding | None = None
+    ) -> ReleaseResult:
+        release, info = self._release, workflow.info()
+        return ReleaseResult(
+            release=release.order.release.id,
+            workflow_id=info.workflow_id,
+            run_id=info.run_id,
+            service=str(release.service),
+            outcome=outcome,
+            reason=reason,
+            from_task_definition=self._journal.from_task_definition,
+            to_task_definition=self._journal.to_task_definition,
+            trigger=findings.trigger_of(finding),
+            evidence=(finding.verdict,) if finding and finding.verdict else (),
+            timings=self._journal.timings(),
+            started_at=release.started_at,
+            finished_at=workflow.now(),
+            image=release.order.release.image,
+            actor=release.order.release.actor,
+        )
+
+    def _report(self, end: ReleaseResult) -> DeploymentReport:
+        release = self._release
+        return DeploymentReport(
+            **end.model_dump(
+                exclude={"timings", "notification_failures", "finished_at"}, warnings="none"
+            ),
+            timings=self._journal.timings(),
+            notification_failures=tuple(self._journal.failures),
+            finished_at=workflow.now(),
+            released=release.released,
+            target=release.target,
+        )
+
+    # --- Telling ---------------------------------------------------------------------------
+
+    async def _tell(self, notice: Notice) -> None:
+        """Begin to tell people; nothing waits for it but the very end."""
+        call = tell(notice, self._release.policy.notify, self._release.service.region)
+        self._telling.append(asyncio.create_task(call))
+
+    async def _remember(self, record: RollbackRecord) -> None:
+        self._release.count(record)
+        await self._signal_guard(messages.ROLLBACK_STARTED, record)
+
+    async def _signal_guard(self, name: str, payload: object) -> None:
+        """Tell the guard; one that is gone learns it from our report, or from its successor's."""
+        guard = self._release.order.guard_id
+        if guard is None:
+            return
+        try:
+            await workflow.get_external_workflow_handle(guard).signal(name, payload)
+        except Exception as error:  # noqa: BLE001 - a missing guard must not stop a rollback
+            workflow.logger.warning("The guard could not be told %s: %s", name, error)

@@ -1,0 +1,88 @@
+"""What a release did, step by step, for those who look while it runs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import datetime
+
+from temporalio import workflow
+
+with workflow.unsafe.imports_passed_through():
+    from lastgood.contracts import DeploymentOrder, Progress, Step
+    from lastgood.model import ChannelFailure, ReleaseResult
+
+
+class Journal:
+    """The steps of a release with their times, and what people were told."""
+
+    def __init__(self, order: DeploymentOrder) -> None:
+        self._order = order
+        self._steps: list[Step] = []
+        self._notes: list[str] = []
+        self.failures: list[ChannelFailure] = []
+        self.from_task_definition: str | None = None
+        self.to_task_definition: str | None = None
+        self.rollback_target: str | None = None
+        self.window_ends_at: datetime | None = None
+        self.held = False
+        self.result: ReleaseResult | None = None
+
+    @contextmanager
+    def step(self, name: str, text: str = "") -> Iterator[None]:
+        """Record a step's beginning and end."""
+        index = len(self._steps)
+        self._steps.append(Step(name=name, started_at=workflow.now(), text=text))
+        self._show()
+        try:
+            yield
+        finally:
+            ended = {"finished_at": workflow.now()}
+            self._steps[index] = self._steps[index].model_copy(update=ended)
+
+    def note(self, text: str) -> None:
+        """Record something worth saying."""
+        self._notes.append(text)
+        self._show()
+
+    def timings(self) -> dict[str, float]:
+        """Seconds by step; a step that came again is added up."""
+        seconds: dict[str, float] = {}
+        for step in self._steps:
+            if step.finished_at:
+                took = (step.finished_at - step.started_at).total_seconds()
+                seconds[step.name] = round(seconds.get(step.name, 0.0) + took, 3)
+        return seconds
+
+    def progress(self) -> Progress:
+        """All of it, as the query ``progress`` answers."""
+        release = self._order.release
+        return Progress(
+            release=release.id,
+            service=str(self._order.service),
+            what=release.what,
+            step=self._steps[-1].name if self._steps else "preflight",
+            steps=tuple(self._steps),
+            notes=tuple(self._notes),
+            from_task_definition=self.from_task_definition,
+            to_task_definition=self.to_task_definition,
+            rollback_target=self.rollback_target,
+            window_ends_at=self.window_ends_at,
+            held=self.held,
+            result=self.result,
+            notification_failures=tuple(self.failures),
+        )
+
+    def _show(self) -> None:
+        """Keep the Temporal UI's details current: bullets, as its tables have no spacing."""
+        release = self._order.release
+        lines = [f"**{release.id}**: `{release.what}` → **{self._order.service}**", ""]
+        for step in self._steps:
+            mark = "done" if step.finished_at else "**now**"
+            lines.append(
+                f"- {step.name}: {mark} (since {step.started_at:%H:%M:%S} UTC) {step.text}"
+            )
+        lines += [f"- {note}" for note in self._notes]
+        if self._steps and self._steps[-1].name in ("wait", "monitor"):
+            lines.append("- latest values: *Pending Activities*, heartbeat details")
+        workflow.set_current_details("\n".join(lines))

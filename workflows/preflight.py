@@ -1,0 +1,126 @@
+"""Preflight: read everything that a release and its rollback will need, change nothing."""
+
+from __future__ import annotations
+
+from temporalio import workflow
+from temporalio.exceptions import ActivityError
+
+from workflows import calls
+from workflows.resolving import CannotResolveError, Resolver
+
+with workflow.unsafe.imports_passed_through():
+    from lastgood.contracts import DeploymentOrder, MetricProbe, WatchedTrigger
+    from lastgood.decisions import preflight, targets
+    from lastgood.decisions.task_definitions import container_of, with_image
+    from lastgood.model import Model, Revision, ServiceState
+    from lastgood.policy import AlarmTrigger
+
+
+class Prepared(Model):
+    """What preflight found out."""
+
+    state: ServiceState
+    running: Revision
+    """What runs before the release."""
+    running_deployment: str | None
+    target: Revision | None
+    target_reason: str
+    triggers: tuple[WatchedTrigger, ...]
+    source: dict[str, object] | None
+    """The task definition to register; None if a registered one is released as it is."""
+    released: Revision | None = None
+    """Set instead of ``source`` for a registered task definition."""
+    warnings: tuple[str, ...]
+
+
+class RefusedError(Exception):
+    """Raised when a release may not begin; the message says why and what to do."""
+
+
+async def prepare(order: DeploymentOrder) -> Prepared:
+    """Read the service, its target, its alarms and its metrics.
+
+    Raises:
+        RefusedError: before anything was changed.
+    """
+    try:
+        return await _prepare(order)
+    except CannotResolveError as error:
+        raise RefusedError(str(error)) from error
+    except ActivityError as error:
+        raise RefusedError(f"Preflight could not read what it needs: {error.cause}") from error
+
+
+async def _prepare(order: DeploymentOrder) -> Prepared:
+    policy = order.release.policy
+    state = await calls.describe_service(order.service)
+    _refuse(preflight.of_service(policy, state))
+    if state is None:
+        raise RefusedError(f"{order.service} does not exist.")
+    primary = state.primary
+    arn = primary.task_definition if primary else state.task_definition
+    definition = await calls.describe_task_definition(order.service.region, arn)
+    running = targets.revision_of(definition, proven=None, at=workflow.now())
+    choice = targets.choose(state, running, order.good, order.unproven)
+    names = tuple(t.alarm for t in policy.triggers if isinstance(t, AlarmTrigger))
+    alarms = tuple(await calls.describe_alarms(order.service.region, names)) if names else ()
+    findings = preflight.together(
+        preflight.of_service(policy, state),
+        preflight.of_target(choice),
+        preflight.of_alarms(policy, alarms),
+    )
+    _refuse(findings)
+    triggers = await Resolver(policy, state).all(alarms)
+    silent = await _silent_metrics(order.service.region, triggers)
+    source, released = await _what_to_release(order, definition.source)
+    return Prepared(
+        state=state,
+        running=running,
+        running_deployment=primary.id if primary else None,
+        target=choice.target,
+        target_reason=choice.reason,
+        triggers=triggers,
+        source=source,
+        released=released,
+        warnings=(*findings.warnings, *silent),
+    )
+
+
+def _refuse(findings: preflight.Findings) -> None:
+    if findings.refusals:
+        raise RefusedError(" ".join(findings.refusals))
+
+
+async def _silent_metrics(region: str, triggers: tuple[WatchedTrigger, ...]) -> list[str]:
+    """Prove that each metric can be read; say which have no datapoints."""
+    said = []
+    for watched in triggers:
+        if watched.source is None:
+            continue
+        probe = MetricProbe(region=region, trigger=watched)
+        if await calls.count_datapoints(probe) == 0:
+            said.append(
+                f"{watched.trigger.type}: no datapoints in the last three hours; unless they come, "
+                "the window will be inconclusive. Check metric name and dimensions."
+            )
+    return said
+
+
+async def _what_to_release(
+    order: DeploymentOrder, running: dict[str, object]
+) -> tuple[dict[str, object] | None, Revision | None]:
+    release = order.release
+    if release.task_definition:
+        found = await calls.describe_task_definition(order.service.region, release.task_definition)
+        if not found.active:
+            raise RefusedError(f"{release.task_definition} is INACTIVE: register it again.")
+        return None, targets.revision_of(found, proven=None, at=workflow.now())
+    if release.task_definition_source:
+        return release.task_definition_source, None
+    if not release.image:
+        raise RefusedError("The release names neither an image nor a task definition.")
+    try:
+        container = container_of(running, release.policy.container)
+    except ValueError as error:
+        raise RefusedError(str(error)) from error
+    return with_image(running, container, release.image), None

@@ -1,0 +1,95 @@
+"""A release as it stands: what its steps know in common, and the messages it got."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+from temporalio import workflow
+
+from workflows.journal import Journal
+from workflows.preflight import Prepared
+
+with workflow.unsafe.imports_passed_through():
+    from lastgood.contracts import DeploymentOrder, Finding, Limits, RollbackRequest
+    from lastgood.decisions import findings, limits
+    from lastgood.decisions.notices import NoticeContext
+    from lastgood.model import Revision, RollbackRecord
+
+
+class Release:
+    """The state of one release; changed by the steps of ``Deployment`` and by messages."""
+
+    def __init__(self, order: DeploymentOrder) -> None:
+        self.order = order
+        self.policy = order.release.policy
+        self.service = order.service
+        self.journal = Journal(order)
+        self.limits: Limits = order.limits
+        self.started_at = workflow.now()
+        self.request: RollbackRequest | None = None
+        self.superseded_by: str | None = None
+        self.prepared: Prepared | None = None
+        self.released: Revision | None = None
+        self.deployment: str | None = None
+        self.deployed_at = workflow.now()
+        self.rolled_out = False
+        self.smoke_tested = False
+        self.window_end: datetime | None = None
+        self.not_before: datetime | None = None
+        self.rolling_back = False
+
+    @property
+    def interruption(self) -> Finding | None:
+        """What a person or a newer release asked for."""
+        if self.request:
+            return findings.of_operator(self.request)
+        if self.superseded_by:
+            reason = f"Release {self.superseded_by} superseded it."
+            return Finding(kind="superseded", reason=reason)
+        return None
+
+    @property
+    def target(self) -> Revision | None:
+        """What a rollback goes back to."""
+        return self.prepared.target if self.prepared else None
+
+    def remedy(self, finding: Finding) -> limits.Remedy | None:
+        """What is to be done about a finding; None if a rollback is not the question."""
+        if not findings.remedy_needed(finding, self.policy.monitor):
+            return None
+        return limits.decide(
+            self.limits,
+            self.policy.rollback,
+            by_operator=finding.kind == "operator",
+            has_target=bool(self.target or finding.to),
+            now=workflow.now(),
+        )
+
+    def count(self, record: RollbackRecord) -> None:
+        """Count a rollback that begins, or what is known of it at its end."""
+        others = tuple(r for r in self.limits.rollbacks if r.started_at != record.started_at)
+        self.limits = self.limits.model_copy(update={"rollbacks": (*others, record)})
+
+    def context(self, link: str) -> NoticeContext:
+        """What every notice about this release says."""
+        counted = limits.counted(self.limits, self.policy.rollback, workflow.now())
+        return NoticeContext(
+            service=str(self.service),
+            release=self.order.release.id,
+            what=self.order.release.what,
+            actor=self.order.release.actor,
+            from_revision=self.prepared.running if self.prepared else None,
+            to_revision=self.released,
+            rollbacks_counted=len(counted),
+            max_rollbacks=self.policy.rollback.max_rollbacks,
+            per=self.policy.rollback.per,
+            link=link,
+            at=workflow.now(),
+        )
+
+    def deadline(self) -> datetime:
+        """When the rollout must be complete; a cooldown that is sat out moves it."""
+        deadline = self.deployed_at + self.policy.deploy.timeout
+        if self.not_before is None:
+            return deadline
+        return max(deadline, self.not_before + timedelta(seconds=1))

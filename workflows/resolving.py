@@ -1,0 +1,122 @@
+"""Triggers of the policy, resolved against the service as it is: done once, before watching."""
+
+from __future__ import annotations
+
+from temporalio import workflow
+
+from workflows import calls
+
+with workflow.unsafe.imports_passed_through():
+    from lastgood.contracts import (
+        AlarmState,
+        LoadBalancerFacts,
+        MetricSource,
+        ResolveOrder,
+        WatchedTrigger,
+    )
+    from lastgood.model import ServiceState
+    from lastgood.policy import (
+        AlarmTrigger,
+        ErrorRateTrigger,
+        HealthCheckTrigger,
+        Metric,
+        Policy,
+        ResponseTimeTrigger,
+        Trigger,
+    )
+
+_SCALES = {"percent": 0.01, "s": 1000.0}
+
+
+class CannotResolveError(Exception):
+    """Raised when a trigger has nothing to measure; the message says what to set."""
+
+
+class Resolver:
+    """Resolves triggers; asks for each load balancer once."""
+
+    def __init__(self, policy: Policy, state: ServiceState, *, back: bool = False) -> None:
+        self._region = policy.region or ""
+        self._policy = policy
+        self._state = state
+        self._back = back
+        self._known: dict[ResolveOrder, LoadBalancerFacts] = {}
+
+    async def all(self, alarms: tuple[AlarmState, ...] = ()) -> tuple[WatchedTrigger, ...]:
+        """All triggers of the policy.
+
+        Raises:
+            CannotResolveError: if one of them has nothing to measure.
+        """
+        red = {alarm.name for alarm in alarms if alarm.state == "ALARM"}
+        numbered = enumerate(self._policy.triggers)
+        return tuple([await self._one(number, trigger, red) for number, trigger in numbered])
+
+    async def _one(self, number: int, trigger: Trigger, red: set[str]) -> WatchedTrigger:
+        key = f"{number} {trigger.type}"
+        if isinstance(trigger, AlarmTrigger):
+            muted = trigger.alarm in red and trigger.already_in_alarm == "ignore-until-ok"
+            return WatchedTrigger(key=key, trigger=trigger, muted_until_ok=muted)
+        if isinstance(trigger, HealthCheckTrigger):
+            return WatchedTrigger(key=key, trigger=trigger, url=await self._url(key, trigger))
+        return WatchedTrigger(key=key, trigger=trigger, source=await self._source(key, trigger))
+
+    async def _url(self, key: str, trigger: HealthCheckTrigger) -> str:
+        if trigger.url:
+            return trigger.url
+        facts = await self._own_load_balancer(key, "set url")
+        if facts.health_url is None:
+            raise CannotResolveError(
+                f"triggers.{key}: no HTTP listener leads to {facts.target_group} by default: "
+                "set url."
+            )
+        return facts.health_url
+
+    async def _source(
+        self, key: str, trigger: ErrorRateTrigger | ResponseTimeTrigger
+    ) -> MetricSource:
+        if trigger.metric:
+            return _custom(trigger.metric)
+        if trigger.load_balancer:
+            facts = await self._facts(
+                ResolveOrder(
+                    region=self._region,
+                    load_balancer=trigger.load_balancer,
+                    target_group=trigger.target_group,
+                )
+            )
+        else:
+            facts = await self._own_load_balancer(key, "set metric")
+        balancer = {"LoadBalancer": facts.load_balancer}
+        return MetricSource(
+            kind="load-balancer",
+            namespace="AWS/ApplicationELB",
+            dimensions={**balancer, "TargetGroup": facts.target_group},
+            load_balancer=balancer,
+            scale=1.0 if isinstance(trigger, ErrorRateTrigger) else 1000.0,
+        )
+
+    async def _own_load_balancer(self, key: str, remedy: str) -> LoadBalancerFacts:
+        if not self._state.target_groups:
+            raise CannotResolveError(
+                f"triggers.{key}: {self._policy.service} has no load balancer to measure: {remedy}."
+            )
+        return await self._facts(
+            ResolveOrder(region=self._region, target_group=self._state.target_groups[0])
+        )
+
+    async def _facts(self, order: ResolveOrder) -> LoadBalancerFacts:
+        if order not in self._known:
+            self._known[order] = await calls.describe_target_groups(order, back=self._back)
+        return self._known[order]
+
+
+def _custom(metric: Metric) -> MetricSource:
+    return MetricSource(
+        kind="metric",
+        namespace=metric.namespace,
+        name=metric.name,
+        dimensions=metric.dimensions,
+        statistic=metric.statistic,
+        scale=_SCALES.get(metric.unit or "", 1.0),
+    )
