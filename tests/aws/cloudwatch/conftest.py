@@ -1,6 +1,7 @@
 """A moto server in this process, with a fresh engine for every test."""
 
 import threading
+import time
 import uuid
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -15,6 +16,7 @@ from sandbox.cloud.cloudwatch import MetricEngine
 
 ACCOUNT = "123456789012"
 REGION = "eu-west-1"
+DIMENSIONS = [{"Name": "Service", "Value": "web"}]
 
 
 @pytest.fixture(scope="session")
@@ -65,3 +67,63 @@ def cloudwatch(engine: MetricEngine, client: Callable[..., Any]) -> Any:
 @pytest.fixture
 def namespace() -> str:
     return f"Test/{uuid.uuid4().hex[:8]}"
+
+
+@pytest.fixture(scope="session")
+def now() -> float:
+    """The whole minute that has just begun, around which tests of alarms arrange their time."""
+    return time.time() // 60 * 60
+
+
+@pytest.fixture
+def publish(engine, namespace, now):
+    """Publishes values of `Errors` at seconds relative to `now`."""
+
+    def publish(*, at, values=(1.0,), name="Errors"):
+        engine.put(namespace, name, {"Service": "web"}, "Count", now + at, values=list(values))
+
+    return publish
+
+
+@pytest.fixture
+def put_alarm(cloudwatch, namespace):
+    """Puts an alarm for any error within 10 s, which may be changed in any way."""
+
+    def put(name, **changes):
+        config = {
+            "AlarmName": name,
+            "Namespace": namespace,
+            "MetricName": "Errors",
+            "Dimensions": DIMENSIONS,
+            "Statistic": "Sum",
+            "Period": 10,
+            "EvaluationPeriods": 1,
+            "Threshold": 0,
+            "ComparisonOperator": "GreaterThanThreshold",
+        } | changes
+        cloudwatch.put_metric_alarm(**{k: v for k, v in config.items() if v is not None})
+
+    return put
+
+
+@pytest.fixture
+def describe(cloudwatch):
+    """Describes the one alarm with this name."""
+
+    def describe(name, kind="MetricAlarm"):
+        answer = cloudwatch.describe_alarms(AlarmNames=[name], AlarmTypes=[kind])
+        (alarm,) = answer[f"{kind}s"]
+        return alarm
+
+    return describe
+
+
+@pytest.fixture
+def history(cloudwatch):
+    """The summaries of what happened to an alarm, newest first."""
+
+    def history(name, kind="MetricAlarm", **more):
+        answer = cloudwatch.describe_alarm_history(AlarmName=name, AlarmTypes=[kind], **more)
+        return [item["HistorySummary"] for item in answer["AlarmHistoryItems"]]
+
+    return history

@@ -30,7 +30,6 @@ def test_many_values_are_thinned_but_sums_stay_exact():
     bucket = Bucket()
     values = [float(n) for n in range(1, 10_001)]
     random.Random(7).shuffle(values)
-    values.sort(key=lambda value: value != 10_000)  # the largest is merged early
     for value in values:
         bucket.add_value(value)
     assert len(bucket.values) <= MAX_VALUES
@@ -39,6 +38,15 @@ def test_many_values_are_thinned_but_sums_stay_exact():
     assert sum(bucket.values.values()) == 10_000
     assert statistic_of(bucket, "p100") == 10_000
     assert statistic_of(bucket, "p50") == pytest.approx(5000, rel=0.05)
+
+
+def test_the_largest_value_outlives_thinning():
+    bucket = Bucket()
+    for value in (1.0, 2.0, 3.0, 4.0):
+        bucket.add_value(value)
+    bucket.thin(2)
+    assert bucket.values == {1.5: 2.0, 3.5: 2.0}
+    assert statistic_of(bucket, "p100") == 4.0
 
 
 def test_the_oldest_seconds_are_forgotten():
