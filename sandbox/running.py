@@ -1,11 +1,13 @@
 """A sandbox of its own, started from Python: `with Sandbox() as aws: aws.client("ecs")`."""
 
 import contextlib
+import functools
 import json
 import os
 import select
 import subprocess
 import sys
+import threading
 import urllib.error
 import urllib.request
 from pathlib import Path
@@ -14,6 +16,15 @@ from typing import Any, Self
 
 _ROOT = Path(__file__).resolve().parents[1]
 _READY_WITHIN = 60.0
+_making = threading.Lock()  # a session must not make two clients at once
+
+
+@functools.cache
+def _session() -> Any:
+    """Return one session for all: reading the services' models is what takes time."""
+    import boto3
+
+    return boto3.session.Session()
 
 
 class SandboxError(RuntimeError):
@@ -109,20 +120,20 @@ class Sandbox:
 
     def client(self, service: str, *, retries: bool = True) -> Any:
         """Return a boto3 client; without retries each call is one request."""
-        import boto3
         from botocore.config import Config
 
-        return boto3.session.Session().client(  # type: ignore[call-overload] # any service
-            service,
-            endpoint_url=self.endpoint,
-            region_name=self.env["AWS_REGION"],
-            aws_access_key_id=self.env["AWS_ACCESS_KEY_ID"],
-            aws_secret_access_key=self.env["AWS_SECRET_ACCESS_KEY"],
-            config=Config(
-                retries={"total_max_attempts": 3 if retries else 1, "mode": "standard"},
-                read_timeout=30,
-            ),
-        )
+        with _making:
+            return _session().client(
+                service,
+                endpoint_url=self.endpoint,
+                region_name=self.env["AWS_REGION"],
+                aws_access_key_id=self.env["AWS_ACCESS_KEY_ID"],
+                aws_secret_access_key=self.env["AWS_SECRET_ACCESS_KEY"],
+                config=Config(
+                    retries={"total_max_attempts": 3 if retries else 1, "mode": "standard"},
+                    read_timeout=30,
+                ),
+            )
 
     def control(self, method: str, path: str, body: object = None) -> Any:
         """Call the control API: `control("GET", "listeners")`."""

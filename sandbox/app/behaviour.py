@@ -46,9 +46,9 @@ class Behaviour(NamedTuple):
 
 def parse(tag: str) -> Behaviour:
     """Read a tag, or the words of `SANDBOX_BEHAVIOUR` (which may lack version and first dash)."""
-    match = _TAG.fullmatch(tag)
-    if match is None or not match["faults"]:
-        match = _TAG.fullmatch(f"-{tag}")
+    match = _TAG.fullmatch(f"-{tag}")
+    if match is None or match["version"]:
+        match = _TAG.fullmatch(tag)
     if match is None or not match["faults"]:
         return Behaviour(version=tag)
     fields: dict[str, float | bool] = {}

@@ -99,9 +99,10 @@ def _is_steady(service: Service, deployment: Deployment) -> bool:
 def _trip_breaker(service: Service, deployment: Deployment, now: float) -> bool:
     breaker = service.configuration.get("deploymentCircuitBreaker") or {}
     record = deployment.record
-    record.threshold = breaker_threshold(service.desired, breaker)
-    record.failures = deployment.failed_tasks
-    if not breaker.get("enable") or deployment.failed_tasks < record.threshold:
+    threshold = breaker_threshold(service.desired, breaker)
+    if record.rollback is None:
+        record.threshold, record.failures = threshold, deployment.failed_tasks
+    if not breaker.get("enable") or deployment.failed_tasks < threshold:
         return False
     record.breaker = "TRIGGERED"
     cause = "tasks failed to start."

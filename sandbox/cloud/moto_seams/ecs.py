@@ -3,8 +3,8 @@
 from collections.abc import Callable, Sequence
 from typing import Any, Protocol
 
-from moto.core.exceptions import ServiceException
 from moto.core.responses import ActionResult, EmptyResult
+from moto.ecs.exceptions import ECSException
 from moto.ecs.responses import EC2ContainerServiceResponse
 
 from sandbox.cloud.errors import AwsError
@@ -38,7 +38,7 @@ def _method(operation: Operation) -> Callable[[Any], ActionResult]:
         try:
             return ActionResult(operation(dict(self._get_params())))
         except AwsError as error:
-            raise ServiceException(error.code, error.message) from error
+            raise ECSException(error.code, error.message) from error
 
     return method
 
@@ -52,7 +52,7 @@ def _install_tags(services: TaggableServices) -> None:
             try:
                 return own(p["resourceArn"], p)
             except AwsError as error:
-                raise ServiceException(error.code, error.message) from error
+                raise ECSException(error.code, error.message) from error
 
         return method
 
