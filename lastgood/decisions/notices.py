@@ -18,12 +18,12 @@ from lastgood.decisions.wording import (
     day,
     describe,
     measured,
+    period,
     rollback_command,
     sentence,
     took,
 )
 from lastgood.model import Model, Outcome, ReleaseResult, Revision, RollbackRecord, Verdict
-from lastgood.policy import format_duration
 
 Facts = list[tuple[str, str]]
 
@@ -220,9 +220,7 @@ def _notice(
     facts: Facts,
     outcome: Outcome | None = None,
 ) -> Notice:
-    count = (
-        f"{context.rollbacks_counted} of {context.max_rollbacks} in {format_duration(context.per)}"
-    )
+    count = f"{context.rollbacks_counted} of {context.max_rollbacks} in {period(context.per)}"
     return Notice(
         dedup=f"{context.release}/{kind}",
         kind=kind,

@@ -64,6 +64,12 @@ def took(duration: timedelta) -> str:
     return format_duration(seconds) if seconds > timedelta(0) else "under 1s"
 
 
+def period(duration: timedelta) -> str:
+    """A period as policies write it: ``24h`` rather than ``1d``, up to two days."""
+    hours, rest = divmod(duration, timedelta(hours=1))
+    return f"{hours}h" if not rest and 0 < hours <= 48 else format_duration(duration)
+
+
 def rollback_command(service: str) -> str:
     """What an operator types to bring a service back."""
     return f'lastgood rollback {service} --reason "…"'

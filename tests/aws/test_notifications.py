@@ -338,3 +338,16 @@ async def test_sns_without_the_topic(tell: Tell) -> None:
         await tell("notify_sns", order)
     assert caught.value.type == "NotFound"
     assert caught.value.non_retryable
+
+
+async def test_links_are_completed_where_the_ui_is_known(
+    clients: Callable[[str, str], Any], receiver: Receiver
+) -> None:
+    known = NOTICE.model_copy(update={"link": "/namespaces/default/workflows/w"})
+    async with httpx.AsyncClient() as http:
+        activities = NotificationActivities(
+            clients, http, {"HOOK": receiver.url}, ui_url="http://ui.test"
+        )
+        await ActivityEnvironment().run(activities.notify_webhook, webhook(notice=known))
+    _, _, body = receiver.received[0]
+    assert body["link"] == "http://ui.test/namespaces/default/workflows/w"
