@@ -1,0 +1,137 @@
+"""``lastgood policy check | schema | init``: the policy file, before anything is released."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable
+from pathlib import Path
+
+import click
+
+from lastgood import policy_file, policy_template
+from lastgood.cli import survey
+from lastgood.errors import UsageError
+from lastgood.policy_schema import schema
+from lastgood.values import Like, Region, ServiceName
+
+
+@click.group()
+def policy() -> None:
+    """Check a policy file, publish its schema, write a first one."""
+
+
+def _like(kind: object) -> Callable[[click.Context, click.Parameter, str | None], str | None]:
+    """A callback that refuses what the policy file would refuse."""
+    (like,) = (one for one in getattr(kind, "__metadata__", ()) if isinstance(one, Like))
+
+    def check(_: click.Context, __: click.Parameter, value: str | None) -> str | None:
+        if value is not None and not re.fullmatch(like.shape, value):
+            raise click.BadParameter(like.remedy)
+        return value
+
+    return check
+
+
+@policy.command()
+@click.option(
+    "--policy",
+    "path",
+    metavar="FILE",
+    default=policy_file.DEFAULT_NAME,
+    show_default=True,
+    help="The policy file.",
+)
+@click.option(
+    "--output",
+    type=click.Choice(["text", "json"]),
+    default="text",
+    show_default=True,
+    help="The form of the result.",
+)
+@click.pass_context
+def check(ctx: click.Context, path: str, output: str) -> None:
+    """Validate a policy file: all problems at once, with line, key and remedy.
+
+    Ends with 0 if the file can be used, and with 2 if not.
+    """
+    checked = policy_file.check(path)
+    if output == "json":
+        problems = [problem._asdict() for problem in checked.problems]
+        click.echo(json.dumps({"ok": checked.policy is not None, "problems": problems}, indent=2))
+    elif checked.policy:
+        click.echo(f"{path}: a good policy for {checked.policy.service}")
+    else:
+        for problem in checked.problems:
+            click.echo(problem.sentence(path), err=True)
+    ctx.exit(0 if checked.policy else 2)
+
+
+@policy.command(name="schema")
+def print_schema() -> None:
+    """Print the JSON Schema of the policy file, for editors.
+
+    VS Code and others find it by a first line such as
+    `# yaml-language-server: $schema=lastgood.schema.json`.
+    """
+    click.echo(json.dumps(schema(), indent=2))
+
+
+@policy.command()
+@click.option(
+    "--service", metavar="CLUSTER/SERVICE", callback=_like(ServiceName), help="The service."
+)
+@click.option(
+    "--from",
+    "running",
+    metavar="CLUSTER/SERVICE",
+    callback=_like(ServiceName),
+    help="Read container, load balancer and alarms from this running service.",
+)
+@click.option("--region", callback=_like(Region), help="The service's AWS region.")
+@click.argument("file", default="-")
+def init(service: str | None, running: str | None, region: str | None, file: str) -> None:
+    """Write a first policy FILE, each key with its comment; to stdout without FILE or with -.
+
+    An existing file is never overwritten.
+    """
+    if service and running and service != running:
+        raise click.UsageError("--service and --from name different services: leave one out")
+    if file != "-" and Path(file).exists():
+        raise click.UsageError(f"{file} exists: remove it, or name another file")
+    values: dict[str, object] = {
+        **({"service": service or running} if service or running else {}),
+        **({"region": region} if region else {}),
+    }
+    if running:
+        values |= _read(running, region)
+    _write(file, policy_template.render(values))
+
+
+def _read(service: str, region: str | None) -> dict[str, object]:
+    """What the running service tells; nothing if AWS cannot be asked, and that is said."""
+    try:
+        found = survey.survey(service, survey.clients(region))
+    except UsageError as error:
+        raise click.UsageError(f"--from: {error}") from None
+    except survey.AWS_ERRORS as error:
+        words = survey.in_words(error)
+        click.echo(f"{service} could not be read ({words}): wrote the defaults", err=True)
+        return {}
+    for remark in found.remarks:
+        click.echo(f"{service}: {remark}", err=True)
+    return found.values
+
+
+def _write(file: str, text: str) -> None:
+    if file == "-":
+        click.echo(text, nl=False)
+        return
+    try:
+        with Path(file).open("x", encoding="utf-8") as opened:
+            opened.write(text)
+    except FileExistsError:
+        raise click.UsageError(f"{file} exists: remove it, or name another file") from None
+    except OSError as error:
+        raise click.UsageError(f"{file} cannot be written: {error.strerror}") from None
+    click.echo(f"wrote {file}: read it, then lastgood policy check --policy {file}", err=True)
