@@ -4,6 +4,8 @@ Read a file with ``lastgood.policy_file.load``; it adds lines to the errors. Eve
 default but ``service``. The docstring under each key is its description everywhere: in the JSON
 Schema, in the file that ``lastgood policy init`` writes, in the reference. Its first sentence must
 stand alone. ``examples`` are written as in the file, for keys without a telling default.
+
+Longer than other files, on purpose: it is the list of all keys, to be read from top to bottom.
 """
 
 from __future__ import annotations

@@ -76,7 +76,7 @@ def check(path: str | os.PathLike[str]) -> Checked:
     if len(content) > strict_yaml.MAX_BYTES:
         return _wrong(None, strict_yaml.TOO_LARGE)
     try:
-        return check_text(content.decode("utf-8-sig"))
+        return check_text(content.decode("utf-8"))
     except UnicodeDecodeError as error:
         line = content.count(b"\n", 0, error.start) + 1
         return _wrong(line, "not UTF-8: save the file in that encoding")

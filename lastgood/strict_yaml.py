@@ -233,10 +233,8 @@ def _events(text: str) -> Iterator[Any]:
         line = mark.line + 1 if mark else None
         raise _StopReadingError(line, (), _syntax(error.problem or "")) from None
     except (ValueError, OverflowError):
-        line = loader.line + 1
-        raise _StopReadingError(
-            line, (), "not valid YAML: an escape or number out of range"
-        ) from None
+        message = "not valid YAML: an escape or number out of range"
+        raise _StopReadingError(loader.line + 1, (), message) from None
 
 
 def _syntax(problem: str) -> str:
@@ -247,8 +245,7 @@ def _syntax(problem: str) -> str:
 
 
 def _line(event: Any) -> int:
-    line: int = event.start_mark.line + 1
-    return line
+    return int(event.start_mark.line) + 1
 
 
 def _is_nothing(event: Any) -> bool:

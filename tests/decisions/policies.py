@@ -54,7 +54,7 @@ REFUSED = {
     "unknown section": ("service: a/b\nmonitr: {}", "2: monitr: unknown key; did you mean monitor"),
     "nothing like it": ("service: a/b\nxyz: 1", "2: xyz: unknown key; write service, region, "),
     "an alias's field name": (
-        under("notify", "email: {from_: a@b, from: a@b, to: [a@b]}"),
+        under("notify", "email: {from_: a@b, to: [a@b]}"),
         "3: notify.email.from_: unknown key; did you mean from?",
     ),
     "wrong unit": (
@@ -146,6 +146,37 @@ REFUSED = {
     "two sources": (
         under("triggers", "- type: error-rate", "  load_balancer: a"),
         "4: triggers.0.load_balancer: goes with target_group: add target_group",
+    ),
+    "half a load balancer": (
+        under("triggers", "- type: error-rate", "  target_group: a"),
+        "4: triggers.0.target_group: goes with load_balancer: add load_balancer",
+    ),
+    "metric and load balancer": (
+        under("triggers", "- type: error-rate", "  target_group: a", "  load_balancer: a")
+        + "\n    metric: {namespace: a, name: b}",
+        "6: triggers.0.metric: name either metric, or load_balancer and target_group, not both",
+    ),
+    "period beyond duration": (
+        under("triggers", "- type: error-rate", "  period: 2m"),
+        "4: triggers.0.period: must not be longer than duration (1m)",
+    ),
+    "a mail server's password alone": (
+        under("notify", "email: {from: a@b, to: [a@b], via: smtp,", "  smtp: {host: h,")
+        + "\n    password: env:P}}",
+        "5: notify.email.smtp.password: goes with username: add username",
+    ),
+    "a password without TLS": (
+        under("notify", "email: {from: a@b, to: [a@b], via: smtp,", "  smtp: {host: h, tls: none,")
+        + "\n    password: env:P, username: env:U}}",
+        "4: notify.email.smtp.tls: a password is not sent without TLS: write starttls or implicit",
+    ),
+    "smtp without a server": (
+        under("notify", "email: {from: a@b, to: [a@b], via: smtp}"),
+        "3: notify.email.via: smtp needs a mail server: add smtp: {host: ...}",
+    ),
+    "a server that is not used": (
+        under("notify", "email: {from: a@b, to: [a@b], smtp: {host: h}}"),
+        "3: notify.email.smtp: is not used, as via is ses: write via: smtp, or leave smtp out",
     ),
     "a list for a mapping": ("service: a/b\ndeploy: [1]", "2: deploy: must be a mapping"),
     "a mapping for a list": ("service: a/b\nsmoke: {url: x}", "2: smoke: must be a list"),
