@@ -261,11 +261,12 @@ async def test_a_refused_connection_is_a_failed_check(prober: Prober, serve: Ser
     assert answer.text == f"GET http://127.0.0.1:{port}/: connection refused"
 
 
-async def test_the_next_address_is_tried(serve: Serve) -> None:
+@pytest.mark.parametrize("addresses", [["127.0.0.2", "127.0.0.1"], ["127.0.0.1", "127.0.0.2"]])
+async def test_one_address_that_listens_is_enough(serve: Serve, addresses: list[str]) -> None:
     server = await serve(says(ok()))
 
     async def resolve(host: str, port: int) -> list[str]:
-        return ["127.0.0.2", "127.0.0.1"]  # nothing listens on the first
+        return addresses
 
     async with check_transport() as transport:
         answer = await check(Prober(transport, resolve), f"http://two.test:{server.port}/")

@@ -54,7 +54,7 @@ class Receiver:
         self.status, self.headers, self.body = 200, {}, b"ok"
         self.received: list[tuple[str, dict[str, str], Any]] = []
         self.ended = threading.Event()
-        self.stalls = self.drops = False
+        self.stalls = self.drops = self.drips = False
         receiver = self
 
         class Handler(BaseHTTPRequestHandler):
@@ -63,7 +63,9 @@ class Receiver:
                 receiver.received.append((self.path, dict(self.headers), json.loads(body)))
                 if receiver.stalls:
                     receiver.ended.wait(60)
-                if receiver.stalls or receiver.drops:
+                while receiver.drips and not receiver.ended.wait(0.02):
+                    self.wfile.write(b"H")
+                if receiver.stalls or receiver.drops or receiver.drips:
                     return
                 self.send_response(receiver.status)
                 for name, value in receiver.headers.items():
@@ -251,8 +253,9 @@ async def test_an_answer_that_repeats_the_secret_is_not_shown(
             await tell(name, order)
 
 
-async def test_no_answer_in_time_is_retried(tell: Tell, receiver: Receiver) -> None:
-    receiver.stalls = True
+@pytest.mark.parametrize("how", ["stalls", "drips"])
+async def test_no_answer_in_time_is_retried(tell: Tell, receiver: Receiver, how: str) -> None:
+    setattr(receiver, how, True)
     with pytest.raises(ApplicationError, match="no answer in time") as caught:
         await tell("notify_slack", slack(), deadline=0.3)
     assert caught.value.type == "OutcomeUnknown"
