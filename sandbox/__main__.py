@@ -9,13 +9,12 @@ import sys
 import threading
 
 from sandbox.app.behaviour import WORDS
+from sandbox.cloud.reference import REFERENCE
 
 _ACCOUNT = "123456789012"
 
 
 def _parser() -> argparse.ArgumentParser:
-    from sandbox.cloud.control import REFERENCE
-
     parser = argparse.ArgumentParser(
         prog="python -m sandbox",
         formatter_class=argparse.RawDescriptionHelpFormatter,

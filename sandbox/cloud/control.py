@@ -13,26 +13,6 @@ from sandbox.cloud.world import World
 Answer = Any
 Query = dict[str, str]
 
-REFERENCE = """\
-  GET    /sandbox/truth?cluster=C&service=S   processes, versions, health, deployments, timeline
-  GET    /sandbox/listeners                   the URL of every load balancer's listener
-  GET    /sandbox/requests[?action=A]         AWS calls seen, with time, status and effects
-  DELETE /sandbox/requests                    forget them
-  GET    /sandbox/traffic                     {"rps": overall, "named": {NAME: rps}}
-  POST   /sandbox/traffic                     {"rps": 20} or {"rps": 5, "name": LOAD_BALANCER};
-                                              a service without load balancer goes by its name
-  GET    /sandbox/faults                      faults that are set
-  POST   /sandbox/faults                      {"kind": K, "action": "UpdateService", ...}, where
-                                              K: delay (seconds), throttle, error, lose_answer,
-                                              deny, stale (seconds; DescribeServices only);
-                                              times: how often (absent: until cleared),
-                                              skip: how many calls to let through first,
-                                              action "*": every call
-  DELETE /sandbox/faults                      remove all faults
-  GET    /sandbox/mails                       what SES took
-  GET    /sandbox/messages                    what SNS took
-  POST   /sandbox/kill                        {"task": ARN or id}: SIGKILL to its processes"""
-
 
 class Control:
     """A WSGI application."""

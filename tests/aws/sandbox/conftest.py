@@ -13,11 +13,15 @@ from sandbox import Sandbox
 from sandbox.scenarios.stack import Stack, make_stack
 
 PATIENCE = 30.0
+_QUICK = (
+    *("--start-seconds", "0.1", "--drain-seconds", "0.2"),
+    *("--probe-seconds", "0.1", "--bake-seconds", "0.6"),
+)
 
 
 @pytest.fixture(scope="session")
 def aws() -> Iterator[Sandbox]:
-    with Sandbox(traffic=10, arguments=("--bake-seconds", "1")) as sandbox:
+    with Sandbox(traffic=10, arguments=_QUICK) as sandbox:
         yield sandbox
 
 

@@ -157,7 +157,7 @@ def test_a_late_answer_keeps_nobody_else_waiting(
 ) -> None:
     import threading
 
-    aws.delay("DescribeServices", 2.5, times=1)
+    aws.delay("DescribeServices", 1.5, times=1)
     late = threading.Thread(target=_describe, args=(once, plain))
     late.start()
     eventually(lambda: aws.control("GET", "faults")[0]["used"] == 1)

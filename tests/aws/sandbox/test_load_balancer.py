@@ -91,7 +91,7 @@ def _health(client: Client, stack: Stack) -> list[str]:
 
 
 def test_target_health_is_that_of_the_real_processes(make: Make, client: Client) -> None:
-    stack = make(image="shop:1.0-sick-3s")
+    stack = make(image="shop:1.0-sick-2s")
     assert _health(client, stack) == ["healthy"]
     eventually(lambda: "unhealthy" in _health(client, stack))
     answer = client("elbv2").describe_target_health(TargetGroupArn=stack.target_group_arn)
@@ -138,12 +138,13 @@ def _sum(client: Client, name: str, *dimensions: tuple[str, str]) -> list[float]
 
 
 def test_what_the_load_balancer_publishes(aws: Sandbox, make: Make, client: Client) -> None:
-    stack = make(image="shop:1.0-errors-0.4")
+    aws.traffic(40, "busy-service")
+    stack = make(image="shop:1.0-errors-0.4", service="busy-service")
     balancer = ("LoadBalancer", stack.load_balancer or "")
     both = (("TargetGroup", stack.target_group or ""), balancer)
     assert balancer[1].startswith("app/")
     assert both[0][1].startswith("targetgroup/")
-    eventually(lambda: sum(_sum(client, "RequestCount", *both)) >= 20)
+    eventually(lambda: sum(_sum(client, "RequestCount", *both)) >= 30)
     aws.traffic(0, stack.service)
     eventually(lambda: _settled(client, both))
     requests = sum(_sum(client, "RequestCount", *both))
@@ -169,7 +170,7 @@ def _settled(client: Client, both: tuple[tuple[str, str], ...]) -> bool:
         Namespace="AWS/ApplicationELB",
         MetricName="RequestCount",
         Dimensions=[{"Name": key, "Value": value} for key, value in both],
-        StartTime=now - dt.timedelta(seconds=3),
+        StartTime=now - dt.timedelta(seconds=2),
         EndTime=now,
         Period=1,
         Statistics=["Sum"],
@@ -178,14 +179,18 @@ def _settled(client: Client, both: tuple[tuple[str, str], ...]) -> bool:
 
 
 def test_errors_of_the_load_balancers_own(make: Make, client: Client) -> None:
-    stack = make(image="shop:1.0-dies-2s")
+    stack = make(image="shop:1.0-dies-1s")
     balancer = ("LoadBalancer", stack.load_balancer or "")
     eventually(lambda: sum(_sum(client, "HTTPCode_ELB_5XX_Count", balancer)) > 0)
 
 
-def test_the_app_publishes_its_own_metrics(make: Make, client: Client) -> None:
+def test_the_app_publishes_its_own_metrics(aws: Sandbox, make: Make, client: Client) -> None:
+    aws.traffic(40, "measured-service")
     stack = make(
-        image="shop:1.0-errors-0.4", load_balancer=False, environment={"METRICS_NAMESPACE": "Mine"}
+        service="measured-service",
+        image="shop:1.0-errors-0.4",
+        load_balancer=False,
+        environment={"METRICS_NAMESPACE": "Mine"},
     )
 
     def points() -> list[dict[str, Any]]:
