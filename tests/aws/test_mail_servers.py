@@ -288,14 +288,20 @@ async def test_a_server_that_drips_is_hung_up_on() -> None:
 
         def drip() -> None:
             connection, _ = listening.accept()
-            with connection, contextlib.suppress(OSError):
+            with connection:
                 connection.settimeout(0.02)
                 for _ in range(1500):  # half a minute, should nobody hang up
-                    connection.sendall(b"2")
-                    with contextlib.suppress(TimeoutError):
+                    try:
+                        connection.sendall(b"2")
                         if not connection.recv(1):
-                            hung_up.set()
                             break
+                    except TimeoutError:
+                        continue
+                    except OSError:
+                        break
+                else:
+                    return
+                hung_up.set()
 
         thread = threading.Thread(target=drip)
         thread.start()
