@@ -14,7 +14,14 @@ from datetime import timedelta
 import httpx
 from pythonjsonlogger.json import JsonFormatter
 from temporalio.client import Client
-from temporalio.runtime import PrometheusConfig, Runtime, TelemetryConfig
+from temporalio.runtime import (
+    LogForwardingConfig,
+    LoggingConfig,
+    PrometheusConfig,
+    Runtime,
+    TelemetryConfig,
+    TelemetryFilter,
+)
 from temporalio.worker import Worker
 
 from activities.clients import AwsClients
@@ -49,12 +56,16 @@ def set_up_logging(settings: Settings) -> None:
         logging.getLogger(chatty).setLevel(logging.WARNING)
 
 
-def make_runtime(settings: Settings) -> Runtime | None:
-    """A runtime with a Prometheus endpoint, if one was asked for."""
+def make_runtime(settings: Settings) -> Runtime:
+    """Temporal's core, with its log in ours, and a Prometheus endpoint if one was asked for."""
+    logs = LoggingConfig(
+        filter=TelemetryFilter(core_level="WARN", other_level="ERROR"),
+        forwarding=LogForwardingConfig(logger=logging.getLogger("temporalio.core")),
+    )
     if settings.metrics_address is None:
-        return None
+        return Runtime(telemetry=TelemetryConfig(logging=logs))
     metrics = PrometheusConfig(bind_address=settings.metrics_address)
-    return Runtime(telemetry=TelemetryConfig(metrics=metrics))
+    return Runtime(telemetry=TelemetryConfig(logging=logs, metrics=metrics))
 
 
 def make_workers(

@@ -1,4 +1,4 @@
-"""The connection to Temporal, as ``temporalio.envconfig`` says, or a clear word why there is none."""
+"""The connection to Temporal, as ``temporalio.envconfig`` says, or a word why there is none."""
 
 from __future__ import annotations
 

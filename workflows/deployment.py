@@ -201,6 +201,8 @@ class Deployment:
     async def _monitor(self) -> Finding | None:
         release = self._release
         carry = await self._round.hand_over() if self._round else ()
+        if self._round and self._round.fired:
+            return findings.of_trigger(self._round.fired)
         if release.window_end is None:
             release.window_end = workflow.now() + release.policy.monitor.window
         self._journal.window_ends_at = release.window_end

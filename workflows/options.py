@@ -10,10 +10,12 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import TypedDict
 
+from temporalio import workflow
 from temporalio.common import RetryPolicy
 from temporalio.workflow import ActivityCancellationType
 
-from lastgood.messages import WATCH_TASK_QUEUE
+with workflow.unsafe.imports_passed_through():
+    from lastgood.messages import WATCH_TASK_QUEUE
 
 
 class Options(TypedDict, total=False):

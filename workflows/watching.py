@@ -140,7 +140,8 @@ class Round:
         handles = [handle for _, handle in self._watches]
         try:
             await workflow.wait_condition(
-                lambda: all(handle.done() for handle in handles), timeout=_HANDOVER
+                lambda: all(handle.done() for handle in handles) or bool(self.fired),
+                timeout=_HANDOVER,
             )
         except TimeoutError:
             workflow.logger.info("A watch did not hand over in time; the next round starts fresh")
