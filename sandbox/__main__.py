@@ -25,9 +25,11 @@ uses AWS. Ends on SIGTERM or Ctrl-C, and takes all its tasks with it.
 
 ECS services run real processes, behind real load balancers on 127.0.0.1. CloudWatch, SNS, SES,
 STS, EC2 (the default VPC and its subnets) and ECR answer too. Any credentials will do.
-Every deploymentConfiguration of rolling deployments works, as do circuit breaker, deployment
-alarms, ListServiceDeployments, DescribeServiceDeployments, DescribeServiceRevisions and
-StopServiceDeployment. A rollout takes one to four seconds.
+Rolling deployments work as they are configured (other strategies are refused), with circuit
+breaker, deployment alarms, ListServiceDeployments, DescribeServiceDeployments,
+DescribeServiceRevisions and StopServiceDeployment. A rollout takes one to four seconds. Health
+check intervals are shortened; a bakeTimeInMinutes is taken as seconds; a health check's grace
+period is taken as it is.
 
 How a task behaves is said by its image's tag, or by SANDBOX_BEHAVIOUR in its container's
 environment, in the same words:
@@ -67,6 +69,9 @@ Control API, JSON in and out:
         ("bake", "seconds that deployment alarms are watched after a rollout"),
     ):
         parser.add_argument(f"--{name}-seconds", type=float, metavar="S", help=text)
+    parser.add_argument(
+        "--lifeline", action="store_true", help="end when stdin ends, as it does with its parent"
+    )
     parser.add_argument("--verbose", action="store_true", help="log more, to stderr")
     return parser
 
@@ -85,7 +90,15 @@ def main() -> None:
     done = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: done.set())
+    if arguments.lifeline:
+        threading.Thread(target=_wait_for_end, args=(done,), daemon=True).start()
     _run(arguments, done)
+
+
+def _wait_for_end(done: threading.Event) -> None:
+    while os.read(0, 1):
+        pass
+    done.set()
 
 
 def _run(arguments: argparse.Namespace, done: threading.Event) -> None:

@@ -42,7 +42,7 @@ class Sandbox:
         arguments: tuple[str, ...] = (),
         stderr: int | None = None,
     ) -> None:
-        self._command = [sys.executable, "-m", "sandbox", "--port", str(port)]
+        self._command = [sys.executable, "-m", "sandbox", "--lifeline", "--port", str(port)]
         self._command += ["--traffic", str(traffic), *arguments]
         self._stderr = stderr
         self._process: subprocess.Popen[str] | None = None
@@ -78,6 +78,7 @@ class Sandbox:
         """Start it and wait until it is ready."""
         self._process = process = subprocess.Popen(
             self._command,
+            stdin=subprocess.PIPE,  # its lifeline: it ends when we are gone
             stdout=subprocess.PIPE,
             stderr=self._stderr,
             text=True,
@@ -104,8 +105,9 @@ class Sandbox:
         except subprocess.TimeoutExpired:
             process.kill()  # its tasks end by themselves then
             process.wait()
-        if process.stdout is not None:
-            process.stdout.close()
+        for pipe in (process.stdin, process.stdout):
+            if pipe is not None:
+                pipe.close()
 
     def kill(self) -> None:
         """SIGKILL it, as a crash would."""

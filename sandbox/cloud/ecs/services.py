@@ -111,6 +111,12 @@ class Services:
             self._check_containers(definition, balancers)
         if p.get("loadBalancers"):
             registry.check_balancers(p["loadBalancers"])
+        controller = service.settings["deploymentController"]["type"]
+        if controller != "ECS" and (definition is not None or p.get("forceNewDeployment")):
+            raise invalid_parameter(
+                f"Unable to update task definition on services with a {controller} deployment"
+                " controller."
+            )
         changed = self._apply(service, p)
         redeploys = changed or bool(p.get("forceNewDeployment"))
         if definition is not None and definition["taskDefinitionArn"] != current:
@@ -227,4 +233,6 @@ def _tags(service: Service) -> list[Shape]:
 
 def _configuration(known: Shape, p: Shape) -> Shape:
     given = p.get("deploymentConfiguration") or {}
+    if given.get("strategy", "ROLLING") != "ROLLING":
+        raise invalid_parameter(f"The sandbox does no {given['strategy']} deployments.")
     return {**_CONFIGURATION, "strategy": "ROLLING", **known, **given}

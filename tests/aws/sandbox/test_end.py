@@ -38,6 +38,25 @@ def test_no_task_outlives_the_sandbox(end: Callable[[Sandbox], None]) -> None:
         eventually(lambda: all(_gone(process) for process in [*processes, sandbox]))
 
 
+_STARTS_AND_IS_KILLED = """
+import os, signal
+from sandbox import Sandbox
+aws = Sandbox()
+aws.start()
+print(aws.pid, flush=True)
+os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
+def test_the_sandbox_does_not_outlive_who_started_it() -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", _STARTS_AND_IS_KILLED], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == -signal.SIGKILL
+    pid = int(done.stdout)
+    eventually(lambda: not psutil.pid_exists(pid) or _gone(psutil.Process(pid)))
+
+
 def test_only_loopback_listens(aws: Sandbox) -> None:
     sockets = psutil.Process(aws.pid).net_connections(kind="inet")
     assert {c.laddr.ip for c in sockets if c.status == "LISTEN"} == {"127.0.0.1"}

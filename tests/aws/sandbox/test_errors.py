@@ -88,6 +88,29 @@ def test_create_service_refuses(stack: Stack, client: Client) -> None:
     assert refused(ecs.create_service, **wrong)[0] == "InvalidParameterException"
 
 
+def test_a_controller_other_than_ecs_refuses_task_definitions(stack: Stack, client: Client) -> None:
+    ecs = client("ecs")
+    where = {"cluster": stack.cluster}
+    service = {
+        **where,
+        "serviceName": "by-code-deploy",
+        "taskDefinition": stack.task_definition,
+        "desiredCount": 0,
+    }
+    ecs.create_service(**service, deploymentController={"type": "CODE_DEPLOY"})
+    code, message = refused(
+        ecs.update_service, **where, service="by-code-deploy", forceNewDeployment=True
+    )
+    assert code == "InvalidParameterException"
+    assert "CODE_DEPLOY" in message
+    blue_green = {
+        **service,
+        "serviceName": "x",
+        "deploymentConfiguration": {"strategy": "BLUE_GREEN"},
+    }
+    assert refused(ecs.create_service, **blue_green)[0] == "InvalidParameterException"
+
+
 def test_tags_of_a_service(stack: Stack, client: Client) -> None:
     ecs = client("ecs")
     arn = stack.describe()["serviceArn"]
