@@ -27,7 +27,7 @@ def why_blocked(address: str) -> str | None:
     Raises:
         ValueError: if it is no IP address in its usual notation.
     """
-    ip = _innermost(ip_address(address.partition("%")[0]))
+    ip = _innermost(ip_address(address))
     if ip.is_loopback:
         return None
     if ip in _AMAZON if ip.version == 6 else ip in _THIS_NETWORK:

@@ -183,7 +183,8 @@ async def test_a_mail_has_text_html_and_its_ids(start: StartServer, mailbox: Mai
     assert await send(server) == sent
     first, second = mailbox.mails
     assert first["Message-ID"] == second["Message-ID"] == sent
-    assert first["References"] == second["References"]
+    assert first["References"] == second["References"] != sent
+    assert first["References"].endswith("@shop.test>")
     assert first["Subject"] == "[critical] shop/web: release run-17 was rolled back"
     assert first["Date"].datetime == notice().at
     assert mailbox.recipients[0] == ["oncall@shop.test", "lead@shop.test"]

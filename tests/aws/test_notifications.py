@@ -1,5 +1,6 @@
 """Notices delivered over real sockets: webhooks, SES and SNS in moto, mail servers."""
 
+import asyncio
 import json
 import logging
 import threading
@@ -147,7 +148,8 @@ async def tell(
     async def run(name: str, order: Any, deadline: float = 10.0) -> Any:
         activities = NotificationActivities(clients, http, secrets, deadline=deadline)
         try:
-            result = await ActivityEnvironment().run(getattr(activities, name), order)
+            async with asyncio.timeout(60):  # far above every deadline used here
+                result = await ActivityEnvironment().run(getattr(activities, name), order)
         except ApplicationError as error:
             failure = Failure()
             await DataConverter.default.encode_failure(error, failure)

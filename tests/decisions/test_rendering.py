@@ -90,10 +90,13 @@ def test_slack_mentions_nobody_and_links_nowhere() -> None:
     assert "\x1b" not in text
 
 
-@pytest.mark.parametrize("link", ["javascript:alert(1)", "ftp://x", "", "http://x/>|<!here>"])
+@pytest.mark.parametrize(
+    "link", ["javascript:alert(1)", "ftp://x", "", "http://x/>|<!here>", "http://x/|y"]
+)
 def test_slack_links_are_http_and_end_where_they_should(link: str) -> None:
     footer = slack_message(notice(link=link))["blocks"][-1]["elements"][0]["text"]
     assert "javascript" not in footer
+    assert footer.count("|") <= 1
     assert "<!here>" not in footer
 
 
@@ -184,6 +187,7 @@ def test_mail_is_text_and_html_and_html_is_escaped() -> None:
     assert "<script>" not in content.html
     assert "&lt;script&gt;" in content.html
     assert "&lt;b&gt;" in content.html
+    assert "&quot;&amp;" in content.html
     assert '<a href="http://temporal.test/w?a=1&amp;b=2">' in content.html
     assert "javascript" not in mail(notice(link="javascript:1"), "a@b.c").html
 

@@ -22,7 +22,7 @@ def retry_after(header: str | None, now: datetime) -> timedelta:
 
 def _wish(header: str, now: datetime) -> timedelta | None:
     if header.isascii() and header.isdecimal():
-        return timedelta(seconds=int(header[:6])) if len(header) <= 6 else AT_MOST
+        return timedelta(seconds=int(header[:6]))  # more digits are more than AT_MOST anyway
     try:
         date = parsedate_to_datetime(header)
     except (ValueError, TypeError, IndexError, OverflowError):
