@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Coroutine
+from typing import Any
 
 from temporalio import workflow
 from temporalio.exceptions import ActivityError, ChildWorkflowError, WorkflowAlreadyStartedError
@@ -169,7 +171,7 @@ class Ending:
             triggers=prepared.triggers if prepared else (),
         )
         try:
-            return await run_rollback(order)
+            return await self._to_its_end(run_rollback(order))
         except ChildWorkflowError as error:
             now = workflow.now()
             return RollbackReport(
@@ -180,6 +182,17 @@ class Ending:
                 finished_at=now,
                 verified=False,
             )
+
+    async def _to_its_end(self, rollback: Coroutine[Any, Any, RollbackReport]) -> RollbackReport:
+        """A rollback that has begun goes on, even if the release is cancelled meanwhile."""
+        task = asyncio.create_task(rollback)
+        while True:
+            try:
+                return await asyncio.shield(task)
+            except asyncio.CancelledError:
+                if task.done():
+                    raise
+                self._journal.note("Cancelled while rolling back: the rollback goes on.")
 
     async def _target_of(self, finding: Finding) -> Revision | None:
         if finding.to is None:

@@ -6,7 +6,12 @@ import asyncio
 from datetime import timedelta
 
 from temporalio import workflow
-from temporalio.exceptions import ApplicationError, ChildWorkflowError, WorkflowAlreadyStartedError
+from temporalio.exceptions import (
+    ActivityError,
+    ApplicationError,
+    ChildWorkflowError,
+    WorkflowAlreadyStartedError,
+)
 from temporalio.workflow import ChildWorkflowHandle, ParentClosePolicy
 
 from workflows import calls
@@ -31,7 +36,7 @@ with workflow.unsafe.imports_passed_through():
         RollbackRequest,
     )
     from lastgood.decisions import guarding, notices, targets
-    from lastgood.model import Outcome, ReleaseResult, RollbackRecord
+    from lastgood.model import Outcome, ReleaseResult, RollbackRecord, ServiceRef
     from lastgood.policy import Policy
 
 _ORPHAN_RETRY = timedelta(seconds=5)
@@ -52,21 +57,22 @@ class ServiceGuard:
     @workflow.run
     async def run(self, _: GuardState) -> None:
         """Carry out what is asked, one after the other; continue as new when history grows."""
-        while not workflow.info().is_continue_as_new_suggested():
+        while True:
             await workflow.wait_condition(
-                lambda: bool(self._asked or self._state.queue or self._old)
+                lambda: bool(self._asked or self._state.queue or self._long)
             )
             if self._asked:
                 await self._roll_back(self._asked.pop(0))
-            elif self._state.queue:
-                await self._release(self._state.queue[0])
+            elif self._long and workflow.all_handlers_finished():
+                workflow.continue_as_new(self._state)
+            elif self._long:
+                await workflow.wait_condition(workflow.all_handlers_finished)
             else:
-                break
-        await workflow.wait_condition(workflow.all_handlers_finished)
-        workflow.continue_as_new(self._state)
+                await self._release(self._state.queue[0])
 
     @property
-    def _old(self) -> bool:
+    def _long(self) -> bool:
+        """The history has grown long; what waits in the queue goes over with the state."""
         return workflow.info().is_continue_as_new_suggested()
 
     # --- A release -------------------------------------------------------------------------
@@ -189,16 +195,19 @@ class ServiceGuard:
     async def _prepare_rollback(self, request: RollbackRequest) -> guarding.AskedRollback:
         """Find out what runs and what to go back to; refuse if there is nothing."""
         service = self._state.service
-        state = await calls.describe_service(service)
-        if state is None or state.primary is None:
-            raise _refused(f"{service} does not exist or runs nothing.")
-        running = await calls.describe_task_definition(
-            service.region, state.primary.task_definition
-        )
-        named = None
-        if request.to:
-            found = await calls.describe_task_definition(service.region, request.to)
-            named = targets.revision_of(found, proven=None, at=workflow.now())
+        try:
+            state = await calls.describe_service(service)
+            if state is None or state.primary is None:
+                raise _refused(f"{service} does not exist or runs nothing.")
+            running = await calls.describe_task_definition(
+                service.region, state.primary.task_definition
+            )
+            named = None
+            if request.to:
+                found = await calls.describe_task_definition(service.region, request.to)
+                named = targets.revision_of(found, proven=None, at=workflow.now())
+        except ActivityError as error:
+            raise _refused(f"Nothing was done: {error.cause}") from error
         choice = targets.choose_for_operator(self._state.good, running.task_definition, named)
         if choice.target is None:
             raise _refused(choice.reason)
@@ -298,5 +307,5 @@ def _refused(text: str) -> ApplicationError:
     return ApplicationError(text, type="Refused", non_retryable=True)
 
 
-def _bare_policy(service: object) -> Policy:
-    return Policy(service=str(service))
+def _bare_policy(service: ServiceRef) -> Policy:
+    return Policy(service=str(service), region=service.region)
