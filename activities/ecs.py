@@ -191,6 +191,7 @@ class EcsActivities:
         details = activity.info().heartbeat_details
         seen = bool(details) and ServiceGlance.model_validate(details[0]).seen
         async with beating() as heart:
+            heart.beat(_glance("not looked yet", None, seen))
             while True:
                 started, moment = time.monotonic(), now()
                 try:

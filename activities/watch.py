@@ -131,6 +131,7 @@ async def watch(order: WatchOrder, look: Look) -> WatchReport:
     cancels the watch, it answers with what it remembers.
     """
     tallies: Sequence[Tally] = _remembered(order)
+    too_late = max(order.until, now()) + GRACE
     try:
         async with beating() as heart:
             heart.beat(_memory(order, tallies))
@@ -144,7 +145,7 @@ async def watch(order: WatchOrder, look: Look) -> WatchReport:
                     return _report(tallies, fired)
                 if order.goal == "recovery" and all(tally.recovered for tally in tallies):
                     return _report(tallies)
-                if last and (_concluded(tallies) or moment >= order.until + GRACE):
+                if last and (_concluded(tallies) or moment >= too_late):
                     return _report(_give_up(order, tallies))
                 rest = order.interval.total_seconds() - (time.monotonic() - started)
                 left = (order.until - now()).total_seconds()

@@ -7,10 +7,12 @@ a person. An operator's rollback is counted and never limited. A reset forgets w
 
 from __future__ import annotations
 
-from datetime import datetime
+import math
+from datetime import datetime, timedelta
 from typing import Literal
 
 from lastgood.contracts import Limits
+from lastgood.decisions.wording import period
 from lastgood.model import Model, RollbackRecord
 from lastgood.policy import RollbackPolicy, format_duration
 
@@ -64,14 +66,14 @@ def decide(
     number = len(counted(limits, policy, now))
     if number >= policy.max_rollbacks:
         reason = (
-            f"The limit is reached: {number} rollbacks within {format_duration(policy.per)} "
+            f"The limit is reached: {number} rollbacks within {period(policy.per)} "
             f"(at most {policy.max_rollbacks})."
         )
         return Remedy(do="hold", reason=reason)
     ends = cooldown_ends(limits, policy, now)
     if ends is None:
         return Remedy(do="roll_back", reason="The limits allow it.")
-    left = format_duration(ends.replace(microsecond=0) - now.replace(microsecond=0))
+    left = format_duration(timedelta(seconds=math.ceil((ends - now).total_seconds())))
     if policy.cooldown_then == "hold":
         return Remedy(do="hold", reason=f"The cooldown after the last rollback lasts {left} more.")
     reason = (
