@@ -88,6 +88,7 @@ def make_workers(
         activities=[
             ecs.describe_services,
             ecs.describe_task_definition,
+            ecs.describe_service_revisions,
             ecs.register_task_definition,
             ecs.update_service,
             cloudwatch.get_metric_data,

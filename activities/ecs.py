@@ -19,6 +19,7 @@ from lastgood.contracts import (
     ServiceGlance,
     ServiceNews,
     ServiceQuery,
+    ServiceRevisionQuery,
     ServiceWatchOrder,
     TaskDefinitionQuery,
     TaskDefinitionState,
@@ -28,7 +29,7 @@ from lastgood.contracts import (
 from lastgood.decisions import rollout
 from lastgood.decisions.task_definitions import registrable
 from lastgood.messages import RELEASE_TAG
-from lastgood.model import EcsDeployment, ServiceRef, ServiceState
+from lastgood.model import ContainerImage, EcsDeployment, ServiceRef, ServiceState
 
 Clients = Callable[[str, str], Any]
 """(AWS service, region) → boto3 client."""
@@ -52,6 +53,9 @@ def parse_service(raw: dict[str, Any]) -> ServiceState:
             one["targetGroupArn"] for one in raw.get("loadBalancers", []) if "targetGroupArn" in one
         ),
         circuit_breaker=bool(breaker.get("enable")),
+        service_revision=next(
+            (one.get("arn") for one in raw.get("currentServiceRevisions", [])), None
+        ),
     )
 
 
@@ -112,6 +116,24 @@ class EcsActivities:
             active=raw.get("status", "ACTIVE") == "ACTIVE",
             source=source,
         )
+
+    @activity.defn
+    async def describe_service_revisions(self, query: ServiceRevisionQuery) -> list[ContainerImage]:
+        """Read the images of a service revision, with the digests that ECS resolved."""
+        answer = await self._call(
+            query.region,
+            "describe_service_revisions",
+            serviceRevisionArns=[query.service_revision],
+        )
+        return [
+            ContainerImage(
+                container=image.get("containerName", ""),
+                image=image.get("image", ""),
+                digest=image.get("imageDigest"),
+            )
+            for revision in answer.get("serviceRevisions", [])
+            for image in revision.get("containerImages", [])
+        ]
 
     @activity.defn
     async def register_task_definition(self, order: RegisterOrder) -> str:

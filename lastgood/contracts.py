@@ -427,6 +427,13 @@ class TaskDefinitionState(Model):
     source: dict[str, Any]
 
 
+class ServiceRevisionQuery(Model):
+    """Which service revision to describe."""
+
+    region: str
+    service_revision: str
+
+
 class RegisterOrder(Model):
     """A task definition to register, once."""
 

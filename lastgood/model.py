@@ -116,6 +116,8 @@ class ServiceState(Model):
     strategy: str = "ROLLING"
     target_groups: tuple[str, ...] = ()
     circuit_breaker: bool = False
+    service_revision: str | None = None
+    """ARN of the service revision that runs, where ECS tells."""
 
     @property
     def primary(self) -> EcsDeployment | None:

@@ -27,13 +27,14 @@ with workflow.unsafe.imports_passed_through():
         RegisterOrder,
         ResolveOrder,
         ServiceQuery,
+        ServiceRevisionQuery,
         SmokeOrder,
         TaskDefinitionQuery,
         TaskDefinitionState,
         Updated,
         UpdateOrder,
     )
-    from lastgood.model import ServiceRef, ServiceState
+    from lastgood.model import ContainerImage, ServiceRef, ServiceState
 
 
 def _read(back: bool) -> Options:
@@ -64,6 +65,17 @@ async def describe_task_definition(
         summary=f"Read {task_definition.rsplit('/', 1)[-1]}",
         **_read(back),
     )
+
+
+async def describe_service_revision(region: str, arn: str) -> tuple[ContainerImage, ...]:
+    """Read the images that a service revision runs, with digests."""
+    images = await workflow.execute_activity_method(
+        EcsActivities.describe_service_revisions,
+        ServiceRevisionQuery(region=region, service_revision=arn),
+        summary="Read the image digests",
+        **READ,
+    )
+    return tuple(images)
 
 
 async def register_task_definition(order: RegisterOrder, *, back: bool = False) -> str:

@@ -61,6 +61,7 @@ async def _prepare(order: DeploymentOrder) -> Prepared:
     arn = primary.task_definition if primary else state.task_definition
     definition = await calls.describe_task_definition(order.service.region, arn)
     running = targets.revision_of(definition, proven=None, at=workflow.now())
+    running = await _with_digests(order.service.region, state, running)
     choice = targets.choose(state, running, order.good, order.unproven)
     names = tuple(t.alarm for t in policy.triggers if isinstance(t, AlarmTrigger))
     alarms = tuple(await calls.describe_alarms(order.service.region, names)) if names else ()
@@ -84,6 +85,18 @@ async def _prepare(order: DeploymentOrder) -> Prepared:
         released=released,
         warnings=(*findings.warnings, *silent),
     )
+
+
+async def _with_digests(region: str, state: ServiceState, running: Revision) -> Revision:
+    """Add the digests of what runs; an endpoint that does not tell them is no reason to refuse."""
+    if state.service_revision is None:
+        return running
+    try:
+        images = await calls.describe_service_revision(region, state.service_revision)
+    except ActivityError as error:
+        workflow.logger.warning("The image digests cannot be read: %s", error.cause)
+        return running
+    return running.model_copy(update={"images": images}) if images else running
 
 
 def _refuse(findings: preflight.Findings) -> None:
