@@ -35,6 +35,7 @@ bench: $(STAMP) ## Measure: overhead, reaction time, history, time back to stead
 	$(BIN)/python -m benchmarks
 
 picture: $(STAMP) ## Draw the README's picture from a real rollback
+	@$(BIN)/python -m pip --quiet install --require-hashes --only-binary :all: -r requirements/docs.txt
 	$(BIN)/python scripts/draw_picture.py
 
 lock: $(STAMP) ## Pin the dependencies anew, for all Pythons and platforms, with hashes

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Coroutine
 from datetime import datetime, timedelta
-from typing import Any, Literal, TypeVar
+from typing import Any, TypeVar
 
 from temporalio import workflow
 from temporalio.exceptions import ActivityError, ApplicationError
@@ -27,10 +27,8 @@ with workflow.unsafe.imports_passed_through():
         Progress,
         RegisterOrder,
         RollbackRequest,
-        ServiceWatchOrder,
         SmokeOrder,
         UpdateOrder,
-        WatchOrder,
     )
     from lastgood.decisions import findings
     from lastgood.decisions.targets import images_of
@@ -152,7 +150,7 @@ class Deployment:
             return None
         with self._journal.step("wait"):
             until = release.deadline()
-            self._round = self._watch("rollout", until, until + _SMOKE_ALLOWANCE)
+            self._round = release.watch("rollout", until, armed_until=until + _SMOKE_ALLOWANCE)
             current = self._round
             await workflow.wait_condition(
                 lambda: bool(self._seen() or current.news or current.done)
@@ -207,9 +205,7 @@ class Deployment:
             release.window_end = workflow.now() + release.policy.monitor.window
         self._journal.window_ends_at = release.window_end
         with self._journal.step("monitor", f"until {release.window_end:%H:%M:%S} UTC"):
-            self._round = current = self._watch(
-                "window", release.window_end, release.window_end, carry
-            )
+            self._round = current = release.watch("window", release.window_end, carry=carry)
             await workflow.wait_condition(lambda: bool(self._seen() or current.done))
             finding = self._seen()
             current.cancel()
@@ -221,56 +217,16 @@ class Deployment:
         release.not_before = until
         if release.window_end:
             step = release.policy.monitor.interval
-            after = until_after(until, self._triggers, step)
+            triggers = release.prepared.triggers if release.prepared else ()
+            after = until_after(until, triggers, step)
             release.window_end = max(release.window_end, after)
             return
         with self._journal.step("cooldown", f"until {until:%H:%M:%S} UTC"):
-            self._round = self._watch("window", until, until)
+            self._round = release.watch("window", until)
             await self._race(workflow.sleep(until - workflow.now()))
             self._round.cancel()
 
     # --- Watching --------------------------------------------------------------------------
-
-    @property
-    def _triggers(self) -> tuple[Any, ...]:
-        return self._release.prepared.triggers if self._release.prepared else ()
-
-    def _watch(
-        self,
-        goal: Literal["rollout", "window"],
-        until: datetime,
-        armed_until: datetime,
-        carry: tuple[Any, ...] = (),
-    ) -> Round:
-        release, prepared, released = (
-            self._release,
-            self._release.prepared,
-            self._release.released,
-        )
-        if prepared is None or released is None:
-            raise RuntimeError("watching comes after deploy")
-        order = WatchOrder(
-            service=release.service,
-            triggers=prepared.triggers,
-            since=release.deployed_at,
-            covers_from=workflow.now(),
-            until=armed_until,
-            not_before=release.not_before,
-            interval=release.policy.monitor.interval,
-            carry=carry,
-        )
-        service = ServiceWatchOrder(
-            service=release.service,
-            task_definition=released.task_definition,
-            deployment=release.deployment,
-            previous_task_definition=prepared.running.task_definition,
-            previous_deployment=prepared.running_deployment,
-            deployed_at=release.deployed_at,
-            until=until,
-            interval=release.policy.monitor.interval,
-            goal=goal,
-        )
-        return Round(order, service)
 
     def _seen(self) -> Finding | None:
         """What ends the way forward: a person, a trigger, or what ECS says."""

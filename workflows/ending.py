@@ -12,9 +12,9 @@ from temporalio.workflow import ParentClosePolicy
 
 from workflows import calls
 from workflows.release import Release
+from workflows.results import after_rollback, report_of, result_of
 from workflows.rollback import Rollback
 from workflows.telling import here, tell
-from workflows.watching import Round
 
 with workflow.unsafe.imports_passed_through():
     from lastgood import messages
@@ -24,8 +24,6 @@ with workflow.unsafe.imports_passed_through():
         Notice,
         RollbackOrder,
         RollbackReport,
-        ServiceWatchOrder,
-        WatchOrder,
     )
     from lastgood.decisions import findings, notices, targets
     from lastgood.decisions.limits import Remedy
@@ -35,7 +33,6 @@ with workflow.unsafe.imports_passed_through():
         ReleaseResult,
         Revision,
         RollbackRecord,
-        RollbackSummary,
     )
 
 _BUSY_RETRY_SECONDS = 5
@@ -67,7 +64,7 @@ class Ending:
     async def reach(self, finding: Finding | None) -> DeploymentReport:
         """From why the release does not go on (None: it is good) to its report."""
         if finding is None:
-            end = self._result(Outcome.HEALTHY, "The window ended clean.")
+            end = result_of(self._release, Outcome.HEALTHY, "The window ended clean.")
         else:
             end = await self._follow(finding)
         await self._tell(
@@ -80,7 +77,7 @@ class Ending:
         )
         for told in self._telling:
             self._journal.failures.extend(await told)
-        report = self._report(end)
+        report = report_of(self._release, end)
         self._journal.held = False
         self._journal.result = ReleaseResult.model_validate(report.model_dump())
         self._journal.note(f"Ended: {report.outcome.value}. {report.reason}")
@@ -112,14 +109,16 @@ class Ending:
             return await self._roll_back(finding)
         if findings.waits_for_a_person(finding):
             return await self._hold(finding, remedy)
-        return self._result(findings.outcome_without_rollback(finding), finding.reason, finding)
+        return result_of(
+            self._release, findings.outcome_without_rollback(finding), finding.reason, finding
+        )
 
     async def _roll_back(self, finding: Finding) -> ReleaseResult:
         release = self._release
         target = await self._target_of(finding)
         if target is None or release.released is None:
             reason = f"{finding.reason}. There is no revision to go back to."
-            return self._result(Outcome.ROLLBACK_FAILED, reason, finding)
+            return result_of(self._release, Outcome.ROLLBACK_FAILED, reason, finding)
         release.rolling_back = True
         record = RollbackRecord(
             release=release.order.release.id,
@@ -143,16 +142,16 @@ class Ending:
             report = await self._run(finding, target, adopt=False)
         ended = {"finished_at": workflow.now(), "verified": report.verified}
         await self._remember(record.model_copy(update=ended))
-        return self._after(report, finding)
+        return after_rollback(self._release, report, finding)
 
     async def _adopt(self, finding: Finding) -> ReleaseResult:
         """ECS went back by itself: no second rollback, but the same proof."""
         before = self._release.prepared.running if self._release.prepared else None
         if before is None:
-            return self._result(Outcome.ROLLED_BACK_BY_ECS, finding.reason, finding)
+            return result_of(self._release, Outcome.ROLLED_BACK_BY_ECS, finding.reason, finding)
         with self._journal.step("verify", before.label):
             report = await self._run(finding, before, adopt=True)
-        return self._after(report, finding)
+        return after_rollback(self._release, report, finding)
 
     async def _run(self, finding: Finding, target: Revision, *, adopt: bool) -> RollbackReport:
         release, prepared = self._release, self._release.prepared
@@ -212,7 +211,7 @@ class Ending:
         """Wait for a person; somebody else's deployment or a newer release ends it too."""
         release = self._release
         why = f"{finding.reason}. {remedy.reason}" if remedy else finding.reason
-        held = self._result(Outcome.HELD, why, finding)
+        held = result_of(self._release, Outcome.HELD, why, finding)
         self._journal.held, self._journal.result = True, held
         self._journal.note(f"Held for a person: {why}")
         release.request = None
@@ -226,7 +225,8 @@ class Ending:
         )
         await self._signal_guard(messages.RELEASE_HELD, release.order.release.id)
         with self._journal.step("hold"):
-            watch = self._watch_while_held()
+            until = workflow.now() + release.policy.rollback.hold_for
+            watch = release.watch("window", until, triggers=())
             try:
                 await workflow.wait_condition(
                     lambda: release.interruption is not None or bool(watch.news),
@@ -250,87 +250,8 @@ class Ending:
         if decided.kind == "rolled_back_by_ecs":
             return await self._adopt(decided)
         outcome = findings.outcome_without_rollback(decided)
-        return self._result(outcome, f"{decided.reason} It was held: {held.reason}", decided)
-
-    def _watch_while_held(self) -> Round:
-        release, prepared, released = (
-            self._release,
-            self._release.prepared,
-            self._release.released,
-        )
-        if prepared is None or released is None:
-            raise RuntimeError("only a release that was deployed is held")
-        now = workflow.now()
-        until = now + release.policy.rollback.hold_for
-        nothing = WatchOrder(
-            service=release.service,
-            triggers=(),
-            since=now,
-            covers_from=now,
-            until=until,
-            interval=release.policy.monitor.interval,
-        )
-        return Round(
-            nothing,
-            ServiceWatchOrder(
-                service=release.service,
-                task_definition=released.task_definition,
-                deployment=release.deployment,
-                previous_task_definition=prepared.running.task_definition,
-                previous_deployment=prepared.running_deployment,
-                deployed_at=release.deployed_at,
-                until=until,
-                interval=release.policy.monitor.interval,
-                goal="window",
-            ),
-        )
-
-    # --- Results ---------------------------------------------------------------------------
-
-    def _after(self, report: RollbackReport, finding: Finding) -> ReleaseResult:
-        result = self._result(report.outcome, findings.reason_after(finding, report), finding)
-        summary = RollbackSummary(
-            to=report.to,
-            started_at=report.started_at,
-            finished_at=report.finished_at,
-            verified=report.verified,
-        )
-        evidence = (*result.evidence, *report.evidence)
-        return result.model_copy(update={"rollback": summary, "evidence": evidence})
-
-    def _result(
-        self, outcome: Outcome, reason: str, finding: Finding | None = None
-    ) -> ReleaseResult:
-        release, info = self._release, workflow.info()
-        return ReleaseResult(
-            release=release.order.release.id,
-            workflow_id=info.workflow_id,
-            run_id=info.run_id,
-            service=str(release.service),
-            outcome=outcome,
-            reason=reason,
-            from_task_definition=self._journal.from_task_definition,
-            to_task_definition=self._journal.to_task_definition,
-            trigger=findings.trigger_of(finding),
-            evidence=(finding.verdict,) if finding and finding.verdict else (),
-            timings=self._journal.timings(),
-            started_at=release.started_at,
-            finished_at=workflow.now(),
-            image=release.order.release.image,
-            actor=release.order.release.actor,
-        )
-
-    def _report(self, end: ReleaseResult) -> DeploymentReport:
-        release = self._release
-        return DeploymentReport(
-            **end.model_dump(
-                exclude={"timings", "notification_failures", "finished_at"}, warnings="none"
-            ),
-            timings=self._journal.timings(),
-            notification_failures=tuple(self._journal.failures),
-            finished_at=workflow.now(),
-            released=release.released,
-            target=release.target,
+        return result_of(
+            self._release, outcome, f"{decided.reason} It was held: {held.reason}", decided
         )
 
     # --- Telling ---------------------------------------------------------------------------

@@ -3,14 +3,25 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta
+from typing import Literal
 
 from temporalio import workflow
 
 from workflows.journal import Journal
 from workflows.preflight import Prepared
+from workflows.watching import Round
 
 with workflow.unsafe.imports_passed_through():
-    from lastgood.contracts import DeploymentOrder, Finding, Limits, RollbackRequest
+    from lastgood.contracts import (
+        DeploymentOrder,
+        Finding,
+        Limits,
+        RollbackRequest,
+        ServiceWatchOrder,
+        Tally,
+        WatchedTrigger,
+        WatchOrder,
+    )
     from lastgood.decisions import findings, limits
     from lastgood.decisions.notices import NoticeContext
     from lastgood.model import Revision, RollbackRecord
@@ -93,3 +104,47 @@ class Release:
         if self.not_before is None:
             return deadline
         return max(deadline, self.not_before + timedelta(seconds=1))
+
+    def watch(
+        self,
+        goal: Literal["rollout", "window"],
+        until: datetime,
+        *,
+        armed_until: datetime | None = None,
+        triggers: tuple[WatchedTrigger, ...] | None = None,
+        carry: tuple[Tally, ...] = (),
+    ) -> Round:
+        """Start a round of watches over this release.
+
+        Args:
+            goal: what the service watch is for.
+            until: when the service watch ends.
+            armed_until: when the triggers' watches end; left out: with the service watch.
+            triggers: which to watch; left out: all.
+            carry: what an earlier round remembers.
+        """
+        if self.prepared is None or self.released is None:
+            raise RuntimeError("watching comes after deploy")
+        interval = self.policy.monitor.interval
+        order = WatchOrder(
+            service=self.service,
+            triggers=self.prepared.triggers if triggers is None else triggers,
+            since=self.deployed_at,
+            covers_from=workflow.now(),
+            until=armed_until or until,
+            not_before=self.not_before,
+            interval=interval,
+            carry=carry,
+        )
+        service = ServiceWatchOrder(
+            service=self.service,
+            task_definition=self.released.task_definition,
+            deployment=self.deployment,
+            previous_task_definition=self.prepared.running.task_definition,
+            previous_deployment=self.prepared.running_deployment,
+            deployed_at=self.deployed_at,
+            until=until,
+            interval=interval,
+            goal=goal,
+        )
+        return Round(order, service)
