@@ -1,0 +1,206 @@
+"""What the command line asks a service's guard, and what can come of it."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import signal
+import sys
+import uuid
+from collections.abc import Callable, Coroutine
+from contextlib import suppress
+from datetime import timedelta
+from typing import Any, TypeVar
+
+import click
+from temporalio.client import (
+    Client,
+    WithStartWorkflowOperation,
+    WorkflowUpdateFailedError,
+    WorkflowUpdateRPCTimeoutOrCancelledError,
+)
+from temporalio.common import WorkflowIDConflictPolicy
+from temporalio.exceptions import ApplicationError, FailureError
+from temporalio.runtime import LogForwardingConfig, LoggingConfig, Runtime, TelemetryConfig
+from temporalio.runtime import TelemetryFilter as Filter
+from temporalio.service import RPCError, RPCStatusCode
+
+from lastgood import messages
+from lastgood.connection import connect, require_worker
+from lastgood.contracts import GuardState
+from lastgood.errors import LastgoodError, UnreachableError
+from lastgood.model import Model, ServiceRef
+
+T = TypeVar("T")
+M = TypeVar("M", bound=Model)
+
+RPC_TIMEOUT = timedelta(seconds=5)
+_PATIENCE = 120.0
+"""Seconds until a guard that does not answer is given up."""
+_REMARK_EVERY = 10.0
+
+
+class RefusedError(LastgoodError):
+    """Raised when the guard refuses what was asked; the message says why."""
+
+
+class FailedError(LastgoodError):
+    """Raised when what was asked could not be carried out."""
+
+
+async def reach(*, worker: bool = True) -> Client:
+    """Connect, with Temporal's own log in ours; see that somebody works.
+
+    Raises:
+        UnreachableError: within five seconds.
+    """
+    logs = LoggingConfig(
+        filter=Filter(core_level="WARN", other_level="ERROR"),
+        forwarding=LogForwardingConfig(logger=logging.getLogger("temporalio.core")),
+    )
+    client = await connect(Runtime(telemetry=TelemetryConfig(logging=logs)))
+    if worker:
+        await require_worker(client)
+    return client
+
+
+def starting(service: ServiceRef) -> WithStartWorkflowOperation[Any, Any]:
+    """Start the service's guard, if it does not run yet."""
+    return WithStartWorkflowOperation(
+        messages.GUARD,
+        GuardState(service=service),
+        id=messages.guard_id(service),
+        task_queue=messages.TASK_QUEUE,
+        id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
+        static_summary=f"Guards {service}",
+    )
+
+
+async def tell_guard(
+    client: Client, service: ServiceRef, update: str, order: Model, answer: type[T]
+) -> T:
+    """Send an update to the service's guard, which is started if there is none.
+
+    Raises:
+        RefusedError: if it is refused.
+        FailedError: if it failed.
+        UnreachableError: if nobody answered; what was asked may still be carried out.
+    """
+    call = client.execute_update_with_start_workflow(
+        update,
+        order,
+        start_workflow_operation=starting(service),
+        id=str(uuid.uuid4()),
+        result_type=answer,
+    )
+    return await _answered(call)
+
+
+async def tell_running_guard(
+    client: Client, service: ServiceRef, update: str, order: Model, answer: type[T]
+) -> T:
+    """Send an update to the service's guard; refused if there is none.
+
+    Raises:
+        RefusedError, FailedError, UnreachableError: as ``tell_guard``.
+    """
+    handle = client.get_workflow_handle(messages.guard_id(service))
+    try:
+        return await _answered(handle.execute_update(update, order, result_type=answer))
+    except RPCError as error:
+        if error.status is RPCStatusCode.NOT_FOUND:
+            raise RefusedError(nothing_known(service)) from None
+        raise
+
+
+async def query_guard(client: Client, service: ServiceRef, query: str, answer: type[M]) -> M | None:
+    """Ask the service's guard; None if there is none.
+
+    Raises:
+        UnreachableError: if nobody answers.
+    """
+    handle = client.get_workflow_handle(messages.guard_id(service))
+    try:
+        async with asyncio.timeout(2 * RPC_TIMEOUT.total_seconds()):
+            found: M = await handle.query(query, result_type=answer, rpc_timeout=RPC_TIMEOUT)
+            return found
+    except TimeoutError:
+        raise UnreachableError(_SILENT) from None
+    except RPCError as error:
+        if error.status is RPCStatusCode.NOT_FOUND:
+            return None
+        raise UnreachableError(f"{_SILENT} ({error.message})") from None
+
+
+_SILENT = "No worker answers: see that `python worker.py` runs and reaches this Temporal."
+
+
+def nothing_known(service: ServiceRef) -> str:
+    """What is said of a service without a guard."""
+    return (
+        f"Lastgood has no record of {service} in {service.region}: nothing was released with it "
+        "yet, or the region or Temporal namespace is another one."
+    )
+
+
+async def _answered(call: Coroutine[Any, Any, T]) -> T:
+    remarks = asyncio.ensure_future(_remark())
+    try:
+        async with asyncio.timeout(_PATIENCE):
+            return await call
+    except (TimeoutError, WorkflowUpdateRPCTimeoutOrCancelledError):
+        raise UnreachableError(
+            f"The guard has not answered for {_PATIENCE:.0f} s, so no worker may be running. "
+            "What was asked may still be carried out when one is back: see `lastgood status`."
+        ) from None
+    except WorkflowUpdateFailedError as error:
+        raise _failure(error.cause) from None
+    finally:
+        remarks.cancel()
+
+
+async def _remark() -> None:
+    waited = 0.0
+    while True:
+        await asyncio.sleep(_REMARK_EVERY)
+        waited += _REMARK_EVERY
+        click.echo(f"No answer for {waited:.0f} s; still waiting", err=True)
+
+
+def _failure(cause: BaseException) -> LastgoodError:
+    if isinstance(cause, ApplicationError) and cause.type == "Refused":
+        return RefusedError(cause.message)
+    return FailedError(f"It could not be carried out: {innermost(cause)}")
+
+
+def innermost(error: BaseException) -> str:
+    """The message of the failure that began it all."""
+    while isinstance(error, FailureError) and error.cause is not None:
+        error = error.cause
+    return getattr(error, "message", "") or str(error)
+
+
+def run(work: Coroutine[Any, Any, int], on_signal: Callable[[], str]) -> int:
+    """Run a verb to its exit code; SIGINT and SIGTERM end it with a word: 130, 143."""
+    return asyncio.run(_until_signal(work, on_signal))
+
+
+async def _until_signal(work: Coroutine[Any, Any, int], on_signal: Callable[[], str]) -> int:
+    task, caught = asyncio.ensure_future(work), []
+    loop = asyncio.get_running_loop()
+
+    def stop(number: int) -> None:
+        caught.append(number)
+        task.cancel()
+
+    for number in (signal.SIGINT, signal.SIGTERM):
+        with suppress(NotImplementedError):  # Windows
+            loop.add_signal_handler(number, stop, number)
+    try:
+        return await task
+    except asyncio.CancelledError:
+        if not caught:
+            raise
+        sys.stdout.flush()
+        click.echo(on_signal(), err=True)
+        return 128 + int(caught[0])

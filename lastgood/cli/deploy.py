@@ -1,0 +1,196 @@
+"""``lastgood deploy``: start a release, follow it, end with its verdict."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+from pathlib import Path
+from typing import Any
+
+import click
+
+from lastgood import messages
+from lastgood.cli import actor, asking, showing
+from lastgood.cli.following import Follower
+from lastgood.cli.options import load_policy, no_wait_option, output_option, policy_option
+from lastgood.cli.output import print_json, print_text, say
+from lastgood.contracts import Accepted, ReleaseOrder
+from lastgood.errors import UsageError
+from lastgood.model import Outcome, ReleaseResult
+
+_IMAGE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:/@+-]{0,511}")
+_REGISTERED = re.compile(r"(arn:aws[a-z-]*:ecs:[a-z0-9-]+:\d+:task-definition/)?[\w-]{1,255}:\d+")
+_MAX_BYTES = 256 * 1024
+
+
+@click.command()
+@click.option("--image", metavar="IMAGE", help="The image to release, by tag or digest.")
+@click.option(
+    "--task-definition",
+    metavar="ARN|FAMILY:REVISION|FILE.json",
+    help="A registered task definition to release, or a file with one to register.",
+)
+@policy_option
+@click.option(
+    "--release",
+    metavar="ID",
+    help="The release's id. The same id again is the same release: follows it. "
+    "Without it: in GitHub Actions made of run, attempt and image, elsewhere a new one.",
+)
+@no_wait_option
+@output_option
+def deploy(
+    image: str | None,
+    task_definition: str | None,
+    path: str,
+    release: str | None,
+    no_wait: bool,
+    output: str,
+) -> int:
+    """Release an image, follow it, and end with its verdict.
+
+    \b
+    Example:
+      lastgood deploy --image registry.example.com/shop:2.1 --policy lastgood.yaml
+
+    The release runs in Temporal: Ctrl-C, or the end of the CI job, does not stop it.
+
+    \b
+    Exit codes:
+      0   healthy                         12  rollback failed
+      1   unexpected, such as Temporal    13  held for a person
+          not reachable                   14  superseded
+      2   wrong usage or policy           15  refused
+      10  rolled back by us               16  cancelled
+      11  rolled back by ECS itself
+    """
+    order = make_order(image, task_definition, path, release)
+    started = _Started(order)
+    return asking.run(_deploy(started, no_wait=no_wait, output=output), started.on_signal)
+
+
+def make_order(
+    image: str | None, task_definition: str | None, path: str, release: str | None
+) -> ReleaseOrder:
+    """The release that is asked for; everything is checked before anything is started."""
+    if (image is None) == (task_definition is None):
+        raise UsageError("Say what to release: either --image or --task-definition")
+    policy = load_policy(path)
+    if image is not None and not _IMAGE.fullmatch(image):
+        raise UsageError("--image: not an image; write one such as registry.example.com/shop:2.1")
+    registered, source = _task_definition(task_definition)
+    what = image or registered or json.dumps(source, sort_keys=True)
+    return ReleaseOrder(
+        id=actor.release_id(release, what, os.environ),
+        image=image,
+        task_definition=registered,
+        task_definition_source=source,
+        policy=policy,
+        actor=actor.actor(os.environ),
+        ci_url=actor.ci_url(os.environ),
+    )
+
+
+def _task_definition(given: str | None) -> tuple[str | None, dict[str, Any] | None]:
+    if given is None:
+        return None, None
+    if given.endswith(".json"):
+        return None, _read_source(given)
+    if not _REGISTERED.fullmatch(given):
+        raise UsageError(
+            "--task-definition: write an ARN, FAMILY:REVISION (a bare family would be whatever "
+            "is newest), or a file that ends in .json"
+        )
+    return given, None
+
+
+def _read_source(name: str) -> dict[str, Any]:
+    """A task definition's JSON, as RegisterTaskDefinition takes or DescribeTaskDefinition gives."""
+    try:
+        content = Path(name).read_bytes()
+        data = json.loads(content) if len(content) <= _MAX_BYTES else None
+    except OSError as error:
+        raise UsageError(f"{name} cannot be read: {error.strerror}") from None
+    except (ValueError, RecursionError) as error:
+        raise UsageError(f"{name} is no JSON: {error}") from None
+    if isinstance(data, dict) and isinstance(data.get("taskDefinition"), dict):
+        data = data["taskDefinition"]
+    if (
+        not isinstance(data, dict)
+        or not isinstance(data.get("family"), str)
+        or not isinstance(data.get("containerDefinitions"), list)
+    ):
+        raise UsageError(f"{name} is no task definition: it needs family and containerDefinitions")
+    return data
+
+
+class _Started:
+    """The release that was asked for, and whether it is known to be accepted."""
+
+    def __init__(self, order: ReleaseOrder) -> None:
+        self.order = order
+        self.accepted = False
+
+    def on_signal(self) -> str:
+        """What is said when the command is stopped."""
+        release, service = self.order.id, self.order.policy.service
+        if not self.accepted:
+            return f"Stopped. Release {release} may have been accepted: lastgood status {service}"
+        given = f"--image {self.order.image}" if self.order.image else "--task-definition …"
+        return (
+            f"Detached: release {release} goes on. To follow it again:\n"
+            f"  lastgood deploy {given} --release {release}\n"
+            f"or see  lastgood status {service}"
+        )
+
+
+async def _deploy(started: _Started, *, no_wait: bool, output: str) -> int:
+    order = started.order
+    service = order.policy.ref()
+    client = await asking.reach()
+    try:
+        accepted = await asking.tell_guard(client, service, messages.DEPLOY, order, Accepted)
+    except asking.RefusedError as error:
+        return showing.end(_refused(order, str(error)), output)
+    started.accepted = True
+    known = "follows the release that has this id" if accepted.already_known else "accepted"
+    say(f"Release {order.id}: {order.what} → {service} in {service.region}; {known}")
+    if no_wait:
+        _show_accepted(accepted, str(service), output)
+        return 0
+    result = await showing.until_end(Follower(client, service, order.id))
+    return showing.end(result, output)
+
+
+def _refused(order: ReleaseOrder, reason: str) -> ReleaseResult:
+    return ReleaseResult(
+        release=order.id,
+        workflow_id=messages.deployment_id(order.policy.ref()),
+        run_id="",
+        service=order.policy.service,
+        outcome=Outcome.REFUSED,
+        reason=reason,
+        image=order.image,
+        actor=order.actor,
+    )
+
+
+def _show_accepted(accepted: Accepted, service: str, output: str) -> None:
+    if output == "json":
+        print_json(
+            {
+                "release": accepted.release,
+                "workflow_id": accepted.workflow_id,
+                "service": service,
+                "position": accepted.position,
+            }
+        )
+        return
+    place = f"; {accepted.position} before it" if accepted.position else ""
+    print_text(
+        [
+            f"ACCEPTED: release {accepted.release} of {service}{place}",
+            f"  lastgood status {service}",
+        ]
+    )

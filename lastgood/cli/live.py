@@ -1,0 +1,92 @@
+"""What a release measures right now, from the heartbeats of its watches."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from pydantic import ValidationError
+from temporalio.client import Client
+from temporalio.service import RPCError
+
+from lastgood.cli.asking import RPC_TIMEOUT
+from lastgood.contracts import ServiceGlance, Tally
+from lastgood.model import Model
+
+
+class Heartbeat(Model):
+    """What a watch of triggers sends, as far as it is shown."""
+
+    tallies: tuple[Tally, ...]
+
+
+@dataclass(frozen=True)
+class Latest:
+    """The latest of one trigger."""
+
+    trigger: str
+    text: str
+    reading: str | None = None
+    firing: bool = False
+
+
+@dataclass(frozen=True)
+class Live:
+    """The rollout in words, and the triggers in the policy's order."""
+
+    rollout: str | None = None
+    triggers: tuple[Latest, ...] = ()
+
+
+NOTHING = Live()
+
+
+async def read(client: Client, *workflows: tuple[str, str | None]) -> Live:
+    """Read the heartbeats of the workflows given by id and run id."""
+    rollout: str | None = None
+    tallies: list[Tally] = []
+    for workflow_id, run_id in workflows:
+        for beat in await _heartbeats(client, workflow_id, run_id):
+            if isinstance(beat, ServiceGlance):
+                rollout = beat.text
+            else:
+                tallies += beat.tallies
+    latest = {tally.key: tally for tally in tallies}
+    ordered = sorted(latest.values(), key=lambda tally: _position(tally.key))
+    return Live(rollout, tuple(_latest(tally) for tally in ordered))
+
+
+async def _heartbeats(
+    client: Client, workflow_id: str, run_id: str | None
+) -> list[ServiceGlance | Heartbeat]:
+    handle = client.get_workflow_handle(workflow_id, run_id=run_id)
+    try:
+        description = await handle.describe(rpc_timeout=RPC_TIMEOUT)
+    except RPCError:
+        return []  # that values cannot be read is no reason to say nothing at all
+    found: list[ServiceGlance | Heartbeat] = []
+    for pending in description.raw_description.pending_activities:
+        payloads = pending.heartbeat_details.payloads
+        if not payloads:
+            continue
+        (first, *_) = await client.data_converter.decode(payloads)
+        for kind in (Heartbeat, ServiceGlance):
+            try:
+                found.append(kind.model_validate(first))
+                break
+            except ValidationError:
+                continue  # another kind of watch, or another version's
+    return found
+
+
+def _position(key: str) -> tuple[int, str]:
+    number, _, rest = key.partition(" ")
+    return (int(number), rest) if number.isdigit() else (1000, key)
+
+
+def _latest(tally: Tally) -> Latest:
+    return Latest(
+        trigger=tally.key.partition(" ")[2] or tally.key,
+        text=tally.failing.reason if tally.failing else tally.latest,
+        reading=tally.reading.value if tally.reading else None,
+        firing=tally.failing is not None,
+    )

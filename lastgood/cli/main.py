@@ -1,0 +1,85 @@
+"""``lastgood``: the command line. One file per verb; this one is the group and the way out."""
+
+from __future__ import annotations
+
+import logging
+import os
+import sys
+from collections.abc import Sequence
+
+import click
+
+import lastgood
+from lastgood.cli.deploy import deploy
+from lastgood.cli.policy import policy
+from lastgood.errors import LastgoodError, PolicyError, SettingsError, UsageError
+
+_USAGE = (PolicyError, UsageError, SettingsError)
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(lastgood.__version__, package_name="lastgood", message="lastgood %(version)s")
+def cli() -> None:
+    """Deploys to Amazon ECS, watches, and brings back what was known to be good.
+
+    Results go to stdout, progress and logs to stderr. Temporal is reached by TEMPORAL_ADDRESS,
+    TEMPORAL_NAMESPACE, TEMPORAL_API_KEY, TEMPORAL_TLS_* or temporal.toml.
+    """
+
+
+for verb in (deploy, policy):
+    cli.add_command(verb)
+
+
+def run(arguments: Sequence[str] | None = None) -> int:
+    """Run a verb to its exit code. Whatever happens, a person reads a message, no traceback."""
+    _set_up_logging()
+    try:
+        code = cli.main(args=arguments, prog_name="lastgood", standalone_mode=False)
+    except click.Abort:
+        return 130
+    except click.ClickException as error:
+        error.show()
+        return error.exit_code
+    except LastgoodError as error:
+        click.echo(str(error), err=True)
+        return 2 if isinstance(error, _USAGE) else 1
+    except BrokenPipeError:
+        return 1  # whoever read stdout has gone
+    except Exception as error:  # noqa: BLE001 - the last net
+        return _unexpected(error)
+    return code if isinstance(code, int) else 0
+
+
+def _debugging() -> bool:
+    return os.environ.get("LASTGOOD_LOG_LEVEL", "").upper() == "DEBUG"
+
+
+def _set_up_logging() -> None:
+    """Libraries are heard only when somebody looks for a fault."""
+    if _debugging():
+        logging.basicConfig(level=logging.DEBUG, stream=sys.stderr)
+    else:
+        logging.getLogger().addHandler(logging.NullHandler())
+
+
+def _unexpected(error: Exception) -> int:
+    if _debugging():
+        logging.getLogger("lastgood").error("Unexpected", exc_info=error)
+    said = " ".join(str(error).split()) or "no message"
+    click.echo(f"Unexpected error: {type(error).__name__}: {said}", err=True)
+    if not _debugging():
+        click.echo("Set LASTGOOD_LOG_LEVEL=DEBUG to see the traceback.", err=True)
+    return 1
+
+
+def entry() -> None:
+    """The console script."""
+    code = run()
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            stream.flush()
+        except OSError:
+            code = code or 1
+    # The interpreter can abort at its end after a Temporal client was connected (sdk-python#300).
+    os._exit(code)

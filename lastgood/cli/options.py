@@ -1,0 +1,116 @@
+"""Options and arguments that several verbs share, and what they mean."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+import boto3
+import click
+from botocore.exceptions import BotoCoreError
+from pydantic import TypeAdapter, ValidationError
+
+from lastgood import policy_file
+from lastgood.errors import UsageError
+from lastgood.model import ServiceRef
+from lastgood.policy import Policy
+from lastgood.values import Region, ServiceName
+
+Command = TypeVar("Command", bound=Callable[..., Any])
+
+
+class _Checked(click.ParamType[str]):
+    """Text of one shape, refused with the same words as in the policy file."""
+
+    def __init__(self, name: str, kind: Any) -> None:
+        self.name = name
+        self._adapter: TypeAdapter[str] = TypeAdapter(kind)
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        """Check it."""
+        try:
+            return self._adapter.validate_python(value)
+        except ValidationError as error:
+            said = error.errors(include_url=False)[0]["msg"].removeprefix("Value error, ")
+            return self.fail(said, param, ctx)
+
+
+service_argument = click.argument(
+    "service", metavar="CLUSTER/SERVICE", type=_Checked("service", ServiceName)
+)
+region_option = click.option(
+    "--region",
+    type=_Checked("region", Region),
+    help="The service's AWS region; without it, what AWS's own configuration says.",
+)
+policy_option = click.option(
+    "--policy",
+    "path",
+    metavar="FILE",
+    default=policy_file.DEFAULT_NAME,
+    show_default=True,
+    help="The policy file.",
+)
+output_option = click.option(
+    "--output",
+    type=click.Choice(["text", "json"]),
+    default="text",
+    show_default=True,
+    help="The form of the result on stdout.",
+)
+no_wait_option = click.option(
+    "--no-wait", is_flag=True, help="End with 0 as soon as it is accepted; do not follow it."
+)
+
+
+def reason_option(why: str) -> Callable[[Command], Command]:
+    """``--reason TEXT``, which must say something."""
+    return click.option("--reason", metavar="TEXT", required=True, help=why, callback=_something)
+
+
+def _something(_: click.Context, __: click.Parameter, value: str) -> str:
+    if not value.strip():
+        raise click.BadParameter("say why: it is recorded, and people are told")
+    return value.strip()
+
+
+def service_ref(service: str, region: str | None) -> ServiceRef:
+    """CLUSTER/SERVICE as a noun, in the region given or configured."""
+    cluster, name = service.split("/")
+    return ServiceRef(region=region or configured_region(), cluster=cluster, name=name)
+
+
+def load_policy(path: str) -> Policy:
+    """A policy file with its region settled.
+
+    Raises:
+        PolicyError: with every problem of the file.
+        UsageError: if the region is said nowhere.
+    """
+    policy = policy_file.load(path)
+    if policy.region:
+        return policy
+    return policy.model_copy(update={"region": configured_region()})
+
+
+def configured_region() -> str:
+    """The region that AWS's own configuration says.
+
+    Raises:
+        UsageError: if it says none.
+    """
+    try:
+        # boto3 itself reads only AWS_DEFAULT_REGION; AWS's other tools know both.
+        region = os.environ.get("AWS_REGION") or boto3.Session().region_name
+    except BotoCoreError as error:
+        raise UsageError(f"AWS's configuration cannot be read: {error}") from None
+    if not region:
+        raise UsageError(
+            "No AWS region: write `region:` into the policy file, set AWS_REGION, "
+            "or give --region where the verb has it."
+        )
+    try:
+        return TypeAdapter[str](Region).validate_python(region)
+    except ValidationError:
+        raise UsageError("AWS_REGION (or AWS's configuration) names no region.") from None

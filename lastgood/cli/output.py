@@ -1,0 +1,150 @@
+"""Results as people and programs read them; pure functions, but for printing."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterable, Mapping
+from datetime import datetime, timedelta
+from typing import Any
+
+import click
+
+from lastgood.decisions.wording import took
+from lastgood.model import Outcome, ReleaseResult, Status, Verdict
+
+MARKS = {Status.PASS: "ok", Status.FAIL: "FAIL", Status.INCONCLUSIVE: "?"}
+
+
+def print_json(data: Any) -> None:
+    """Print one JSON document on stdout."""
+    click.echo(json.dumps(data, indent=2, ensure_ascii=False))
+    sys.stdout.flush()
+
+
+def print_text(lines: Iterable[str]) -> None:
+    """Print lines on stdout."""
+    click.echo("\n".join(lines))
+    sys.stdout.flush()
+
+
+def say(text: str) -> None:
+    """Say something on stderr: progress, or advice."""
+    click.echo(text, err=True)
+
+
+def clock(moment: datetime) -> str:
+    """A time of day in the reader's zone: ``03:12:45``."""
+    return f"{moment.astimezone():%H:%M:%S}"
+
+
+def day(moment: datetime) -> str:
+    """A moment in the reader's zone, with its offset: ``2026-01-31 03:12:45 +01:00``."""
+    local = moment.astimezone()
+    return local.isoformat(sep=" ", timespec="seconds")[:19] + f" {_offset(local)}"
+
+
+def _offset(local: datetime) -> str:
+    offset = f"{local:%z}"
+    return "UTC" if offset == "+0000" else f"{offset[:3]}:{offset[3:]}"
+
+
+def label(task_definition: str | None) -> str:
+    """``family:revision`` of an ARN."""
+    return task_definition.rsplit("/", 1)[-1] if task_definition else "unknown"
+
+
+def seconds(value: float) -> str:
+    """A step's time: ``0.4s``, ``12s``, ``1m30s``."""
+    return f"{value:.1f}s" if value < 10 else took(timedelta(seconds=value))
+
+
+def steps(timings: Mapping[str, float]) -> str:
+    """``preflight 0.4s, deploy 0.2s, monitor 10m``."""
+    return ", ".join(f"{name} {seconds(value)}" for name, value in timings.items())
+
+
+def verdict_line(verdict: Verdict) -> str:
+    """``FAIL error-rate: 40.0 % of requests failed (threshold 5 %)``."""
+    said = f"{verdict.message}: {verdict.reason}" if verdict.message else verdict.reason
+    return f"{MARKS[verdict.status]} {verdict.trigger}: {said}"
+
+
+HEADLINES = {
+    Outcome.HEALTHY: "HEALTHY",
+    Outcome.ROLLED_BACK: "ROLLED BACK",
+    Outcome.ROLLED_BACK_BY_ECS: "ROLLED BACK BY ECS",
+    Outcome.ROLLBACK_FAILED: "ROLLBACK FAILED",
+    Outcome.HELD: "HELD for a person",
+    Outcome.SUPERSEDED: "SUPERSEDED",
+    Outcome.REFUSED: "REFUSED",
+    Outcome.CANCELLED: "CANCELLED",
+}
+
+
+def headline(result: ReleaseResult) -> str:
+    """One line that says how it ended."""
+    return f"{HEADLINES[result.outcome]}: release {result.release} of {result.service}"
+
+
+def facts(result: ReleaseResult) -> list[tuple[str, str]]:
+    """What a result says, as label and value."""
+    found = [("reason", result.reason)]
+    if result.trigger:
+        found.append(("trigger", result.trigger))
+    if result.image:
+        found.append(("image", result.image))
+    if result.to_task_definition or result.from_task_definition:
+        moved = f"{label(result.from_task_definition)} → {label(result.to_task_definition)}"
+        found.append(("revision", moved))
+    if result.rollback:
+        found.append(("rollback", rollback_text(result)))
+    if result.timings:
+        found.append(("steps", steps(result.timings)))
+    failures = result.notification_failures
+    return found + [("not told", f"{one.channel}: {one.error}") for one in failures]
+
+
+def rollback_text(result: ReleaseResult) -> str:
+    """``to shop:1 in 12s, verified``."""
+    rollback = result.rollback
+    if rollback is None:
+        return "none"
+    ended = rollback.finished_at
+    lasted = f" in {took(ended - rollback.started_at)}" if ended else ""
+    return f"to {label(rollback.to)}{lasted}, {'verified' if rollback.verified else 'NOT verified'}"
+
+
+def result_lines(result: ReleaseResult) -> list[str]:
+    """A result as text."""
+    lines = [headline(result)]
+    lines += [f"  {name:<9} {value}" for name, value in facts(result)]
+    if result.evidence:
+        lines.append("  evidence")
+        lines += [f"    {verdict_line(verdict)}" for verdict in result.evidence]
+    return lines + [f"  {line}" for line in advice(result)]
+
+
+def advice(result: ReleaseResult) -> list[str]:
+    """What a person can do now, where something is to be done."""
+    back = f'lastgood rollback {result.service} --reason "…"'
+    if result.outcome is Outcome.HELD:
+        return [
+            "Nothing more happens until somebody decides. To go back:",
+            f"  {back}",
+            "A new `lastgood deploy`, of a fix say, is not blocked and supersedes it.",
+        ]
+    if result.outcome is Outcome.ROLLBACK_FAILED:
+        return [
+            f"Look at the service now: lastgood status {result.service}",
+            f"To try again: {back}",
+        ]
+    return []
+
+
+def show_result(result: ReleaseResult, output: str) -> None:
+    """Print a result on stdout."""
+    if output == "json":
+        print_json(result.model_dump(mode="json"))
+    else:
+        print_text(result_lines(result))
