@@ -33,6 +33,11 @@ _COUNTS = ("RequestCount", "HTTPCode_Target_5XX_Count", "TargetConnectionErrorCo
 
 Series = dict[datetime, float]
 
+_LATE = timedelta(minutes=5)
+"""How far back a look reads at least: datapoints come late."""
+_FINE_KEPT = timedelta(hours=3) - timedelta(minutes=5)
+"""CloudWatch keeps datapoints of less than a minute for three hours."""
+
 
 def _stat(source: MetricSource, name: str, statistic: str, period: timedelta) -> dict[str, Any]:
     dimensions = [{"Name": key, "Value": value} for key, value in source.dimensions.items()]
@@ -116,21 +121,26 @@ class CloudWatchActivities:
         return series
 
     async def _points(
-        self, region: str, triggers: Sequence[WatchedTrigger], start: datetime, end: datetime
+        self, region: str, triggers: Sequence[tuple[WatchedTrigger, datetime]], end: datetime
     ) -> list[tuple[Point, ...]]:
-        queries = [q for n, one in enumerate(triggers) for q in queries_of(one, f"t{n}")]
-        series = await self._series(region, queries, start, end)
-        return [points_of(one, f"t{n}", series) for n, one in enumerate(triggers)]
+        """The points of some triggers, each from its own start on."""
+        by_start: dict[datetime, list[dict[str, Any]]] = {}
+        for n, (one, start) in enumerate(triggers):
+            by_start.setdefault(start, []).extend(queries_of(one, f"t{n}"))
+        series: dict[str, Series] = {}
+        for start, queries in by_start.items():
+            series |= await self._series(region, queries, start, end)
+        return [points_of(one, f"t{n}", series) for n, (one, _) in enumerate(triggers)]
 
     @activity.defn
     async def get_metric_data(self, probe: MetricProbe) -> int:
-        """Read one trigger's metric over the last three hours.
+        """Read one trigger's metric over the last three hours, nearly.
 
         Returns:
             How many datapoints there were; none is no error here.
         """
         end = datetime.now(UTC)
-        points = await self._points(probe.region, [probe.trigger], end - timedelta(hours=3), end)
+        points = await self._points(probe.region, [(probe.trigger, end - _FINE_KEPT)], end)
         return len(points[0])
 
     @activity.defn
@@ -165,11 +175,14 @@ class CloudWatchActivities:
     async def _look_at_metrics(
         self, order: WatchOrder, tallies: Sequence[Tally], now: datetime, last: bool
     ) -> tuple[Tally, ...]:
-        start = _read_from(order, tallies, now, whole=last)
+        pairs = zip(order.triggers, tallies, strict=True)
+        starts = [_read_from(order, watched, tally, now, whole=last) for watched, tally in pairs]
+        asked = list(zip(order.triggers, starts, strict=True))
         # EndTime is exclusive; a bucket that is not complete yet is left out by the decision.
-        series = await self._points(order.service.region, order.triggers, start, now)
+        series = await self._points(order.service.region, asked, now)
         looked = []
-        for watched, tally, points in zip(order.triggers, tallies, series, strict=True):
+        rows = zip(asked, tallies, series, strict=True)
+        for (watched, start), tally, points in rows:
             new = thresholds.look(
                 watched,
                 tally,
@@ -180,7 +193,12 @@ class CloudWatchActivities:
             )
             if last:
                 verdict = new.failing or thresholds.conclude_metric(
-                    watched, new, points, covers_from=order.covers_from, until=order.until
+                    watched,
+                    new,
+                    points,
+                    since=order.since,
+                    covers_from=max(order.covers_from, start),
+                    until=order.until,
                 )
                 new = new.model_copy(update={"conclusion": verdict})
             looked.append(new)
@@ -211,14 +229,14 @@ class CloudWatchActivities:
 
 
 def _read_from(
-    order: WatchOrder, tallies: Sequence[Tally], now: datetime, *, whole: bool
+    order: WatchOrder, watched: WatchedTrigger, tally: Tally, now: datetime, *, whole: bool
 ) -> datetime:
     """From where on to read: the newest stretch and late points; after a gap, the gap too."""
-    longest = max(
-        trigger.duration + 5 * thresholds.period_of(trigger)
-        for trigger in (_metric_trigger(watched)[0] for watched in order.triggers)
-    )
-    looked = min((t.measured_at or order.since for t in tallies), default=order.since)
-    start = order.since if whole else max(order.since, min(now, looked) - longest)
-    coarsest = max(thresholds.period_of(_metric_trigger(w)[0]) for w in order.triggers)
-    return floor_to(start, coarsest)
+    trigger, _ = _metric_trigger(watched)
+    period = thresholds.period_of(trigger)
+    longest = trigger.duration + max(_LATE, 5 * period)
+    looked = min(now, tally.measured_at or order.since)
+    start = order.since if whole else max(order.since, looked - longest)
+    if period < timedelta(minutes=1):
+        start = max(start, now - _FINE_KEPT)
+    return floor_to(start, period)

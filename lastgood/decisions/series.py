@@ -2,7 +2,8 @@
 
 A bucket without a datapoint stays missing; it is never 0. Counts are joined on their timestamps:
 an absent error count is 0 only where the request count of the same bucket exists. A number that
-cannot be (not finite, negative, a ratio above 1) is an error that says so.
+cannot be (not finite, negative, a ratio above 1, an answer after more than a day) is an error that
+says so.
 """
 
 from __future__ import annotations
@@ -12,6 +13,9 @@ from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 
 from lastgood.model import Model
+
+_MOST_MS = 86_400_000.0
+_MOST_COUNT = 1e15
 
 
 class Point(Model):
@@ -38,13 +42,19 @@ def ceil_to(moment: datetime, period: timedelta) -> datetime:
 
 
 def _problem(value: float, *, ratio: bool) -> str | None:
+    if ratio and value > 1 and math.isfinite(value):
+        return f"{value:g} is no ratio; if the metric is in percent, set unit: percent"
+    if not ratio and value > _MOST_MS and math.isfinite(value):
+        return f"{value:g} ms is more than a day; check the metric and its unit"
+    return _no_count(value)
+
+
+def _no_count(value: float) -> str | None:
     if not math.isfinite(value):
         return "it is not a finite number"
     if value < 0:
         return f"{value:g} is negative"
-    if ratio and value > 1:
-        return f"{value:g} is no ratio; if the metric is in percent, set unit: percent"
-    return None
+    return f"{value:g} is too many" if value > _MOST_COUNT else None
 
 
 def from_values(
@@ -72,7 +82,7 @@ def from_counts(
     for start in sorted(starts):
         counts = [series.get(start, 0.0) for series in errors]
         total = requests.get(start, 0.0)
-        problem = next((p for c in (*counts, total) if (p := _problem(c, ratio=False))), None)
+        problem = next((p for c in (*counts, total) if (p := _no_count(c))), None)
         if problem:
             points.append(Point(start=start, value=None, problem=problem))
             continue

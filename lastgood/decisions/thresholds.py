@@ -3,13 +3,18 @@
 The rule. A trigger fires when its metric is above the threshold for its whole ``duration``: the
 duration is cut into three equal parts (fewer, if there are fewer datapoints), each part must have
 data, its mean must be above the threshold, and at least half of the duration's buckets must have
-data. Only complete buckets that begin after the release was deployed count.
+data. Only complete buckets that begin after the release was deployed count. A duration that is no
+multiple of the period is rounded up: a breach must last at least as long as the policy says.
 
 It is good again when a whole ``duration`` after the rollback has data and no part is above.
+
+At the end of a window it passes if at least half of the window's buckets have data, and at least
+half of them belong to a stretch that could be judged: datapoints too sparse to fire prove nothing.
 """
 
 from __future__ import annotations
 
+import math
 from datetime import datetime, timedelta
 from itertools import accumulate, pairwise
 
@@ -23,6 +28,10 @@ MetricTrigger = ErrorRateTrigger | ResponseTimeTrigger
 
 _PARTS = 3
 _FINE_PERIODS = (30, 20, 10, 5, 1)
+_UNIT = 10**9
+"""Sums are whole billionths: exact, so that a value equal to the threshold is never above it."""
+_LATE = timedelta(minutes=3)
+"""How late CloudWatch may show a datapoint."""
 
 
 def period_of(trigger: MetricTrigger) -> timedelta:
@@ -52,9 +61,15 @@ def in_words(trigger: MetricTrigger, value: float) -> str:
     return f"{value:,.0f} ms"
 
 
+def buckets_of(trigger: MetricTrigger) -> int:
+    """How many datapoints a breach must last."""
+    return max(1, math.ceil(trigger.duration / period_of(trigger)))
+
+
 class Span(Model):
     """A stretch of ``duration``, judged."""
 
+    start: datetime
     end: datetime
     parts: tuple[float, ...]
     """The mean of each part."""
@@ -72,15 +87,15 @@ class _Grid:
     ) -> None:
         self.start, self.period = start, period
         self.size = max(0, int((end - start) / period))
-        weights, sums, present = [0.0] * self.size, [0.0] * self.size, [0] * self.size
+        weights, sums, present = [0] * self.size, [0] * self.size, [0] * self.size
         for point in points:
             index = int((point.start - start) / period)
             if 0 <= index < self.size and point.start >= start and point.value is not None:
-                weights[index] = point.weight
-                sums[index] = point.weight * point.value
+                weights[index] = round(point.weight * _UNIT)
+                sums[index] = round(point.weight * point.value * _UNIT)
                 present[index] = 1
-        self.weights = (0.0, *accumulate(weights))
-        self.sums = (0.0, *accumulate(sums))
+        self.weights = (0, *accumulate(weights))
+        self.sums = (0, *accumulate(sums))
         self.present = (0, *accumulate(present))
 
     def mean(self, left: int, right: int) -> float | None:
@@ -102,6 +117,7 @@ class _Grid:
         if len(parts) < count or whole is None:
             return None
         return Span(
+            start=self.start + left * self.period,
             end=self.start + right * self.period,
             parts=parts,
             mean=whole,
@@ -116,7 +132,7 @@ def spans(
     """All stretches of the trigger's duration between two moments that can be judged."""
     period = period_of(trigger)
     grid = _Grid(points, ceil_to(since, period), floor_to(now, period), period)
-    buckets = max(1, round(trigger.duration / period))
+    buckets = buckets_of(trigger)
     threshold = threshold_of(trigger)
     judged = (grid.span(right, buckets, threshold) for right in range(buckets, grid.size + 1))
     return tuple(span for span in judged if span)
@@ -130,6 +146,25 @@ def coverage(
     return _Grid(points, ceil_to(since, period), floor_to(until, period), period).coverage()
 
 
+def judged_share(
+    trigger: MetricTrigger,
+    points: tuple[Point, ...],
+    *,
+    since: datetime,
+    covers_from: datetime,
+    until: datetime,
+) -> float:
+    """The share of the window's complete buckets that belong to a stretch that could be judged."""
+    period = period_of(trigger)
+    start = ceil_to(covers_from, period)
+    size = max(0, int((floor_to(until, period) - start) / period))
+    judged: set[int] = set()
+    for span in spans(trigger, points, since, until):
+        left, right = (round((edge - start) / period) for edge in (span.start, span.end))
+        judged.update(range(max(0, left), min(right, size)))
+    return len(judged) / size if size else 0.0
+
+
 def fired(trigger: MetricTrigger, span: Span, points: tuple[Point, ...]) -> Verdict:
     """The verdict over a stretch that is above the threshold."""
     threshold = threshold_of(trigger)
@@ -137,7 +172,6 @@ def fired(trigger: MetricTrigger, span: Span, points: tuple[Point, ...]) -> Verd
         f"{trigger.type} {in_words(trigger, span.mean)} over {format_duration(trigger.duration)} "
         f"(threshold {in_words(trigger, threshold)})"
     )
-    first = span.end - trigger.duration
     evidence = tuple(
         Measurement(
             at=point.start,
@@ -146,7 +180,7 @@ def fired(trigger: MetricTrigger, span: Span, points: tuple[Point, ...]) -> Verd
             text=in_words(trigger, point.value),
         )
         for point in points
-        if point.value is not None and first <= point.start < span.end
+        if point.value is not None and span.start <= point.start < span.end
     )
     return Verdict(
         trigger=trigger.type,
@@ -164,11 +198,12 @@ def _latest(
     trigger: MetricTrigger, points: tuple[Point, ...], newest: Span | None, now: datetime
 ) -> tuple[Reading, str, float | None]:
     limit = in_words(trigger, threshold_of(trigger))
-    recent = [p for p in points if p.start >= now - trigger.duration - 2 * period_of(trigger)]
+    oldest = now - trigger.duration - max(_LATE, 3 * period_of(trigger))
+    recent = [p for p in points if p.start >= oldest]
     broken = next((p for p in reversed(recent) if p.problem), None)
     if broken:
         return Reading.ERROR, f"{trigger.type} cannot be used: {broken.problem}", None
-    if newest and newest.end >= now - trigger.duration - 2 * period_of(trigger):
+    if newest and newest.end >= oldest:
         reading = Reading.UNHEALTHY if newest.above else Reading.HEALTHY
         text = f"{trigger.type} {in_words(trigger, newest.mean)} (threshold {limit})"
         return reading, text, newest.mean
@@ -201,6 +236,7 @@ def look(
     trigger = watched.trigger
     if not isinstance(trigger, MetricTrigger):
         raise TypeError(f"{trigger.type} is not judged by a threshold on a metric")
+    points = tuple(point for point in points if point.start >= since)
     judged = spans(trigger, points, since, now)
     newest = judged[-1] if judged else None
     above = [s for s in judged if s.above and (not_before is None or s.end > not_before)]
@@ -224,27 +260,60 @@ def conclude_metric(
     tally: Tally,
     points: tuple[Point, ...],
     *,
+    since: datetime,
     covers_from: datetime,
     until: datetime,
 ) -> Verdict:
-    """What the whole window says, judged by the data's own time and not by our polls."""
+    """What the whole window says, judged by the data's own time and not by our polls.
+
+    Args:
+        watched: an error-rate or response-time trigger that did not fire.
+        tally: what was remembered.
+        points: the series of the whole window.
+        since: nothing before this counts.
+        covers_from: the window's begin.
+        until: the window's end.
+    """
     trigger = watched.trigger
     if not isinstance(trigger, MetricTrigger):
         raise TypeError(f"{trigger.type} is not judged by a threshold on a metric")
     share = coverage(trigger, points, covers_from, until)
-    enough = share >= ENOUGH and share > 0
-    problem = next((point.problem for point in points if point.problem), None)
-    note = f" ({problem})" if problem and not enough else ""
+    judged = judged_share(trigger, points, since=since, covers_from=covers_from, until=until)
+    enough = share >= ENOUGH and judged >= ENOUGH
+    limit, lasts = in_words(trigger, threshold_of(trigger)), format_duration(trigger.duration)
     return Verdict(
         trigger=trigger.type,
         status=Status.PASS if enough else Status.INCONCLUSIVE,
         at=until,
         reason=(
-            f"{trigger.type} stayed within its threshold; data for {share:.0%} of the window"
+            f"{trigger.type} was never above {limit} for {lasts}; "
+            f"data for {share:.0%} of the window"
             if enough
-            else f"{trigger.type} had data for only {share:.0%} of the window{note}. "
-            f"Last: {tally.latest}"
+            else f"{_why_unjudged(trigger, points, share, covers_from, until)} Last: {tally.latest}"
         ),
         threshold=threshold_of(trigger),
         value=tally.value,
     )
+
+
+def _why_unjudged(
+    trigger: MetricTrigger,
+    points: tuple[Point, ...],
+    share: float,
+    covers_from: datetime,
+    until: datetime,
+) -> str:
+    period = period_of(trigger)
+    problem = next((p.problem for p in points if p.problem and p.start >= covers_from), None)
+    if ceil_to(covers_from, period) >= floor_to(until, period):
+        return (
+            f"The window holds no whole datapoint of {trigger.type} ({format_duration(period)} "
+            "each): make monitor.window longer."
+        )
+    if share >= ENOUGH:
+        return (
+            f"{trigger.type} has too few datapoints in any {format_duration(trigger.duration)} to "
+            f"be judged (a datapoint is {format_duration(period)}): make duration or period longer."
+        )
+    note = f" ({problem})" if problem else ""
+    return f"{trigger.type} had data for only {share:.0%} of the window{note}."

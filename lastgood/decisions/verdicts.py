@@ -2,7 +2,8 @@
 
 The worst verdict counts: fail before inconclusive before pass. A trigger that saw data for less
 than half of its window is inconclusive: no data is not good, and an outage of the monitoring is
-not a bad release.
+not a bad release. Nor is a window good in which most measurements were bad, though never as many in
+a row as its trigger asks for.
 """
 
 from __future__ import annotations
@@ -39,6 +40,13 @@ def conclude(tally: Tally, trigger: str, expected: float, at: datetime) -> Verdi
         f"{measured} of about {max(1, round(expected))} measurements said something "
         f"({tally.no_data} without data, {tally.error} failed)"
     )
+    if tally.unhealthy > tally.healthy:
+        return Verdict(
+            trigger=trigger,
+            status=Status.INCONCLUSIVE,
+            at=at,
+            reason=f"{tally.unhealthy} of {measured} measurements were bad. Last: {tally.latest}",
+        )
     if measured and measured >= ENOUGH * expected:
         return Verdict(
             trigger=trigger, status=Status.PASS, at=at, reason=f"Last: {tally.latest}; {counts}"
