@@ -12,7 +12,7 @@ from temporalio import activity
 from temporalio.exceptions import ApplicationError
 
 from activities.failures import aws_call
-from activities.watch import beating, now, pause
+from activities.watch import GRACE, beating, now, pause
 from lastgood import errors
 from lastgood.contracts import (
     RegisterOrder,
@@ -33,6 +33,8 @@ from lastgood.model import ContainerImage, EcsDeployment, ServiceRef, ServiceSta
 
 Clients = Callable[[str, str], Any]
 """(AWS service, region) → boto3 client."""
+
+_MOST_TAGS = 50
 
 
 def parse_service(raw: dict[str, Any]) -> ServiceState:
@@ -146,8 +148,9 @@ class EcsActivities:
         found = await self._find_registered(order, str(source["family"]))
         if found:
             return found
-        tags = [tag for tag in source.pop("tags", []) if tag.get("key") != RELEASE_TAG]
-        tags.append({"key": RELEASE_TAG, "value": order.release[:256]})
+        # CloudFormation's own tags (aws:…) come with what it made, and cannot be set by others.
+        kept = [tag for tag in source.pop("tags", []) if not _reserved(str(tag.get("key", "")))]
+        tags = [*kept[: _MOST_TAGS - 1], {"key": RELEASE_TAG, "value": order.release[:256]}]
         answer = await self._call(order.region, "register_task_definition", **source, tags=tags)
         return str(answer["taskDefinition"]["taskDefinitionArn"])
 
@@ -212,28 +215,38 @@ class EcsActivities:
         """Follow our deployment until something decides it, or ``until`` has come."""
         details = activity.info().heartbeat_details
         seen = bool(details) and ServiceGlance.model_validate(details[0]).seen
+        too_late = max(order.until, now()) + GRACE
+        doubted: ServiceNews | None = None
         async with beating() as heart:
-            heart.beat(_glance("not looked yet", None, seen))
+            heart.beat(_glance("not looked yet", None, seen, readable=False))
             while True:
-                started, moment = time.monotonic(), now()
+                started, moment, readable = time.monotonic(), now(), True
                 try:
                     state = await self._describe(order.service)
                 except ApplicationError as error:
                     # The watch is not the service: what cannot be read decides nothing.
-                    heart.beat(_glance(f"ECS cannot be read: {error.message}", None, seen))
+                    readable = False
+                    text = f"ECS cannot be read: {error.message}"
+                    heart.beat(_glance(text, None, seen, readable=False))
                 else:
                     seen = seen or bool(state and rollout.ours(order, state))
                     heart.beat(_glance(rollout.in_words(order, state), state, seen))
                     news = rollout.assess(order, state, seen=seen, now=moment)
-                    if news:
+                    doubted = rollout.doubt(order, news, doubted)
+                    if news and not doubted:
                         return news
-                if moment >= order.until:
+                last = moment >= order.until
+                undecided = doubted is not None or not readable
+                if last and (moment >= too_late or not undecided):
                     return rollout.at_the_end(order, heart.details, moment)
                 rest = order.interval.total_seconds() - (time.monotonic() - started)
-                await pause(min(rest, max(0.0, (order.until - now()).total_seconds())))
+                left = (order.until - now()).total_seconds()
+                await pause(rest if last else min(rest, max(left, 0.0)))
 
 
-def _glance(text: str, state: ServiceState | None, seen: bool) -> ServiceGlance:
+def _glance(
+    text: str, state: ServiceState | None, seen: bool, *, readable: bool = True
+) -> ServiceGlance:
     return ServiceGlance(
         text=text,
         running=state.running if state else 0,
@@ -241,7 +254,12 @@ def _glance(text: str, state: ServiceState | None, seen: bool) -> ServiceGlance:
         pending=state.pending if state else 0,
         failed=sum(one.failed for one in state.deployments) if state else 0,
         seen=seen,
+        readable=readable,
     )
+
+
+def _reserved(key: str) -> bool:
+    return key == RELEASE_TAG or key.lower().startswith("aws:")
 
 
 def _unexpected(text: str) -> ApplicationError:

@@ -383,6 +383,7 @@ class ServiceNews(Model):
         "gone",
         "scaled_to_zero",
         "quiet",
+        "unreadable",
     ]
     reason: str
     at: datetime
@@ -401,6 +402,8 @@ class ServiceGlance(Model):
     failed: int
     seen: bool
     """Whether our deployment has been visible at least once."""
+    readable: bool = True
+    """False if the last look failed: then the counts say nothing."""
 
 
 # --- Calls -------------------------------------------------------------------------------------

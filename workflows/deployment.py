@@ -112,7 +112,8 @@ class Deployment:
                 )
             except ActivityError as error:
                 return await self._after_failed_deploy(error)
-        release.deployment = updated.deployment
+        # The call may have taken minutes of retries: answers may show the past from now on.
+        release.deployment, release.deployed_at = updated.deployment, workflow.now()
         return None
 
     async def _register(self, source: dict[str, object]) -> Revision:
@@ -139,7 +140,7 @@ class Deployment:
         primary = state.primary if state else None
         wanted = release.released.task_definition if release.released else None
         if primary and primary.task_definition == wanted and kind != errors.UNEXPECTED_STATE:
-            release.deployment = primary.id
+            release.deployment, release.deployed_at = primary.id, workflow.now()
             return None
         release.released = None
         return Finding(kind="refused", reason=f"Nothing was changed: {error.cause}")

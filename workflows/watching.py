@@ -95,7 +95,9 @@ class Round:
             return self._service.result()
         except ActivityError as error:
             return ServiceNews(
-                kind="quiet", reason=f"The service watch failed: {error.cause}", at=workflow.now()
+                kind="unreadable",
+                reason=f"The service watch failed: {error.cause}",
+                at=workflow.now(),
             )
 
     @property

@@ -16,6 +16,7 @@ _KINDS = {
     "superseded": "displaced",
     "gone": "lost",
     "scaled_to_zero": "lost",
+    "unreadable": "lost",
 }
 
 

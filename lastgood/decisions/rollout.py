@@ -7,7 +7,9 @@ is never enough: it is also stable after ECS has put the old version back.
 If our deployment is no longer PRIMARY, its id tells who did it. The deployment that ran before
 the release is PRIMARY again: ECS rolled back. Any other: somebody else's release, which is not
 ours to judge. Right after UpdateService, answers may still show the past; until our deployment
-has been visible once, or a minute has gone by, its absence means nothing.
+has been visible once, or a minute has gone by, its absence means nothing. Later answers may show
+the past too, for moments: that our deployment was displaced, or the service is gone, must still be
+so some seconds later. What could not be read at the end is unknown: neither complete nor stuck.
 """
 
 from __future__ import annotations
@@ -20,6 +22,9 @@ from lastgood.policy import format_duration
 
 VISIBLE_WITHIN = timedelta(seconds=60)
 """How long DescribeServices may show the past."""
+
+CONFIRMED_AFTER = timedelta(seconds=5)
+"""For how long a displacement must show before it is believed."""
 
 
 def _news(
@@ -47,7 +52,7 @@ def ours(order: ServiceWatchOrder, state: ServiceState) -> EcsDeployment | None:
 
 def is_rolled_out(deployment: EcsDeployment) -> bool:
     """COMPLETED (or, behind a Classic Load Balancer, no state at all) with all tasks running."""
-    full = deployment.running >= deployment.desired and deployment.pending == 0
+    full = deployment.running >= max(1, deployment.desired) and deployment.pending == 0
     return full and deployment.rollout_state in (None, "COMPLETED")
 
 
@@ -137,6 +142,26 @@ def _steady(
     return None
 
 
+def doubt(
+    order: ServiceWatchOrder, news: ServiceNews | None, before: ServiceNews | None
+) -> ServiceNews | None:
+    """News that may be an answer from the past, to be handed to the next look; None: believe it.
+
+    Args:
+        order: which deployment is ours.
+        news: what this look says.
+        before: what this function gave for the look before.
+    """
+    if news is None:
+        return None
+    put_back = news.kind == "failed" and news.deployment != order.deployment
+    if news.kind not in ("rolled_back_by_ecs", "superseded", "gone") and not put_back:
+        return None
+    if before is None or (before.kind, before.deployment) != (news.kind, news.deployment):
+        return news
+    return before if news.at - before.at < CONFIRMED_AFTER else None
+
+
 def in_words(order: ServiceWatchOrder, state: ServiceState | None) -> str:
     """The rollout's counts for people who watch."""
     if state is None:
@@ -156,6 +181,8 @@ def in_words(order: ServiceWatchOrder, state: ServiceState | None) -> str:
 def at_the_end(order: ServiceWatchOrder, glance: Model | None, now: datetime) -> ServiceNews:
     """What it means that a service watch came to its end without news."""
     text = glance.text if isinstance(glance, ServiceGlance) else "nothing was seen"
+    if isinstance(glance, ServiceGlance) and not glance.readable:
+        return _news("unreadable", f"Where the service stands is unknown: {text}.", now, None, None)
     if order.goal == "window":
         return _news("quiet", f"The service still runs the release: {text}.", now, None, None)
     took = format_duration(order.until - order.deployed_at)
