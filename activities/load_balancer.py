@@ -51,12 +51,13 @@ class LoadBalancerActivities:
             balancers = [
                 one
                 for one in answer["LoadBalancers"]
-                if _is(order.load_balancer, one["LoadBalancerArn"], one["LoadBalancerName"])
+                if one.get("Type", "application") == "application"
+                and _is(order.load_balancer, one["LoadBalancerArn"], one["LoadBalancerName"])
             ]
         if not balancers:
             raise ApplicationError(
                 f"Target group {group['TargetGroupName']} is not attached to "
-                f"{order.load_balancer or 'any load balancer'}.",
+                f"{order.load_balancer or 'any Application Load Balancer'}.",
                 type=errors.NOT_FOUND,
                 non_retryable=True,
             )
@@ -81,16 +82,30 @@ class LoadBalancerActivities:
     async def _health_url(
         self, region: str, group: dict[str, Any], balancer: dict[str, Any]
     ) -> str | None:
-        """The group's health check asked through a listener that leads to it by default."""
+        """The group's health check asked through a listener that leads to it by default.
+
+        None where the answer could differ from the one that the load balancer itself gets: behind
+        HTTPS (the certificate is not for the load balancer's own name), on another port than the
+        traffic's, or where not 200 is the good answer.
+        """
+        if not _is_plain(group):
+            return None
         answer = await self._call(
             region, "describe_listeners", LoadBalancerArn=balancer["LoadBalancerArn"]
         )
         for listener in answer.get("Listeners", []):
-            scheme = listener.get("Protocol", "").lower()
-            if scheme in ("http", "https") and _leads_to(listener, group["TargetGroupArn"]):
+            if listener.get("Protocol") == "HTTP" and _leads_to(listener, group["TargetGroupArn"]):
                 path = group.get("HealthCheckPath") or "/"
-                return f"{scheme}://{balancer['DNSName']}:{listener['Port']}{path}"
+                return f"http://{balancer['DNSName']}:{listener['Port']}{path}"
         return None
+
+
+def _is_plain(group: dict[str, Any]) -> bool:
+    port = str(group.get("HealthCheckPort") or "traffic-port")
+    codes = str(group.get("Matcher", {}).get("HttpCode") or "200")
+    ranges = [code.strip().partition("-") for code in codes.split(",")]
+    on_traffic_port = port in ("traffic-port", str(group.get("Port")))
+    return on_traffic_port and any(low <= "200" <= (high or low) for low, _, high in ranges)
 
 
 def _leads_to(listener: dict[str, Any], target_group: str) -> bool:

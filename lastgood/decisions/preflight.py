@@ -79,6 +79,11 @@ def of_alarms(policy: Policy, alarms: tuple[AlarmState, ...]) -> Findings:
                 else "it is armed all the same, as the policy says, and fires at once"
             )
             warnings.append(f"Alarm {trigger.alarm} is in ALARM before the release: {then}.")
+        elif alarm.state == "INSUFFICIENT_DATA":
+            warnings.append(
+                f"Alarm {trigger.alarm} has no data now; unless it gets some, the window will be "
+                "inconclusive. If no data is good for it, set its TreatMissingData to notBreaching."
+            )
     return Findings(refusals=tuple(refusals), warnings=tuple(warnings))
 
 

@@ -92,7 +92,8 @@ def choose(
     """
     known = next((r for r in good if r.task_definition == running.task_definition), None)
     if known:
-        return Choice(target=known, reason=f"{known.label} runs and is known to be good.")
+        but = "" if is_steady(state) else f", though not steady now: {why_not_steady(state)}"
+        return Choice(target=known, reason=f"{known.label} runs and is known to be good{but}.")
     if is_steady(state) and running.task_definition not in unproven:
         steady = running.model_copy(update={"proven": STEADY})
         return Choice(target=steady, reason=f"{running.label} runs steadily before this release.")
