@@ -89,7 +89,7 @@ class Follower:
     async def _try(self) -> Snapshot:
         try:
             async with asyncio.timeout(3 * RPC_TIMEOUT.total_seconds()):
-                snapshot = await self._look()
+                snapshot = await self.look()
         except (RPCError, TimeoutError, WorkflowQueryFailedError, WorkflowQueryRejectedError):
             return await self._without_answer()
         self._answered = time.monotonic()
@@ -102,7 +102,8 @@ class Follower:
             )
         return snapshot
 
-    async def _look(self) -> Snapshot:
+    async def look(self) -> Snapshot:
+        """Look once; raises what Temporal's client raises."""
         view = await self._view()
         workflow_id = view.workflow_id or messages.deployment_id(self._service)
         if view.state == "queued":

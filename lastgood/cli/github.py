@@ -35,11 +35,6 @@ def _property(text: str) -> str:
     return _data(text).replace(":", "%3A").replace(",", "%2C")
 
 
-def harmless(line: str) -> str:
-    """A log line that cannot be taken for a workflow command."""
-    return " ".join(line.splitlines()).replace("::", ": :") if "::" in line else line
-
-
 def summary(result: ReleaseResult) -> str:
     """The job summary in Markdown."""
     lines = [f"## Lastgood: {_cell(headline(result))}", ""]

@@ -23,7 +23,7 @@ def latest_line(progress: Progress | None, now: Live, moment: datetime) -> str |
         parts.append(f"{seconds(round(max(0.0, left)))} left")
     if now.rollout:
         parts.append(now.rollout)
-    parts += [f"{'FIRING ' if one.firing else ''}{one.trigger}: {one.text}" for one in now.triggers]
+    parts += [f"{'FIRING ' if one.firing else ''}{one.line}" for one in now.triggers]
     return " | ".join(parts) or None
 
 
@@ -61,8 +61,9 @@ class Lines:
             self._open = False
 
     def say(self, text: str) -> None:
-        """One line with the time."""
-        self._write(f"{datetime.now().astimezone():%H:%M:%S}  {text}")
+        """One line with the time; one that a CI system cannot take for a command."""
+        line = " ".join(text.split())
+        self._write(f"{datetime.now().astimezone():%H:%M:%S}  {line}")
 
     def _queued(self, position: int) -> None:
         if position != self._position:
@@ -72,6 +73,8 @@ class Lines:
 
     def _steps(self, progress: Progress) -> None:
         for index, step in enumerate(progress.steps):
+            if index == len(progress.steps) - 1:
+                self._say_notes(progress)
             if index >= self._started:
                 self._started = index + 1
                 self._begin(step)
@@ -79,6 +82,10 @@ class Lines:
                 self._finished.add(index)
                 took = (step.finished_at - step.started_at).total_seconds()
                 self.say(f"{step.name}: took {seconds(took)}")
+        self._say_notes(progress)
+
+    def _say_notes(self, progress: Progress) -> None:
+        """Notes have no time of their own: before the step that is under way, so it reads well."""
         for note in progress.notes[self._notes :]:
             self.say(note)
         self._notes = len(progress.notes)

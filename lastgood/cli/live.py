@@ -28,6 +28,12 @@ class Latest:
     reading: str | None = None
     firing: bool = False
 
+    @property
+    def line(self) -> str:
+        """``error-rate 0.1 % (threshold 5.0 %)``: the trigger's name once."""
+        said_already = self.text.startswith(self.trigger)
+        return self.text if said_already else f"{self.trigger}: {self.text}"
+
 
 @dataclass(frozen=True)
 class Live:

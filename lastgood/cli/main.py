@@ -10,8 +10,14 @@ from collections.abc import Sequence
 import click
 
 import lastgood
+from lastgood.cli.check import check
 from lastgood.cli.deploy import deploy
+from lastgood.cli.history import history
 from lastgood.cli.policy import policy
+from lastgood.cli.reset import reset
+from lastgood.cli.rollback import rollback
+from lastgood.cli.status import status
+from lastgood.cli.worker import worker
 from lastgood.errors import LastgoodError, PolicyError, SettingsError, UsageError
 
 _USAGE = (PolicyError, UsageError, SettingsError)
@@ -27,7 +33,7 @@ def cli() -> None:
     """
 
 
-for verb in (deploy, policy):
+for verb in (deploy, rollback, status, history, check, reset, policy, worker):
     cli.add_command(verb)
 
 

@@ -67,7 +67,8 @@ def steps(timings: Mapping[str, float]) -> str:
 def verdict_line(verdict: Verdict) -> str:
     """``FAIL error-rate: 40.0 % of requests failed (threshold 5 %)``."""
     said = f"{verdict.message}: {verdict.reason}" if verdict.message else verdict.reason
-    return f"{MARKS[verdict.status]} {verdict.trigger}: {said}"
+    named = said if said.startswith(verdict.trigger) else f"{verdict.trigger}: {said}"
+    return f"{MARKS[verdict.status]} {named}"
 
 
 HEADLINES = {

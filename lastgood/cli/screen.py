@@ -96,4 +96,4 @@ def _trigger(one: Latest) -> Text:
     text = Text("  ")
     mark = "FIRING" if one.firing else _MARKS.get(reading, "waiting")
     text.append(f"{mark:<8}", style="bold red" if one.firing else _STYLES.get(reading, "dim"))
-    return text.append(f"{one.trigger}: {one.text}")
+    return text.append(one.line)
