@@ -9,6 +9,7 @@ import subprocess
 import sys
 import tempfile
 import threading
+import time
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
@@ -28,6 +29,7 @@ from sandbox.scenarios.demo.story import (
     Moment,
     Teller,
     first_error,
+    mail_text,
     seconds_of,
     slack_text,
     steady_since,
@@ -142,12 +144,15 @@ class Demo:
     def _kill_worker_during_the_watch(self, image: str) -> None:
         version = image.partition(":")[2]
         wait_for("the first error", lambda: first_error(self.truth(), version))
-        old = self._worker.pid
+        time.sleep(2)  # let the watch see the first of it
+        old, self.killed_at = self._worker.pid, time.time()
         self._worker.kill()
-        self.killed_at = self.truth()["timeline"][-1]["second"]
         self.tell.aside(f"kill -9 {old}: the worker is dead in the middle of the watch")
         self._worker.start()
         self.tell.aside(f"a new worker, pid {self._worker.pid}, goes on where it was")
+        self.tell.aside(
+            "Temporal hands the watch over when its heartbeats have been missing for 15 s"
+        )
 
     def truth(self) -> dict[str, Any]:
         """What the sandbox itself says."""
@@ -165,7 +170,7 @@ def moments(demo: Demo, result: dict[str, Any]) -> list[Moment]:
     calls = [call for call in demo.aws.requests("UpdateService") if call["effects"]]
     found = [
         (first_error(truth, version), "fault visible: the first request fails", "sandbox"),
-        (demo.killed_at, "worker killed with SIGKILL, and started again", "demo"),
+        (demo.killed_at, "kill -9 of the worker; a new one starts", "demo"),
         (seconds_of(rollback["started_at"]), f"trigger {result['trigger']} fires", "Lastgood"),
         (calls[-1]["at"], "rollback call: UpdateService", "sandbox"),
         (steady_since(truth, version), "steady: the last bad task is gone", "sandbox"),
@@ -195,7 +200,7 @@ def play(demo: Demo) -> list[str]:
     )
     tell.quote(slack[-1] if slack else "nothing")
     tell.say("")
-    tell.quote(str(mails[-1]) if mails else "nothing")
+    tell.quote(mail_text(mails[-1]) if mails else "nothing")
     if not slack or not mails:
         wrong.append("not everybody was told")
     if bad["rollback"]:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import html
 import json
+import re
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -68,8 +70,23 @@ def slack_text(post: bytes) -> str:
     lines = []
     for block in message.get("blocks", []):
         texts = [block.get("text"), *block.get("fields", []), *block.get("elements", [])]
-        lines += [one["text"] for one in texts if isinstance(one, dict) and "text" in one]
+        lines += [_plain(one["text"]) for one in texts if isinstance(one, dict) and "text" in one]
     return "\n".join(lines) or str(message.get("text", ""))
+
+
+def _plain(markdown: str) -> str:
+    """Slack's markdown without its marks: a label and its value on one line, links bare."""
+    text = re.sub(r"^\*(.+?)\*\n", r"\1: ", markdown)
+    return re.sub(r"<([^|>]+)\|([^>]+)>", r"\2: \1", text)
+
+
+def mail_text(mail: dict[str, Any]) -> str:
+    """A mail as its reader sees it."""
+    cells = re.sub(r"</td>\s*<td[^>]*>", ": ", mail["body"])
+    lines = re.sub(r"<[^>]+>", "\n", cells).splitlines()
+    body = "\n".join(html.unescape(line).strip() for line in lines if line.strip())
+    to = ", ".join(mail["destinations"]["ToAddresses"])
+    return f"From: {mail['source']}\nTo: {to}\nSubject: {mail['subject']}\n\n{body}"
 
 
 def first_error(truth: dict[str, Any], version: str) -> float | None:
