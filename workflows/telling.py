@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Coroutine
 from typing import Any
+from urllib.parse import quote
 
 from temporalio import workflow
 from temporalio.exceptions import ActivityError
@@ -13,7 +14,6 @@ from workflows.options import NOTIFY
 
 with workflow.unsafe.imports_passed_through():
     from activities.notifications import NotificationActivities
-
     from lastgood.contracts import EmailOrder, Notice, SlackOrder, SnsOrder, WebhookOrder
     from lastgood.model import ChannelFailure
     from lastgood.policy import NotifyPolicy
@@ -22,7 +22,9 @@ with workflow.unsafe.imports_passed_through():
 def here() -> str:
     """Where this run is in the Temporal UI, below the UI's own address."""
     info = workflow.info()
-    return f"/namespaces/{info.namespace}/workflows/{info.workflow_id}/{info.run_id}/history"
+    parts = (info.namespace, info.workflow_id, info.run_id)
+    namespace, ident, run = (quote(part, safe="") for part in parts)
+    return f"/namespaces/{namespace}/workflows/{ident}/{run}/history"
 
 
 async def tell(notice: Notice, notify: NotifyPolicy, region: str) -> tuple[ChannelFailure, ...]:
