@@ -68,7 +68,8 @@ def release_id(given: str | None, what: str, environment: Mapping[str, str]) -> 
 
 
 def _short(what: str) -> str:
-    """A few letters of what is released, and enough of a hash to tell it from all else."""
+    """The tag or revision, and enough of a hash to tell it from all else."""
     digest = hashlib.sha256(what.encode()).hexdigest()[:8]
-    name = "" if "@" in what else re.sub(r"[^A-Za-z0-9._-]", "-", what.rsplit("/", 1)[-1])
-    return f"{name.rpartition('-')[2][:16]}-{digest}" if name else digest
+    tag = what.rsplit("/", 1)[-1].partition("@")[0].partition(":")[2]
+    tag = re.sub(r"[^A-Za-z0-9._-]", "-", tag)[:20]
+    return f"{tag}-{digest}" if tag and not what.startswith("{") else digest

@@ -23,7 +23,8 @@ def latest_line(progress: Progress | None, now: Live, moment: datetime) -> str |
         parts.append(f"{seconds(round(max(0.0, left)))} left")
     if now.rollout:
         parts.append(now.rollout)
-    parts += [f"{'FIRING ' if one.firing else ''}{one.line}" for one in now.triggers]
+    measured = [one for one in now.triggers if one.reading]
+    parts += [f"{'FIRING ' if one.firing else ''}{one.line}" for one in measured]
     return " | ".join(parts) or None
 
 
@@ -73,7 +74,7 @@ class Lines:
 
     def _steps(self, progress: Progress) -> None:
         for index, step in enumerate(progress.steps):
-            if index == len(progress.steps) - 1:
+            if index == len(progress.steps) - 1 and not step.finished_at:
                 self._say_notes(progress)
             if index >= self._started:
                 self._started = index + 1
@@ -85,7 +86,7 @@ class Lines:
         self._say_notes(progress)
 
     def _say_notes(self, progress: Progress) -> None:
-        """Notes have no time of their own: before the step that is under way, so it reads well."""
+        """Notes have no time of their own: said before the step under way begins."""
         for note in progress.notes[self._notes :]:
             self.say(note)
         self._notes = len(progress.notes)

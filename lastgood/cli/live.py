@@ -44,6 +44,8 @@ class Live:
 
 
 NOTHING = Live()
+_NOT_YET = "not looked yet"
+"""What a service watch says before its first look."""
 
 
 async def read(client: Client, *workflows: tuple[str, str | None]) -> Live:
@@ -53,7 +55,7 @@ async def read(client: Client, *workflows: tuple[str, str | None]) -> Live:
     for workflow_id, run_id in workflows:
         for beat in await _heartbeats(client, workflow_id, run_id):
             if isinstance(beat, ServiceGlance):
-                rollout = beat.text
+                rollout = None if beat.text == _NOT_YET else beat.text
             else:
                 tallies += beat.tallies
     latest = {tally.key: tally for tally in tallies}

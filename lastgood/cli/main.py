@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import logging
 import os
 import sys
@@ -10,20 +11,37 @@ from collections.abc import Sequence
 import click
 
 import lastgood
-from lastgood.cli.check import check
-from lastgood.cli.deploy import deploy
-from lastgood.cli.history import history
-from lastgood.cli.policy import policy
-from lastgood.cli.reset import reset
-from lastgood.cli.rollback import rollback
-from lastgood.cli.status import status
-from lastgood.cli.worker import worker
 from lastgood.errors import LastgoodError, PolicyError, SettingsError, UsageError
 
 _USAGE = (PolicyError, UsageError, SettingsError)
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+_VERBS = ("deploy", "rollback", "status", "history", "check", "reset", "policy", "worker")
+"""In the order of ``--help``."""
+
+
+class _Verbs(click.Group):
+    """Imports a verb when it is used: most need Temporal's client, some do not."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click calls it so
+        """All of them."""
+        return list(_VERBS)
+
+    def get_command(
+        self,
+        ctx: click.Context,  # noqa: ARG002 - click calls it so
+        cmd_name: str,
+    ) -> click.Command | None:
+        """One of them."""
+        if cmd_name not in _VERBS:
+            return None
+        command: click.Command = getattr(
+            importlib.import_module(f"lastgood.cli.{cmd_name}"), cmd_name
+        )
+        return command
+
+
+@click.group(cls=_Verbs, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(lastgood.__version__, package_name="lastgood", message="lastgood %(version)s")
 def cli() -> None:
     """Deploys to Amazon ECS, watches, and brings back what was known to be good.
@@ -31,10 +49,6 @@ def cli() -> None:
     Results go to stdout, progress and logs to stderr. Temporal is reached by TEMPORAL_ADDRESS,
     TEMPORAL_NAMESPACE, TEMPORAL_API_KEY, TEMPORAL_TLS_* or temporal.toml.
     """
-
-
-for verb in (deploy, rollback, status, history, check, reset, policy, worker):
-    cli.add_command(verb)
 
 
 def run(arguments: Sequence[str] | None = None) -> int:
@@ -81,7 +95,10 @@ def _unexpected(error: Exception) -> int:
 
 def entry() -> None:
     """The console script."""
-    code = run()
+    try:
+        code = run()
+    except KeyboardInterrupt:
+        code = 130  # before anything was begun
     for stream in (sys.stdout, sys.stderr):
         try:
             stream.flush()

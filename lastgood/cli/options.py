@@ -6,9 +6,7 @@ import os
 from collections.abc import Callable
 from typing import Any, TypeVar
 
-import boto3
 import click
-from botocore.exceptions import BotoCoreError
 from pydantic import TypeAdapter, ValidationError
 
 from lastgood import policy_file
@@ -100,6 +98,9 @@ def configured_region() -> str:
     Raises:
         UsageError: if it says none.
     """
+    import boto3  # here, because it takes long and is seldom needed
+    from botocore.exceptions import BotoCoreError
+
     try:
         # boto3 itself reads only AWS_DEFAULT_REGION; AWS's other tools know both.
         region = os.environ.get("AWS_REGION") or boto3.Session().region_name

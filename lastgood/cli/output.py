@@ -66,8 +66,8 @@ def steps(timings: Mapping[str, float]) -> str:
 
 def verdict_line(verdict: Verdict) -> str:
     """``FAIL error-rate: 40.0 % of requests failed (threshold 5 %)``."""
-    said = f"{verdict.message}: {verdict.reason}" if verdict.message else verdict.reason
-    named = said if said.startswith(verdict.trigger) else f"{verdict.trigger}: {said}"
+    said_already = verdict.reason.startswith(verdict.trigger)
+    named = verdict.reason if said_already else f"{verdict.trigger}: {verdict.reason}"
     return f"{MARKS[verdict.status]} {named}"
 
 
@@ -85,7 +85,9 @@ HEADLINES = {
 
 def headline(result: ReleaseResult) -> str:
     """One line that says how it ended."""
-    return f"{HEADLINES[result.outcome]}: release {result.release} of {result.service}"
+    name = result.release
+    what = name if name.startswith("rollback") else f"release {name}"
+    return f"{HEADLINES[result.outcome]}: {what} of {result.service}"
 
 
 def facts(result: ReleaseResult) -> list[tuple[str, str]]:
