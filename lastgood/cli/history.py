@@ -10,7 +10,7 @@ import click
 from lastgood import messages
 from lastgood.cli import asking
 from lastgood.cli.options import output_option, region_option, service_argument, service_ref
-from lastgood.cli.output import day, label, print_json, print_text, rollback_text
+from lastgood.cli.output import day, label, print_json, print_text, rollback_text, title
 from lastgood.contracts import Overview
 from lastgood.model import Action, ReleaseResult, RollbackRecord, ServiceRef
 
@@ -83,7 +83,7 @@ def as_text(overview: Overview) -> list[str]:
 def _release(one: ReleaseResult) -> list[str]:
     by = f", by {one.actor}" if one.actor else ""
     what = f", {one.image}" if one.image else ""
-    lines = [f"release {one.release}: {one.outcome.value}{what}{by}", one.reason]
+    lines = [f"{title(one)}: {one.outcome.value}{what}{by}", one.reason]
     if one.rollback:
         lines.append(f"rolled back {rollback_text(one)} (trigger {one.trigger or 'none'})")
     return lines

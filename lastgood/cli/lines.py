@@ -18,7 +18,8 @@ EVERY = 10.0
 def latest_line(progress: Progress | None, now: Live, moment: datetime) -> str | None:
     """``3m20s left | 2 of 2 running | error-rate: 0.1 % (threshold 5 %)``; None without news."""
     parts = []
-    if progress and progress.window_ends_at and progress.step == "monitor":
+    open_window = progress and progress.steps and not progress.steps[-1].finished_at
+    if progress and progress.window_ends_at and progress.step == "monitor" and open_window:
         left = (progress.window_ends_at - moment).total_seconds()
         parts.append(f"{seconds(round(max(0.0, left)))} left")
     if now.rollout:
@@ -39,8 +40,7 @@ class Lines:
         self._finished: set[int] = set()
         self._notes = 0
         self._position: int | None = None
-        self._said_at = time.monotonic()
-        self._said = ""
+        self._said_at: float | None = None
 
     def show(self, snapshot: Snapshot) -> None:
         """Say what is new."""
@@ -102,6 +102,6 @@ class Lines:
 
     def _now_and_then(self, text: str) -> None:
         moment = time.monotonic()
-        if moment - self._said_at >= EVERY or not self._said:
-            self._said_at, self._said = moment, text
+        if self._said_at is None or moment - self._said_at >= EVERY:
+            self._said_at = moment
             self.say(text)

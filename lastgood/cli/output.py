@@ -85,9 +85,13 @@ HEADLINES = {
 
 def headline(result: ReleaseResult) -> str:
     """One line that says how it ended."""
+    return f"{HEADLINES[result.outcome]}: {title(result)} of {result.service}"
+
+
+def title(result: ReleaseResult) -> str:
+    """``release 2.1``, or the id of an operator's rollback, which says so itself."""
     name = result.release
-    what = name if name.startswith("rollback") else f"release {name}"
-    return f"{HEADLINES[result.outcome]}: {what} of {result.service}"
+    return name if name.startswith("rollback") else f"release {name}"
 
 
 def facts(result: ReleaseResult) -> list[tuple[str, str]]:

@@ -81,12 +81,12 @@ def _steps(progress: Progress, moment: datetime) -> Table:
 
 def _window(progress: Progress, moment: datetime) -> RenderableType:
     step: Step | None = next((s for s in reversed(progress.steps) if s.name == "monitor"), None)
-    if progress.window_ends_at is None or step is None:
+    if progress.window_ends_at is None or step is None or step.finished_at:
         return Text("")
     whole = max(0.001, (progress.window_ends_at - step.started_at).total_seconds())
     gone = min(whole, max(0.0, (moment - step.started_at).total_seconds()))
     grid = Table.grid(padding=(0, 1))
-    bar = ProgressBar(total=whole, completed=gone, width=40)
+    bar = ProgressBar(total=whole, completed=gone, width=40, complete_style="cyan")
     grid.add_row("  window", bar, f"{seconds(round(whole - gone))} left")
     return grid
 
