@@ -7,6 +7,7 @@ requests with errors, and plots what the sandbox served, second by second.
 from __future__ import annotations
 
 import sys
+import time
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
@@ -21,7 +22,7 @@ from sandbox.scenarios.demo.__main__ import BAD, Demo, moments
 from sandbox.scenarios.demo.story import Moment
 
 TARGET = Path(__file__).resolve().parents[1] / "docs" / "rollback.svg"
-BEFORE, AFTER = 12, 8
+BEFORE, AFTER = 5, 6
 LABELS = {
     "fault": "first errors",
     "trigger": "trigger fires",
@@ -29,6 +30,9 @@ LABELS = {
     "steady": "steady",
     "verified": "verified",
 }
+
+LEFT = ("trigger fires", "UpdateService")
+"""Labels that stand left of their line, as the lines are close together."""
 
 
 def series(truth: dict[str, Any], start: float, end: float) -> tuple[list[float], list[float]]:
@@ -62,7 +66,9 @@ def draw(truth: dict[str, Any], marks: list[Moment]) -> None:
         word = next(text for key, text in LABELS.items() if mark.what.startswith(key))
         axes.axvline(at, color="#1f4e79", linewidth=1, ymax=height / 72)
         label = f"{word}  +{mark.at - marks[0].at:.1f} s"
-        axes.text(at + 0.15, height, label, color="#1f4e79", fontsize=9, va="top")
+        left = word in LEFT
+        place, side = (at - 0.15, "right") if left else (at + 0.15, "left")
+        axes.text(place, height, label, color="#1f4e79", fontsize=9, va="top", ha=side)
     axes.set(xlim=(0, end - start), ylim=(0, 72), xlabel="seconds", ylabel="failed requests, %")
     axes.spines[["top", "right"]].set_visible(False)
     figure.savefig(TARGET, metadata={"Date": None})
@@ -76,6 +82,7 @@ def main() -> int:
         if code != 10:
             sys.stderr.write(f"The bad release ended with exit code {code}, not 10.\n")
             return 1
+        time.sleep(AFTER)
         draw(demo.truth(), moments(demo, result))
     sys.stdout.write("Drew docs/rollback.svg\n")
     return 0

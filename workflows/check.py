@@ -13,9 +13,10 @@ from workflows.watching import Round
 
 with workflow.unsafe.imports_passed_through():
     from lastgood import messages
-    from lastgood.contracts import CheckReport, WatchOrder
+    from lastgood.contracts import CheckReport, WatchedTrigger, WatchOrder
     from lastgood.decisions import preflight
     from lastgood.decisions.thresholds import period_of
+    from lastgood.model import ServiceRef
     from lastgood.policy import (
         AlarmTrigger,
         ErrorRateTrigger,
@@ -52,23 +53,33 @@ class Check:
         # Only the present counts here: an alarm that is red now would not be muted.
         triggers = await Resolver(policy, state).all()
         back, ahead = _stretch(policy)
-        now = workflow.now()
-        watched = Round(
-            WatchOrder(
-                service=service,
-                triggers=triggers,
-                since=now - back,
-                covers_from=now - back,
-                until=now + ahead,
-                interval=timedelta(seconds=1),
-            )
+        # Metrics are judged by their past; what is polled has none, and is asked for a moment.
+        rounds = (
+            _round(service, tuple(one for one in triggers if one.source), back, timedelta(0)),
+            _round(service, tuple(one for one in triggers if not one.source), timedelta(0), ahead),
         )
-        await workflow.wait_condition(lambda: watched.done)
-        fired = tuple(verdict for verdict in watched.all_fired)
+        await workflow.wait_condition(lambda: all(one.done for one in rounds))
+        fired = tuple(verdict for one in rounds for verdict in one.all_fired)
         known = {verdict.trigger for verdict in fired}
-        others = tuple(v for v in watched.verdicts if v.trigger not in known)
+        others = tuple(v for one in rounds for v in one.verdicts if v.trigger not in known)
         warnings = (*findings.warnings, *preflight.of_alarms(policy, alarms).refusals)
         return CheckReport(service=policy.service, verdicts=(*fired, *others), warnings=warnings)
+
+
+def _round(
+    service: ServiceRef, triggers: tuple[WatchedTrigger, ...], back: timedelta, ahead: timedelta
+) -> Round:
+    now = workflow.now()
+    return Round(
+        WatchOrder(
+            service=service,
+            triggers=triggers,
+            since=now - back,
+            covers_from=now - back,
+            until=now + ahead,
+            interval=timedelta(seconds=1),
+        )
+    )
 
 
 def _stretch(policy: Policy) -> tuple[timedelta, timedelta]:

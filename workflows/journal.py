@@ -83,6 +83,7 @@ class Journal:
                 f"- {step.name}: {mark} (since {step.started_at:%H:%M:%S} UTC) {step.text}"
             )
         lines += [f"- {note}" for note in self._notes]
-        if self._steps and self._steps[-1].name in ("wait", "monitor"):
+        last = self._steps[-1] if self._steps else None
+        if last and last.name in ("wait", "monitor") and last.finished_at is None:
             lines.append("- latest values: *Pending Activities*, heartbeat details")
         workflow.set_current_details("\n".join(lines))
