@@ -238,7 +238,7 @@ class RollbackPolicy(_Part):
     """For so long after a rollback no other one is begun."""
     cooldown_then: Literal["rollback", "hold"] = "rollback"
     """What happens when a trigger still fires as the cooldown ends."""
-    max_rollbacks: Annotated[int, Field(ge=0, le=1000)] = 3
+    max_rollbacks: Annotated[int, Field(ge=0, le=50)] = 3
     """As many in the period below; then releases are held for a person."""
     per: Long = timedelta(hours=24)
     """The rolling period in which max_rollbacks counts."""

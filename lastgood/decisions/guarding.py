@@ -32,7 +32,7 @@ from lastgood.model import (
 from lastgood.policy import Policy, RollbackPolicy
 
 KEPT = 50
-"""How many results, rollbacks and actions are remembered."""
+"""How many results, rollbacks and actions are remembered; a policy cannot count more rollbacks."""
 
 
 class AskedRollback(Model):

@@ -17,11 +17,12 @@ from __future__ import annotations
 import math
 from datetime import datetime, timedelta
 from itertools import accumulate, pairwise
+from typing import NamedTuple
 
 from lastgood.contracts import Tally, WatchedTrigger
 from lastgood.decisions.series import Point, ceil_to, floor_to
 from lastgood.decisions.verdicts import ENOUGH
-from lastgood.model import Measurement, Model, Reading, Status, Verdict
+from lastgood.model import Measurement, Reading, Status, Verdict
 from lastgood.policy import ErrorRateTrigger, ResponseTimeTrigger, format_duration
 
 MetricTrigger = ErrorRateTrigger | ResponseTimeTrigger
@@ -29,7 +30,7 @@ MetricTrigger = ErrorRateTrigger | ResponseTimeTrigger
 _PARTS = 3
 _FINE_PERIODS = (30, 20, 10, 5, 1)
 _UNIT = 10**9
-"""Sums are whole billionths: exact, so that a value equal to the threshold is never above it."""
+"""Sums are whole billionths, so that nothing is lost where large and small values meet."""
 _LATE = timedelta(minutes=3)
 """How late CloudWatch may show a datapoint."""
 
@@ -66,8 +67,13 @@ def buckets_of(trigger: MetricTrigger) -> int:
     return max(1, math.ceil(trigger.duration / period_of(trigger)))
 
 
-class Span(Model):
-    """A stretch of ``duration``, judged."""
+def is_above(value: float, threshold: float) -> bool:
+    """Above, not equal; what units and sums round away, less than a billionth, does not count."""
+    return value > threshold + 1 / _UNIT
+
+
+class Span(NamedTuple):
+    """A stretch of ``duration``, judged. No model: a window has thousands."""
 
     start: datetime
     end: datetime
@@ -121,8 +127,8 @@ class _Grid:
             end=self.start + right * self.period,
             parts=parts,
             mean=whole,
-            above=all(part > threshold for part in parts),
-            below=all(part <= threshold for part in parts),
+            above=all(is_above(part, threshold) for part in parts),
+            below=not any(is_above(part, threshold) for part in parts),
         )
 
 
@@ -158,11 +164,12 @@ def judged_share(
     period = period_of(trigger)
     start = ceil_to(covers_from, period)
     size = max(0, int((floor_to(until, period) - start) / period))
-    judged: set[int] = set()
+    judged, upto = 0, 0
     for span in spans(trigger, points, since, until):
-        left, right = (round((edge - start) / period) for edge in (span.start, span.end))
-        judged.update(range(max(0, left), min(right, size)))
-    return len(judged) / size if size else 0.0
+        left, right = round((span.start - start) / period), round((span.end - start) / period)
+        judged += max(0, right - max(upto, left))
+        upto = max(upto, right)
+    return judged / size if size else 0.0
 
 
 def fired(trigger: MetricTrigger, span: Span, points: tuple[Point, ...]) -> Verdict:
@@ -175,7 +182,7 @@ def fired(trigger: MetricTrigger, span: Span, points: tuple[Point, ...]) -> Verd
     evidence = tuple(
         Measurement(
             at=point.start,
-            reading=Reading.UNHEALTHY if point.value > threshold else Reading.HEALTHY,
+            reading=Reading.UNHEALTHY if is_above(point.value, threshold) else Reading.HEALTHY,
             value=point.value,
             text=in_words(trigger, point.value),
         )
@@ -209,7 +216,8 @@ def _latest(
         return reading, text, newest.mean
     if recent and recent[-1].value is not None:
         value = recent[-1].value
-        reading = Reading.UNHEALTHY if value > threshold_of(trigger) else Reading.HEALTHY
+        high = is_above(value, threshold_of(trigger))
+        reading = Reading.UNHEALTHY if high else Reading.HEALTHY
         return reading, f"{trigger.type} {in_words(trigger, value)} (threshold {limit})", value
     return Reading.NO_DATA, f"{trigger.type}: no recent datapoint", None
 

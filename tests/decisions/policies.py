@@ -194,7 +194,7 @@ REFUSED = {
     ),
     "a boolean for a number": (under("rollback", "max_rollbacks: true"), "must be a whole number"),
     "too many": (
-        under("rollback", "max_rollbacks: 1001"),
+        under("rollback", "max_rollbacks: 51"),
         "3: rollback.max_rollbacks: must be at mo",
     ),
     "a surrogate": (
