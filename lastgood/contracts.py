@@ -254,6 +254,7 @@ class RollbackOrder(Model):
 class RollbackReport(Model):
     """How a rollback went."""
 
+    run_id: str = ""
     outcome: Outcome
     reason: str
     to: str

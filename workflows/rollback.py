@@ -81,6 +81,7 @@ class Rollback:
 
     def _report(self, outcome: Outcome, reason: str, *, verified: bool = False) -> RollbackReport:
         return RollbackReport(
+            run_id=workflow.info().run_id,
             outcome=outcome,
             reason=reason,
             to=self._target,

@@ -62,7 +62,8 @@ class ServiceGuard:
                 lambda: bool(self._asked or self._state.queue or self._long)
             )
             if self._asked:
-                await self._roll_back(self._asked.pop(0))
+                await self._roll_back(self._asked[0])
+                self._asked.pop(0)
             elif self._long and workflow.all_handlers_finished():
                 workflow.continue_as_new(self._state)
             elif self._long:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any
+from typing import Any, Literal
 
 from lastgood.contracts import (
     CurrentRelease,
@@ -96,7 +96,10 @@ def view(
         ident = deployment_id(state.service)
         return ReleaseView(release=release, state="queued", position=position, workflow_id=ident)
     if release in (one.id for one in asked):
-        return ReleaseView(release=release, state="queued", workflow_id=rollback_id(state.service))
+        runs = current is None and asked[0].id == release
+        state_now: Literal["running", "queued"] = "running" if runs else "queued"
+        ident = rollback_id(state.service)
+        return ReleaseView(release=release, state=state_now, workflow_id=ident)
     return ReleaseView(release=release, state="unknown")
 
 
@@ -182,14 +185,12 @@ def context_of(asked: AskedRollback, state: GuardState, now: datetime, link: str
     )
 
 
-def result_of(
-    asked: AskedRollback, report: RollbackReport, service: ServiceRef, run_id: str = ""
-) -> ReleaseResult:
+def result_of(asked: AskedRollback, report: RollbackReport, service: ServiceRef) -> ReleaseResult:
     """How an operator's rollback ended, in the form of a release's result."""
     return ReleaseResult(
         release=asked.id,
         workflow_id=rollback_id(service),
-        run_id=run_id,
+        run_id=report.run_id,
         service=str(service),
         outcome=report.outcome,
         reason=f"{asked.request.actor} asked for it: {asked.request.reason}. {report.reason}",
