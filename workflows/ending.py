@@ -40,6 +40,7 @@ _BUSY_RETRY_SECONDS = 5
 
 async def run_rollback(order: RollbackOrder) -> RollbackReport:
     """Run the ``Rollback`` child; wait if an orphaned one still runs for this service."""
+    started_at = workflow.now()
     while True:
         try:
             return await workflow.execute_child_workflow(
@@ -51,6 +52,15 @@ async def run_rollback(order: RollbackOrder) -> RollbackReport:
             )
         except WorkflowAlreadyStartedError:
             await workflow.sleep(_BUSY_RETRY_SECONDS)
+        except ChildWorkflowError as error:
+            return RollbackReport(
+                outcome=Outcome.ROLLBACK_FAILED,
+                reason=f"The rollback itself broke off: {error.cause}. Look at the service.",
+                to=order.target.task_definition,
+                started_at=started_at,
+                finished_at=workflow.now(),
+                verified=False,
+            )
 
 
 class Ending:
@@ -169,18 +179,7 @@ class Ending:
             adopt=adopt,
             triggers=prepared.triggers if prepared else (),
         )
-        try:
-            return await self._to_its_end(run_rollback(order))
-        except ChildWorkflowError as error:
-            now = workflow.now()
-            return RollbackReport(
-                outcome=Outcome.ROLLBACK_FAILED,
-                reason=f"The rollback itself broke off: {error.cause}",
-                to=target.task_definition,
-                started_at=now,
-                finished_at=now,
-                verified=False,
-            )
+        return await self._to_its_end(run_rollback(order))
 
     async def _to_its_end(self, rollback: Coroutine[Any, Any, RollbackReport]) -> RollbackReport:
         """A rollback that has begun goes on, even if the release is cancelled meanwhile."""
