@@ -38,6 +38,7 @@ RPC_TIMEOUT = timedelta(seconds=5)
 _PATIENCE = 120.0
 """Seconds until a guard that does not answer is given up."""
 _REMARK_EVERY = 10.0
+_TRIES, _PAUSE = 5, 0.25
 
 
 class RefusedError(LastgoodError):
@@ -60,8 +61,21 @@ async def reach(*, worker: bool = True) -> Client:
     )
     client = await connect(Runtime(telemetry=TelemetryConfig(logging=logs)))
     if worker:
-        await require_worker(client)
+        await _find_worker(client)
     return client
+
+
+async def _find_worker(client: Client) -> None:
+    """A worker that is just being started is waited for, shortly."""
+    for left in reversed(range(_TRIES)):
+        try:
+            await require_worker(client)
+        except UnreachableError:
+            if not left:
+                raise
+            await asyncio.sleep(_PAUSE)
+        else:
+            return
 
 
 def starting(service: ServiceRef) -> WithStartWorkflowOperation[Any, Any]:
@@ -155,6 +169,13 @@ async def _answered(call: Coroutine[Any, Any, T]) -> T:
         ) from None
     except WorkflowUpdateFailedError as error:
         raise _failure(error.cause) from None
+    except RPCError as error:
+        if error.status is RPCStatusCode.NOT_FOUND:
+            raise
+        raise UnreachableError(
+            f"Temporal gave no answer: {error.message}. What was asked may still be carried out: "
+            "see `lastgood status`."
+        ) from None
     finally:
         remarks.cancel()
 
@@ -194,11 +215,12 @@ async def _until_signal(work: Coroutine[Any, Any, int], on_signal: Callable[[], 
         task.cancel()
 
     for number in (signal.SIGINT, signal.SIGTERM):
-        with suppress(NotImplementedError):  # Windows
+        with suppress(NotImplementedError, RuntimeError):  # Windows; not the main thread
             loop.add_signal_handler(number, stop, number)
     try:
         return await task
-    except asyncio.CancelledError:
+    except (asyncio.CancelledError, LastgoodError):
+        # Temporal's client turns a cancelled update into an error of its own.
         if not caught:
             raise
         sys.stdout.flush()

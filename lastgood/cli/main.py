@@ -64,8 +64,8 @@ def run(arguments: Sequence[str] | None = None) -> int:
     except LastgoodError as error:
         click.echo(str(error), err=True)
         return 2 if isinstance(error, _USAGE) else 1
-    except BrokenPipeError:
-        return 1  # whoever read stdout has gone
+    except SystemExit as ended:  # by click, when whoever read stdout has gone
+        return ended.code if isinstance(ended.code, int) else 1
     except Exception as error:  # noqa: BLE001 - the last net
         return _unexpected(error)
     return code if isinstance(code, int) else 0
