@@ -250,13 +250,14 @@ class ServiceGuard:
     @workflow.update(name=messages.OPERATOR_ROLLBACK)
     async def rollback(self, request: RollbackRequest) -> RollbackAccepted:
         """An operator's rollback: of the release under way, or of what runs."""
-        if self._current and self._child:
+        current, child = self._current, self._child  # they may end while we wait
+        if current and child:
             self._note(request.actor, "rollback", request.reason)
-            await self._child.signal(messages.ROLL_BACK_NOW, request)
+            await child.signal(messages.ROLL_BACK_NOW, request)
             return RollbackAccepted(
-                release=self._current.release,
+                release=current.release,
                 during_release=True,
-                text=f"Release {self._current.release} is rolled back.",
+                text=f"Release {current.release} is rolled back.",
             )
         asked = await self._prepare_rollback(request)
         self._note(request.actor, "rollback", request.reason)
