@@ -13,10 +13,10 @@ from workflows.watching import Round
 
 with workflow.unsafe.imports_passed_through():
     from lastgood import messages
-    from lastgood.contracts import CheckReport, WatchedTrigger, WatchOrder
+    from lastgood.contracts import CheckReport, Tally, WatchedTrigger, WatchOrder
     from lastgood.decisions import preflight
     from lastgood.decisions.thresholds import period_of
-    from lastgood.model import ServiceRef
+    from lastgood.model import ServiceRef, Status, Verdict
     from lastgood.policy import (
         AlarmTrigger,
         ErrorRateTrigger,
@@ -59,11 +59,21 @@ class Check:
             _round(service, tuple(one for one in triggers if not one.source), timedelta(0), ahead),
         )
         await workflow.wait_condition(lambda: all(one.done for one in rounds))
-        fired = tuple(verdict for one in rounds for verdict in one.all_fired)
-        known = {verdict.trigger for verdict in fired}
-        others = tuple(v for one in rounds for v in one.verdicts if v.trigger not in known)
+        tallies = {tally.key: tally for one in rounds for tally in one.tallies}
+        verdicts = tuple(_verdict(one, tallies.get(one.key)) for one in triggers)
         warnings = (*findings.warnings, *preflight.of_alarms(policy, alarms).refusals)
-        return CheckReport(service=policy.service, verdicts=(*fired, *others), warnings=warnings)
+        return CheckReport(service=policy.service, verdicts=verdicts, warnings=warnings)
+
+
+def _verdict(watched: WatchedTrigger, tally: Tally | None) -> Verdict:
+    """What one trigger says; it may have been cut short by another of its kind that fired."""
+    said = (tally.conclusion or tally.failing) if tally else None
+    return said or Verdict(
+        trigger=watched.trigger.type,
+        status=Status.INCONCLUSIVE,
+        reason=f"Not watched to its end. Last: {tally.latest if tally else 'nothing'}",
+        at=workflow.now(),
+    )
 
 
 def _round(

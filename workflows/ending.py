@@ -85,8 +85,11 @@ class Ending:
                 target=self._release.target,
             )
         )
-        for told in self._telling:
-            self._journal.failures.extend(await told)
+        while self._telling:
+            self._journal.failures.extend(await self._telling.pop(0))
+        late = self._release.interruption
+        if end.outcome is Outcome.HEALTHY and late and late.kind == "operator":
+            return await self.reach(late)  # it came while people were told of a good end
         report = report_of(self._release, end)
         self._journal.held = False
         self._journal.result = ReleaseResult.model_validate(report.model_dump())

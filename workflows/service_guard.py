@@ -229,8 +229,8 @@ class ServiceGuard:
         if known is None:
             self._state = self._state.model_copy(update={"queue": (*self._state.queue, release)})
             supersedes = release.policy.deploy.on_busy == "supersede"
-            if self._child and (self._held or supersedes):
-                await self._child.signal(messages.SUPERSEDE, release.id)
+            if self._held or supersedes:
+                await self._tell_child(messages.SUPERSEDE, release.id)
         view = self.release(release.id)
         return Accepted(
             release=release.id,
@@ -250,10 +250,9 @@ class ServiceGuard:
     @workflow.update(name=messages.OPERATOR_ROLLBACK)
     async def rollback(self, request: RollbackRequest) -> RollbackAccepted:
         """An operator's rollback: of the release under way, or of what runs."""
-        current, child = self._current, self._child  # they may end while we wait
-        if current and child:
+        current = self._current  # it may end while we wait
+        if current and await self._tell_child(messages.ROLL_BACK_NOW, request):
             self._note(request.actor, "rollback", request.reason)
-            await child.signal(messages.ROLL_BACK_NOW, request)
             return RollbackAccepted(
                 release=current.release,
                 during_release=True,
@@ -274,8 +273,7 @@ class ServiceGuard:
         counted = self._state.limits.model_copy(update={"counted_from": workflow.now()})
         self._state = self._state.model_copy(update={"limits": counted})
         self._note(request.actor, "reset", request.reason)
-        if self._child:
-            await self._child.signal(messages.LIMITS_RESET, counted)
+        await self._tell_child(messages.LIMITS_RESET, counted)
         return f"Cooldown and rollback limit of {self._state.service} are reset."
 
     @workflow.signal(name=messages.ROLLBACK_STARTED)
@@ -288,8 +286,8 @@ class ServiceGuard:
         """The release under way waits for a person: it must not stand in the way."""
         if self._current and self._current.release == release:
             self._held = True
-            if self._state.queue and self._child:
-                await self._child.signal(messages.SUPERSEDE, self._state.queue[0].id)
+            if self._state.queue:
+                await self._tell_child(messages.SUPERSEDE, self._state.queue[0].id)
 
     @workflow.query(name=messages.RELEASE)
     def release(self, release: str) -> ReleaseView:
@@ -300,6 +298,16 @@ class ServiceGuard:
     def overview(self) -> Overview:
         """What the guard knows of its service."""
         return guarding.overview(self._state, self._current, self._held, workflow.now())
+
+    async def _tell_child(self, message: str, content: object) -> bool:
+        """Signal the release under way; False if there is none, or it has just ended."""
+        if self._child is None:
+            return False
+        try:
+            await self._child.signal(message, content)
+        except ApplicationError:
+            return False
+        return True
 
     def _note(self, actor: str, verb: str, reason: str) -> None:
         self._state = guarding.with_action(self._state, actor, verb, reason, workflow.now())

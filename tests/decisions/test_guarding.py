@@ -214,7 +214,7 @@ def test_an_operators_rollback_as_a_result() -> None:
         finished_at=at(30),
         verified=True,
     )
-    seen = guarding.result_of(ASKED, done, REF, "run")
+    seen = guarding.result_of(ASKED, done, REF)
     assert (seen.trigger, seen.actor, seen.outcome) == ("manual", "ada", Outcome.ROLLED_BACK)
     assert seen.reason == "ada asked for it: slow. Brought back."
     assert (seen.from_task_definition, seen.to_task_definition) == (NEW, OLD)

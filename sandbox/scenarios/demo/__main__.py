@@ -129,12 +129,17 @@ class Demo:
         try:
             if kill:
                 self._kill_worker_during_the_watch(image)
-            result, _ = process.communicate(timeout=150)
+            # The command ends by itself; a deploy that hangs is ended by this timer.
+            limit = threading.Timer(150, process.kill)
+            limit.start()
+            result = process.stdout.read() if process.stdout else ""
+            process.wait()
+            limit.cancel()
         finally:
             if process.poll() is None:
                 process.kill()
         echo.join(timeout=5)
-        return process.returncode, json.loads(result)
+        return process.returncode, json.loads(result or "{}")
 
     def _echo(self, process: subprocess.Popen[str]) -> None:
         if process.stderr:
