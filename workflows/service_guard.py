@@ -10,6 +10,7 @@ from temporalio.exceptions import (
     ActivityError,
     ApplicationError,
     ChildWorkflowError,
+    FailureError,
     WorkflowAlreadyStartedError,
 )
 from temporalio.workflow import ChildWorkflowHandle, ParentClosePolicy
@@ -305,7 +306,7 @@ class ServiceGuard:
             return False
         try:
             await self._child.signal(message, content)
-        except ApplicationError:
+        except FailureError:
             return False
         return True
 
