@@ -1,0 +1,87 @@
+"""Scenes play side by side: a release is mostly waiting, and two cores can wait for many.
+
+Every test here takes a `scene` and nothing else that pytest sets up. The first one whose turn it
+is starts all the selected ones in a pool; then each test's turn is to wait for its own scene. A
+scene ends with the checker, and its service is taken away.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import Any
+
+import pytest
+
+from tests.e2e.checker import check
+from tests.e2e.scene import Scene
+from tests.e2e.stage import Stage
+
+AT_A_TIME = 8
+
+
+class Play:
+    """All selected scenes, under way."""
+
+    def __init__(self, stage: Stage, items: list[pytest.Function]) -> None:
+        self._pool = ThreadPoolExecutor(AT_A_TIME, thread_name_prefix="scene")
+        self._ended: dict[str, Future[None]] = {}
+        for item in sorted(items, key=lambda one: one.get_closest_marker("long") is None):
+            scene = Scene(stage, item.name)
+            self._ended[item.nodeid] = self._pool.submit(_play, item, scene)
+
+    def result(self, item: pytest.Function) -> None:
+        """Wait for one scene; raises what it raised."""
+        self._ended[item.nodeid].result()
+
+    def stop(self) -> None:
+        """Begin no further ones."""
+        self._pool.shutdown(wait=False, cancel_futures=True)
+
+    def wait(self) -> None:
+        self._pool.shutdown(wait=True)
+
+
+def _play(item: pytest.Function, scene: Scene) -> None:
+    parameters: dict[str, Any] = item.callspec.params if hasattr(item, "callspec") else {}
+    try:
+        item.obj(scene, **parameters)
+        check(scene)
+    finally:
+        scene.close()
+
+
+@pytest.fixture(scope="session")
+def play(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Play]:
+    stage = Stage(tmp_path_factory.mktemp("e2e"))
+    items = [
+        item
+        for item in request.session.items
+        if isinstance(item, pytest.Function) and "scene" in item.fixturenames
+    ]
+    stage.shared()
+    play = Play(stage, items)
+    yield play
+    play.stop()
+    stage.close()
+    play.wait()
+
+
+@pytest.fixture
+def scene(play: Play) -> Play:
+    """The test's own `Scene`; it is handed over by the play."""
+    return play
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> bool | None:
+    if "scene" not in pyfuncitem.fixturenames:
+        return None
+    pyfuncitem.funcargs["scene"].result(pyfuncitem)
+    return True
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.addinivalue_line("markers", "long: takes most of a minute; is started first")
