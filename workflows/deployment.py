@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Coroutine
+from contextlib import suppress
 from datetime import datetime, timedelta
 from typing import Any, TypeVar
 
@@ -28,6 +29,7 @@ with workflow.unsafe.imports_passed_through():
         RegisterOrder,
         RollbackRequest,
         SmokeOrder,
+        Tally,
         UpdateOrder,
     )
     from lastgood.decisions import findings
@@ -50,6 +52,7 @@ class Deployment:
         self._release = Release(order)
         self._journal = self._release.journal
         self._round: Round | None = None
+        self._carry: tuple[Tally, ...] = ()
 
     @workflow.run
     async def run(self, _: DeploymentOrder) -> DeploymentReport:
@@ -151,7 +154,9 @@ class Deployment:
             return None
         with self._journal.step("wait"):
             until = release.deadline()
-            self._round = release.watch("rollout", until, armed_until=until + _SMOKE_ALLOWANCE)
+            carry = await self._hand_over()
+            armed_until = until + _SMOKE_ALLOWANCE
+            self._round = release.watch("rollout", until, armed_until=armed_until, carry=carry)
             current = self._round
             await workflow.wait_condition(
                 lambda: bool(self._seen() or current.news or current.done)
@@ -199,23 +204,31 @@ class Deployment:
 
     async def _monitor(self) -> Finding | None:
         release = self._release
-        carry = await self._round.hand_over() if self._round else ()
-        if self._round and self._round.fired:
-            return findings.of_trigger(self._round.fired)
         if release.window_end is None:
             release.window_end = workflow.now() + release.policy.monitor.window
-        self._journal.window_ends_at = release.window_end
-        with self._journal.step("monitor", f"until {release.window_end:%H:%M:%S} UTC"):
-            self._round = current = release.watch("window", release.window_end, carry=carry)
-            await workflow.wait_condition(lambda: bool(self._seen() or current.done))
-            finding = self._seen()
-            current.cancel()
-            return finding or findings.of_window(current.verdicts, release.policy.monitor)
+        end = self._journal.window_ends_at = release.window_end
+        with self._journal.step("monitor", f"until {end:%H:%M:%S} UTC"):
+            while True:
+                carry = await self._hand_over()
+                if self._round and self._round.fired:
+                    return findings.of_trigger(self._round.fired)
+                self._round = current = release.watch("window", end, carry=carry)
+                await self._until_news(current)
+                finding = self._seen()
+                if finding or current.done:
+                    current.cancel()
+                    return finding or findings.of_window(current.verdicts, release.policy.monitor)
+
+    async def _hand_over(self) -> tuple[Tally, ...]:
+        """What the last round remembers, for the next one."""
+        carry, self._carry = self._carry, ()
+        return await self._round.hand_over() if self._round else carry
 
     async def _sit_out(self, until: datetime) -> None:
         """Wait for a cooldown's end; the watch goes on, and what still fires then counts."""
         release = self._release
         release.not_before = until
+        self._carry, self._round = await self._hand_over(), None
         if release.window_end:
             step = release.policy.monitor.interval
             triggers = release.prepared.triggers if release.prepared else ()
@@ -223,9 +236,17 @@ class Deployment:
             release.window_end = max(release.window_end, after)
             return
         with self._journal.step("cooldown", f"until {until:%H:%M:%S} UTC"):
-            self._round = release.watch("window", until)
-            await self._race(workflow.sleep(until - workflow.now()))
-            self._round.cancel()
+            self._round = release.watch("window", until, carry=self._carry)
+            with suppress(TimeoutError):
+                await self._until_news(self._round, until - workflow.now())
+
+    async def _until_news(self, current: Round, timeout: timedelta | None = None) -> None:
+        """Wait for a round's news or end, or for an operator who lifts the cooldown."""
+        waited_for = self._release.not_before
+        await workflow.wait_condition(
+            lambda: bool(self._seen() or current.done or self._release.not_before != waited_for),
+            timeout=timeout,
+        )
 
     # --- Watching --------------------------------------------------------------------------
 
@@ -276,8 +297,9 @@ class Deployment:
 
     @workflow.signal(name=messages.LIMITS_RESET)
     def limits_reset(self, limits: Limits) -> None:
-        """An operator lifted cooldown and limit."""
+        """An operator lifted cooldown and limit: what fires counts again, from now on."""
         self._release.limits = limits
+        self._release.not_before = None
 
     @workflow.query(name=messages.PROGRESS)
     def progress(self) -> Progress:

@@ -37,8 +37,9 @@ class Journal:
         try:
             yield
         finally:
-            ended = {"finished_at": workflow.now()}
-            self._steps[index] = self._steps[index].model_copy(update=ended)
+            if workflow.in_workflow():  # else this run is only dropped from the worker's memory
+                ended = {"finished_at": workflow.now()}
+                self._steps[index] = self._steps[index].model_copy(update=ended)
 
     def note(self, text: str) -> None:
         """Record something worth saying."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -59,6 +60,7 @@ class Round:
             handle = workflow.start_activity_method(
                 method, part, summary=f"Watch {source}: {_names(triggers)}", **options
             )
+            handle.add_done_callback(_look_at)
             self._watches.append((part, handle))
         self._service: ActivityHandle[ServiceNews] | None = None
         if service:
@@ -68,6 +70,7 @@ class Round:
                 summary=f"Follow {service.goal} of {service.task_definition.rsplit('/', 1)[-1]}",
                 **watch_options(service.until - workflow.now()),
             )
+            self._service.add_done_callback(_look_at)
 
     @property
     def done(self) -> bool:
@@ -160,6 +163,12 @@ def _by_source(
         before = grouped.get(source, (method, ()))[1]
         grouped[source] = (method, (*before, watched))
     return grouped
+
+
+def _look_at(handle: asyncio.Task[Any]) -> None:
+    """Take note of how a watch ended, or asyncio complains about those that nobody asks."""
+    if not handle.cancelled():
+        handle.exception()
 
 
 def _names(triggers: tuple[WatchedTrigger, ...]) -> str:

@@ -1,0 +1,335 @@
+"""The activities of ``worker.py`` under their own names, answered by a scripted ``World``.
+
+A watch computes from the script what it would have seen, so that nothing waits in real time:
+
+* on the time-skipping server it fails with a ``next_retry_delay`` up to the next moment at which
+  something happens. While it waits for its retry nothing runs, so the server skips there;
+* on a real server (``patient=True``) it sleeps and heartbeats like ours.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from temporalio import activity
+from temporalio.exceptions import ApplicationError, ApplicationErrorCategory
+
+from lastgood import errors
+from lastgood.contracts import (
+    AlarmQuery,
+    AlarmState,
+    EmailOrder,
+    LoadBalancerFacts,
+    MetricProbe,
+    Notice,
+    ProbeAnswer,
+    RegisterOrder,
+    ResolveOrder,
+    ServiceNews,
+    ServiceQuery,
+    ServiceWatchOrder,
+    SlackOrder,
+    SmokeOrder,
+    SnsOrder,
+    Tally,
+    TaskDefinitionQuery,
+    TaskDefinitionState,
+    Updated,
+    UpdateOrder,
+    WatchedTrigger,
+    WatchOrder,
+    WatchReport,
+    WebhookOrder,
+)
+from lastgood.decisions import rollout
+from lastgood.decisions.task_definitions import registrable
+from lastgood.decisions.verdicts import conclude
+from lastgood.model import Measurement, Reading, ServiceState, Status, Verdict
+from tests.durable.world import Call, World
+
+_AT_LEAST = timedelta(milliseconds=100)
+_AFTER_THE_END = timedelta(seconds=1)
+"""A watch's last look comes a little after its end, as in reality. The test server wedges where a
+timer is cancelled in the millisecond in which it fires (sdk-java#3088)."""
+
+
+class FakeAws:
+    """Our activities, on a world."""
+
+    def __init__(self, world: World, *, patient: bool = False) -> None:
+        self.world = world
+        self.patient = patient
+        self.told: list[tuple[str, Notice]] = []
+        self.unreachable: set[str] = set()
+        """Channels that never take a message."""
+        self.smoke: dict[str, list[bool]] = {}
+        """Answers by image, the last one for ever; good without an entry."""
+        self.watched: list[WatchOrder | ServiceWatchOrder] = []
+        """The orders of all watches, once for each attempt."""
+        self._counts: dict[str, int] = {}
+        self._seen: set[str | None] = set()
+
+    @property
+    def calls(self) -> list[Any]:
+        return [
+            self.describe_services,
+            self.describe_task_definition,
+            self.register_task_definition,
+            self.update_service,
+            self.get_metric_data,
+            self.describe_alarms,
+            self.describe_target_groups,
+            self.smoke_test,
+            self.notify_slack,
+            self.notify_email_ses,
+            self.notify_email_smtp,
+            self.notify_sns,
+            self.notify_webhook,
+        ]
+
+    @property
+    def watches(self) -> list[Any]:
+        return [self.watch_service, self.watch_metrics, self.watch_alarms, self.watch_health]
+
+    def _now(self) -> datetime:
+        """The server's time; on the way everything happens that should have."""
+        now = datetime.now(UTC) if self.patient else activity.info().started_time
+        self.world.advance(now)
+        return now
+
+    def _interfere(self, name: str, script: dict[Any, Callable[[World, datetime], None]]) -> None:
+        do = script.get((name, self._counts[name]))
+        if do:
+            do(self.world, self._now())
+
+    def _count(self, name: str) -> None:
+        self._counts[name] = self._counts.get(name, 0) + 1
+        self._interfere(name, self.world.interference)
+
+    # --- ECS -------------------------------------------------------------------------------
+
+    @activity.defn(name="describe_services")
+    async def describe_services(self, query: ServiceQuery) -> ServiceState | None:
+        self._now()
+        self._count("describe_services")
+        return self.world.state()
+
+    @activity.defn(name="describe_task_definition")
+    async def describe_task_definition(self, query: TaskDefinitionQuery) -> TaskDefinitionState:
+        self._now()
+        self._count("describe_task_definition")
+        known = {one.rsplit("/", 1)[-1]: one for one in self.world.definitions}
+        name = known.get(query.task_definition.rsplit("/", 1)[-1])
+        if name is None:
+            text = f"ecs:DescribeTaskDefinition: no {query.task_definition}"
+            raise ApplicationError(text, type="ClientException", non_retryable=True)
+        return TaskDefinitionState(
+            task_definition=name,
+            active=name not in self.world.inactive,
+            source=self.world.definitions[name],
+        )
+
+    @activity.defn(name="register_task_definition")
+    async def register_task_definition(self, order: RegisterOrder) -> str:
+        now = self._now()
+        self._count("register_task_definition")
+        name = self.world.define(registrable(order.source))
+        self.world.calls.append(Call("register_task_definition", now, name, effect=True))
+        return name
+
+    @activity.defn(name="update_service")
+    async def update_service(self, order: UpdateOrder) -> Updated:
+        now = self._now()
+        self._count("update_service")
+        world, wanted = self.world, order.task_definition
+        call = Call("update_service", now, wanted, effect=False)
+        world.calls.append(call)
+        if not world.exists:
+            raise _unexpected("The service does not exist.")
+        if world.primary.task_definition == wanted:
+            return Updated(deployment=world.primary.id, called=False, at=now)
+        if world.primary.task_definition not in order.expected:
+            raise _unexpected(f"The service runs {world.runs}: somebody else changed it.")
+        made = world.deploy(wanted, now)
+        call.effect = True
+        self._interfere("update_service", world.aftermath)
+        return Updated(deployment=made.id, called=True, at=now)
+
+    # --- What preflight reads --------------------------------------------------------------
+
+    @activity.defn(name="get_metric_data")
+    async def get_metric_data(self, probe: MetricProbe) -> int:
+        self._now()
+        self._count("get_metric_data")
+        return self.world.datapoints
+
+    @activity.defn(name="describe_alarms")
+    async def describe_alarms(self, query: AlarmQuery) -> list[AlarmState]:
+        self._now()
+        self._count("describe_alarms")
+        known = [(name, self.world.alarms.get(name)) for name in query.names]
+        return [AlarmState.model_validate({"name": n, "state": s}) for n, s in known if s]
+
+    @activity.defn(name="describe_target_groups")
+    async def describe_target_groups(self, order: ResolveOrder) -> LoadBalancerFacts:
+        return LoadBalancerFacts(
+            load_balancer="app/web/1",
+            target_group="targetgroup/web/1",
+            health_url="http://192.0.2.1/health",
+        )
+
+    @activity.defn(name="smoke_test")
+    async def smoke_test(self, order: SmokeOrder) -> ProbeAnswer:
+        self._now()
+        self._count("smoke_test")
+        answers = self.smoke.get(self.world.runs, [True])
+        good = answers.pop(0) if len(answers) > 1 else answers[0]
+        text = f"GET {order.check.url} answered {200 if good else 500}"
+        return ProbeAnswer(ok=good, text=text, status=200 if good else 500, milliseconds=7)
+
+    # --- Watches ---------------------------------------------------------------------------
+
+    @activity.defn(name="watch_service")
+    async def watch_service(self, order: ServiceWatchOrder) -> ServiceNews:
+        self.watched.append(order)
+
+        def look(now: datetime) -> ServiceNews | None:
+            state = self.world.state()
+            if state and rollout.ours(order, state):
+                self._seen.add(order.deployment)
+            seen = order.deployment in self._seen
+            news = rollout.assess(order, state, seen=seen, now=now)
+            return news or (rollout.at_the_end(order, None, now) if now >= order.until else None)
+
+        return await self._until(order.until, look, self.world.next_event)
+
+    @activity.defn(name="watch_metrics")
+    async def watch_metrics(self, order: WatchOrder) -> WatchReport:
+        return await self._watch(order)
+
+    @activity.defn(name="watch_alarms")
+    async def watch_alarms(self, order: WatchOrder) -> WatchReport:
+        return await self._watch(order)
+
+    @activity.defn(name="watch_health")
+    async def watch_health(self, order: WatchOrder) -> WatchReport:
+        return await self._watch(order)
+
+    async def _watch(self, order: WatchOrder) -> WatchReport:
+        self.watched.append(order)
+        try:
+            return await self._until(
+                order.until,
+                lambda now: self._look(order, now),
+                lambda now: self._next_look(order, now),
+            )
+        except asyncio.CancelledError:
+            return WatchReport()
+
+    def _look(self, order: WatchOrder, now: datetime) -> WatchReport | None:
+        tallies = tuple(self._tally(one, order, now) for one in order.triggers)
+        if order.goal == "recovery":
+            done = now >= order.until or all(tally.recovered for tally in tallies)
+            return WatchReport(tallies=tallies) if done else None
+        fired = next((tally.failing for tally in tallies if tally.failing), None)
+        if fired and (order.not_before is None or now >= order.not_before):
+            return WatchReport(fired=fired, tallies=tallies)
+        if now < order.until:
+            return None
+        verdicts = tuple(tally.conclusion for tally in tallies if tally.conclusion)
+        return WatchReport(tallies=tallies, verdicts=verdicts)
+
+    def _tally(self, watched: WatchedTrigger, order: WatchOrder, now: datetime) -> Tally:
+        kind = watched.trigger.type
+        fires, silent = self.world.fires(kind, now), self.world.silent(kind)
+        reading = Reading.UNHEALTHY if fires else Reading.HEALTHY
+        text = f"{kind} is {'bad' if fires else 'good'}"
+        tally = Tally(key=watched.key, latest=text, reading=reading, measured_at=now, healthy=100)
+        if silent:
+            tally = tally.model_copy(update={"healthy": 0, "no_data": 100, "latest": "no data"})
+        if fires:
+            measurement = Measurement(at=now, reading=reading, text=text, value=0.4)
+            verdict = Verdict(
+                trigger=kind,
+                status=Status.FAIL,
+                reason=f"{kind} was bad",
+                at=now,
+                value=0.4,
+                threshold=0.05,
+                evidence=(measurement,),
+            )
+            return tally.model_copy(update={"failing": verdict, "conclusion": verdict})
+        concluded = conclude(tally, kind, 100, now)
+        return tally.model_copy(update={"recovered": not silent, "conclusion": concluded})
+
+    def _next_look(self, order: WatchOrder, now: datetime) -> datetime | None:
+        """When a trigger may fire next.
+
+        No watch wakes up without need: the time-skipping server stops skipping for good when an
+        activity is cancelled between the end of its back-off and its start.
+        """
+        kinds = {one.trigger.type for one in order.triggers}
+        waits = order.not_before and order.not_before > now
+        if waits and any(self.world.fires(kind, now) for kind in kinds):
+            return order.not_before
+        return self.world.next_fault(kinds, now)
+
+    async def _until(
+        self,
+        end: datetime,
+        look: Callable[[datetime], Any],
+        next_look: Callable[[datetime], datetime | None],
+    ) -> Any:
+        """Look now and at each moment at which something happens, until there is an answer."""
+        while True:
+            now = self._now()
+            found = look(now)
+            if found is not None:
+                return found
+            last = end + _AFTER_THE_END if end > now else now
+            after = min(last, next_look(now) or last)
+            if not self.patient:
+                raise ApplicationError(
+                    "not yet",
+                    next_retry_delay=max(after - now, _AT_LEAST),
+                    category=ApplicationErrorCategory.BENIGN,
+                )
+            activity.heartbeat()
+            await asyncio.sleep(min(0.2, (after - now).total_seconds()))
+
+    # --- Telling people --------------------------------------------------------------------
+
+    def _tell(self, channel: str, notice: Notice) -> None:
+        if channel in self.unreachable:
+            raise ApplicationError(f"{channel} answered 500", type="ReceiverBusy")
+        self.told.append((channel, notice))
+
+    @activity.defn(name="notify_slack")
+    async def notify_slack(self, order: SlackOrder) -> None:
+        self._tell("slack", order.notice)
+
+    @activity.defn(name="notify_email_ses")
+    async def notify_email_ses(self, order: EmailOrder) -> str:
+        self._tell("email", order.notice)
+        return "id"
+
+    @activity.defn(name="notify_email_smtp")
+    async def notify_email_smtp(self, order: EmailOrder) -> str:
+        self._tell("email", order.notice)
+        return "id"
+
+    @activity.defn(name="notify_sns")
+    async def notify_sns(self, order: SnsOrder) -> str:
+        self._tell("sns", order.notice)
+        return "id"
+
+    @activity.defn(name="notify_webhook")
+    async def notify_webhook(self, order: WebhookOrder) -> None:
+        self._tell("webhook", order.notice)
+
+
+def _unexpected(text: str) -> ApplicationError:
+    return ApplicationError(text, type=errors.UNEXPECTED_STATE, non_retryable=True)

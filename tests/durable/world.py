@@ -1,0 +1,250 @@
+"""A small ECS service and its surroundings, scripted: what each image does once it is deployed.
+
+All times are handed in: on the time-skipping server they are the server's, not the computer's.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Any, Literal
+
+from lastgood.model import EcsDeployment, ServiceRef, ServiceState
+
+SERVICE = ServiceRef(region="eu-west-1", cluster="shop", name="web")
+ACCOUNT = "arn:aws:ecs:eu-west-1:123456789012"
+LONG_AGO = datetime(2020, 1, 1, tzinfo=UTC)
+FOR_EVER = timedelta(days=3650)
+
+
+def arn(revision: int, family: str = "web") -> str:
+    return f"{ACCOUNT}:task-definition/{family}:{revision}"
+
+
+def image_of(source: dict[str, Any]) -> str:
+    return str(source["containerDefinitions"][0]["image"])
+
+
+@dataclass
+class Fault:
+    """A trigger fires, from so long after the deployment, for so long."""
+
+    after: timedelta
+    lasts: timedelta = FOR_EVER
+    """Not a moment at which anything would look again, if it is for ever."""
+
+
+@dataclass
+class Behaviour:
+    """What an image does, counted from the moment of its deployment."""
+
+    rollout: timedelta = timedelta(seconds=30)
+    ends: Literal["complete", "never", "failed", "rolled_back_by_ecs"] = "complete"
+    faults: dict[str, Fault] = field(default_factory=dict)
+    """By trigger type."""
+    silent: frozenset[str] = frozenset()
+    """Triggers that measure nothing."""
+    then: dict[timedelta, Callable[[World, datetime], None]] = field(default_factory=dict)
+    """What others do to the service after so long."""
+
+
+@dataclass
+class Rollout:
+    """One ECS deployment."""
+
+    id: str
+    task_definition: str
+    since: datetime
+    behaviour: Behaviour
+    state: str = "IN_PROGRESS"
+    running: int = 0
+    reason: str = ""
+
+
+@dataclass
+class Event:
+    at: datetime
+    do: Callable[[World, datetime], None]
+
+
+@dataclass
+class Call:
+    """A call that would change something, and when it came."""
+
+    name: str
+    at: datetime
+    task_definition: str
+    effect: bool
+
+
+class World:
+    """The service ``shop/web``, which runs ``web:1`` with image ``app:1``."""
+
+    def __init__(self) -> None:
+        self.definitions: dict[str, dict[str, Any]] = {}
+        self.inactive: set[str] = set()
+        self.exists = True
+        self.desired = 2
+        self.shape: dict[str, Any] = {}
+        """Fields of ServiceState that are other than usual: controller, strategy…"""
+        self.alarms: dict[str, str] = {"web-5xx": "OK"}
+        self.datapoints = 100
+        self.behaviours: dict[str, Behaviour] = {}
+        self.calls: list[Call] = []
+        self.interference: dict[tuple[str, int], Callable[[World, datetime], None]] = {}
+        self.aftermath: dict[tuple[str, int], Callable[[World, datetime], None]] = {}
+        self._events: list[Event] = []
+        self._deployments = 0
+        first = self.define(
+            {"family": "web", "containerDefinitions": [{"name": "app", "image": "app:1"}]}
+        )
+        self.rollouts = [Rollout("ecs-svc/0", first, LONG_AGO, Behaviour(), "COMPLETED", 2)]
+
+    # --- Scripting -------------------------------------------------------------------------
+
+    def image(self, image: str, **behaviour: Any) -> None:
+        """Say what an image does once it is deployed by UpdateService."""
+        self.behaviours[image] = Behaviour(**behaviour)
+
+    def bad(
+        self,
+        image: str,
+        trigger: str = "error-rate",
+        *,
+        after: float = 90.0,
+        lasts: timedelta = FOR_EVER,
+        **more: Any,
+    ) -> None:
+        """An image that makes a trigger fire so many seconds after its deployment."""
+        fault = Fault(timedelta(seconds=after), lasts)
+        self.image(image, faults={trigger: fault}, **more)
+
+    def before(self, call: str, number: int, do: Callable[[World, datetime], None]) -> None:
+        """Before the nth call of this name; what it raises is what the caller gets."""
+        self.interference[(call, number)] = do
+
+    def after(self, call: str, number: int, do: Callable[[World, datetime], None]) -> None:
+        """After the nth call was carried out; raising loses the answer."""
+        self.aftermath[(call, number)] = do
+
+    # --- What others do --------------------------------------------------------------------
+
+    def stranger_deploys(self, now: datetime) -> None:
+        """Somebody else releases ``app:99``."""
+        source = {"family": "web", "containerDefinitions": [{"name": "app", "image": "app:99"}]}
+        self.deploy(self.define(source), now)
+
+    def scale_to_zero(self, now: datetime) -> None:
+        self.desired = 0
+
+    def delete(self, now: datetime) -> None:
+        self.exists = False
+
+    # --- ECS -------------------------------------------------------------------------------
+
+    def define(self, source: dict[str, Any]) -> str:
+        """Register a task definition."""
+        name = arn(len(self.definitions) + 1)
+        self.definitions[name] = source
+        return name
+
+    @property
+    def primary(self) -> Rollout:
+        return self.rollouts[0]
+
+    @property
+    def runs(self) -> str:
+        """The image that ECS is on, or on its way to: the truth."""
+        return image_of(self.definitions[self.primary.task_definition])
+
+    def deploy(self, task_definition: str, now: datetime) -> Rollout:
+        """Make a new PRIMARY deployment."""
+        self._deployments += 1
+        image = image_of(self.definitions[task_definition])
+        behaviour = self.behaviours.get(image, Behaviour())
+        rollout = Rollout(f"ecs-svc/{self._deployments}", task_definition, now, behaviour)
+        self.rollouts.insert(0, rollout)
+        if behaviour.ends != "never":
+            self._events.append(Event(now + behaviour.rollout, lambda w, at: w._end(rollout, at)))
+        for after, do in behaviour.then.items():
+            self._events.append(Event(now + after, do))
+        return rollout
+
+    def _end(self, rollout: Rollout, now: datetime) -> None:
+        if rollout not in self.rollouts:
+            return
+        ends = rollout.behaviour.ends
+        if ends == "complete":
+            rollout.state, rollout.running = "COMPLETED", self.desired
+            self.rollouts = [rollout] if rollout is self.primary else self.rollouts
+            return
+        rollout.state = "FAILED"
+        rollout.reason = "ECS deployment circuit breaker: tasks failed to start."
+        if ends == "rolled_back_by_ecs":
+            before = self.rollouts[1]
+            before.state, before.running, before.reason = "IN_PROGRESS", 2, rollout.reason
+            before.behaviour = Behaviour()
+            self.rollouts = [before, rollout]
+            after = now + before.behaviour.rollout
+            self._events.append(Event(after, lambda w, at: w._end(before, at)))
+
+    def advance(self, now: datetime) -> None:
+        """Let everything happen that has happened by now."""
+        while due := sorted((e for e in self._events if e.at <= now), key=lambda e: e.at):
+            self._events.remove(due[0])
+            due[0].do(self, due[0].at)
+
+    def next_event(self, now: datetime) -> datetime | None:
+        """When the service itself changes next."""
+        return min((event.at for event in self._events if event.at > now), default=None)
+
+    def state(self) -> ServiceState | None:
+        """What DescribeServices says."""
+        if not self.exists:
+            return None
+        told = {
+            "arn": f"{ACCOUNT}:service/shop/web",
+            "status": "ACTIVE",
+            "task_definition": self.primary.task_definition,
+            "desired": self.desired,
+            "running": sum(rollout.running for rollout in self.rollouts),
+            "pending": 0,
+            "deployments": tuple(
+                EcsDeployment(
+                    id=one.id,
+                    status="PRIMARY" if one is self.primary else "ACTIVE",
+                    task_definition=one.task_definition,
+                    desired=self.desired,
+                    running=one.running,
+                    rollout_state=one.state,
+                    reason=one.reason,
+                )
+                for one in self.rollouts
+            ),
+        }
+        return ServiceState.model_validate(told | self.shape)
+
+    # --- Metrics ---------------------------------------------------------------------------
+
+    def fires(self, trigger: str, now: datetime) -> bool:
+        """Whether a trigger of this type fires now, whichever revision is to blame."""
+        faults = [(one.since, one.behaviour.faults.get(trigger)) for one in self.rollouts]
+        return any(
+            since + fault.after <= now < since + fault.after + fault.lasts
+            for since, fault in faults
+            if fault
+        )
+
+    def next_fault(self, triggers: set[str], now: datetime) -> datetime | None:
+        """When one of these triggers begins or ceases to fire next."""
+        times = []
+        for rollout in self.rollouts:
+            for trigger, fault in rollout.behaviour.faults.items():
+                start = rollout.since + fault.after
+                if trigger in triggers:
+                    times += [start] if fault.lasts == FOR_EVER else [start, start + fault.lasts]
+        return min((at for at in times if at > now), default=None)
+
+    def silent(self, trigger: str) -> bool:
+        return trigger in self.primary.behaviour.silent
