@@ -35,7 +35,10 @@ def test_links_lead_somewhere(target: str) -> None:
     assert target.startswith("https://") or (ROOT / target).exists()
 
 
-@pytest.mark.parametrize("command", sorted(set(re.findall(r"(?:^|`)make ([a-z0-9]+)", README, re.M))))
+COMMANDS = sorted(set(re.findall(r"(?:^|`)make ([a-z0-9]+)", README, re.M)))
+
+
+@pytest.mark.parametrize("command", COMMANDS)
 def test_make_targets_exist(command: str) -> None:
     done = subprocess.run(
         ["make", "--dry-run", "--question", command], cwd=ROOT, capture_output=True, text=True
