@@ -141,7 +141,7 @@ class Ending:
             actor=finding.actor,
             to=target.task_definition,
         )
-        await self._remember(record)
+        remembered = asyncio.create_task(self._remember(record))
         await self._tell(
             notices.rollback_started(
                 release.context(here()),
@@ -153,6 +153,7 @@ class Ending:
         )
         with self._journal.step("roll back", target.label):
             report = await self._run(finding, target, adopt=False)
+        await remembered
         ended = {"finished_at": workflow.now(), "verified": report.verified}
         await self._remember(record.model_copy(update=ended))
         return after_rollback(self._release, report, finding)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from datetime import datetime
 
 from temporalio import workflow
@@ -61,7 +62,6 @@ class Rollback:
     async def run(self, order: RollbackOrder) -> RollbackReport:
         """Act, wait, verify."""
         try:
-            await self._make_target_usable()
             await self._act()
             await self._wait_until_steady()
             proof = await self._verify()
@@ -121,8 +121,11 @@ class Rollback:
 
     async def _act(self) -> None:
         order = self._order
+        usable = asyncio.create_task(self._make_target_usable())
         for _ in range(2):
-            state = await calls.describe_service(order.service, back=True)
+            state, _ = await asyncio.gather(
+                calls.describe_service(order.service, back=True), usable
+            )
             rung = ladder.choose(
                 state,
                 target=self._target,

@@ -14,6 +14,7 @@ so some seconds later. What could not be read at the end is unknown: neither com
 
 from __future__ import annotations
 
+import math
 from datetime import datetime, timedelta
 
 from lastgood.contracts import ServiceGlance, ServiceNews, ServiceWatchOrder
@@ -54,6 +55,15 @@ def is_rolled_out(deployment: EcsDeployment) -> bool:
     """COMPLETED (or, behind a Classic Load Balancer, no state at all) with all tasks running."""
     full = deployment.running >= max(1, deployment.desired) and deployment.pending == 0
     return full and deployment.rollout_state in (None, "COMPLETED")
+
+
+def keeps_failing(deployment: EcsDeployment) -> bool:
+    """As many tasks have failed in a row as ECS's circuit breaker would count by default.
+
+    Where that breaker is on, ECS acts itself; where it is off, nobody would before the deadline.
+    """
+    limit = min(200, max(3, math.ceil(deployment.desired / 2)))
+    return deployment.running == 0 and deployment.failed >= limit
 
 
 def _existence(state: ServiceState | None, now: datetime) -> ServiceNews | None:
@@ -109,6 +119,9 @@ def assess(
         return None if early else _displaced(order, state, now)
     if mine.rollout_state == "FAILED":
         text = f"ECS gave the rollout up: {mine.reason or 'no reason given'}"
+        return _news("failed", text, now, state, mine.id)
+    if order.goal == "rollout" and keeps_failing(mine) and not state.circuit_breaker:
+        text = f"{mine.failed} tasks in a row failed to start or to pass their health check."
         return _news("failed", text, now, state, mine.id)
     if order.goal == "rollout" and is_rolled_out(mine):
         return _news(

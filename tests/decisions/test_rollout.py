@@ -225,3 +225,26 @@ def test_an_end_that_cannot_be_read_is_neither_stuck_nor_fine(goal: str) -> None
 )
 def test_in_words(state: ServiceState | None, text: str) -> None:
     assert in_words(follow(), state) == text
+
+
+@pytest.mark.parametrize(
+    ("desired", "failed", "running", "breaker", "kind"),
+    [
+        (2, 3, 0, False, "failed"),
+        (2, 2, 0, False, None),  # fewer than ECS's own breaker would count
+        (10, 4, 0, False, None),
+        (10, 5, 0, False, "failed"),
+        (800, 200, 0, False, "failed"),
+        (2, 3, 1, False, None),  # some task runs: not all of them fail
+        (2, 3, 0, True, None),  # ECS acts itself
+    ],
+)
+def test_tasks_that_keep_failing_end_the_rollout_where_ecs_would_not(
+    desired: int, failed: int, running: int, breaker: bool, kind: str | None
+) -> None:
+    failing = deployment(
+        rollout_state="IN_PROGRESS", desired=desired, running=running, failed=failed
+    )
+    state = service(failing, LEAVING).model_copy(update={"circuit_breaker": breaker})
+    assert news("rollout", state) == kind
+    assert news("window", state) is None
