@@ -119,6 +119,13 @@ def test_what_fires(series: Values, fires: bool) -> None:
     assert bool(seen.failing) == fires
 
 
+def test_half_of_the_data_is_needed_also_where_each_third_has_some() -> None:
+    trigger = error_rate(duration="120s", period="10s")
+    thin = [BAD, BAD, NONE, NONE] * 2 + [BAD, NONE, NONE, NONE]
+    assert not look(points(*thin), trigger=trigger, now=120).failing
+    assert look(points(*thin[:-1], BAD), trigger=trigger, now=120).failing
+
+
 def test_the_verdict_tells_the_numbers() -> None:
     trigger = error_rate(duration="60s", period="10s", message="Too many errors")
     failing = look(points(*[0.08] * 6), trigger=trigger).failing
@@ -329,7 +336,7 @@ def test_good_again_needs_a_whole_duration_after_since(series: Values, since: in
 def test_good_again_though_datapoints_come_minutes_late() -> None:
     trigger = error_rate(duration="60s")
     series = points(GOOD, GOOD, period=60)
-    assert look(series, trigger=trigger, now=120 + 170).recovered
+    assert look(series, trigger=trigger, now=120 + 230).recovered
     assert not look(series, trigger=trigger, now=120 + 600).recovered  # that is the past
 
 

@@ -16,7 +16,8 @@ ROOT_ENTRIES = {
 }
 TELLS_NOTHING = {"utils", "util", "helpers", "helper", "common", "shared", "core", "base", "misc"}
 INDEX = re.compile(
-    r"--(extra-)?index-url[ =]\S|--find-links[ =]https?:|--trusted-host[ =]|\bindex-url\s*=|\bextra-index-url\s*="
+    r"--(extra-)?index-url[ =]\S|--find-links[ =]https?:|--trusted-host[ =]"
+    r"|\bindex-url\s*=|\bextra-index-url\s*="
     r"|PIP_(EXTRA_)?INDEX_URL\s*=|UV_(DEFAULT_)?INDEX(_URL)?\s*=|/simple/|pypi\.org"
     r"|pythonhosted\.org|registry\.npmjs\.org|proxy\.golang\.org"
 )
