@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any
 
+import psutil
 import pytest
 
 from tests.e2e.checker import check
@@ -65,8 +66,11 @@ def play(
     play = Play(stage, items)
     yield play
     play.stop()
+    started = psutil.Process().children(recursive=True)
     stage.close()
     play.wait()
+    _, left = psutil.wait_procs(started, timeout=15)
+    assert not left, f"I12: left behind are {left}"
 
 
 @pytest.fixture
