@@ -16,7 +16,7 @@ from tests.e2e.receivers import PASSWORD, USER, HttpReceiver, MailServer
 from tests.e2e.temporal import TemporalServer
 
 _CLOSED = ("AWS_", "TEMPORAL_", "LASTGOOD_", "GITHUB_", "SLACK_", "SSL_", "CI")
-TRAFFIC = 10.0
+TRAFFIC = 8.0
 
 
 def bare_environment() -> dict[str, str]:
