@@ -167,6 +167,14 @@ class DeploymentOrder(Model):
     guard_id: str | None = None
 
 
+class Begun(Model):
+    """What a release is about to do: told to the guard before the service is touched."""
+
+    release: str
+    released: Revision
+    target: Revision | None = None
+
+
 class Step(Model):
     """One step of the pipeline, as it went."""
 

@@ -29,6 +29,7 @@ PROGRESS = "progress"
 ROLL_BACK_NOW = "roll_back_now"
 SUPERSEDE = "supersede"
 LIMITS_RESET = "limits_reset"
+RELEASE_BEGUN = "release_begun"
 ROLLBACK_STARTED = "rollback_started"
 RELEASE_HELD = "release_held"
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from temporalio import workflow
+from temporalio.exceptions import ActivityError, ApplicationError, ChildWorkflowError
 
 from workflows.options import (
     MUTATE,
@@ -35,6 +36,12 @@ with workflow.unsafe.imports_passed_through():
         UpdateOrder,
     )
     from lastgood.model import ContainerImage, ServiceRef, ServiceState
+
+
+def why(error: ActivityError | ChildWorkflowError) -> str:
+    """Why a call or a child failed, for people: the message without the error's type."""
+    cause = error.cause
+    return cause.message if isinstance(cause, ApplicationError) else str(cause)
 
 
 def _read(back: bool) -> Options:

@@ -39,7 +39,9 @@ class Check:
             raise ApplicationError(str(error), type="CannotResolve", non_retryable=True) from error
         except ActivityError as error:
             raise ApplicationError(
-                f"Could not be measured: {error.cause}", type="CannotMeasure", non_retryable=True
+                f"Could not be measured: {calls.why(error)}",
+                type="CannotMeasure",
+                non_retryable=True,
             ) from error
 
     async def _look(self, policy: Policy) -> CheckReport:

@@ -20,6 +20,7 @@ from workflows.watching import Round, until_after
 with workflow.unsafe.imports_passed_through():
     from lastgood import errors, messages
     from lastgood.contracts import (
+        Begun,
         DeploymentOrder,
         DeploymentReport,
         Finding,
@@ -91,6 +92,9 @@ class Deployment:
         self._journal.note(f"Rollback target: {prepared.target_reason}")
         for warning in prepared.warnings:
             self._journal.note(f"Warning: {warning}")
+        if not release.armed_early:
+            before = prepared.running.label
+            self._journal.note(f"Armed after the rollout: {before} is not known to be good.")
         if release.interruption:
             reason = f"{release.interruption.reason} Nothing had been changed."
             return Finding(kind="cancelled", reason=reason)
@@ -104,6 +108,12 @@ class Deployment:
         with self._journal.step("deploy"):
             try:
                 release.released = prepared.released or await self._register(prepared.source or {})
+                begun = Begun(
+                    release=release.order.release.id,
+                    released=release.released.model_copy(update={"source": {}}),
+                    target=release.target,
+                )
+                await release.tell_guard(messages.RELEASE_BEGUN, begun)
                 release.deployed_at = workflow.now()
                 self._journal.to_task_definition = release.released.task_definition
                 updated = await calls.update_service(
@@ -138,7 +148,7 @@ class Deployment:
         release = self._release
         kind = error.cause.type if isinstance(error.cause, ApplicationError) else None
         if kind == errors.ROLLOUT_INVISIBLE:
-            return Finding(kind="lost", reason=str(error.cause))
+            return Finding(kind="lost", reason=calls.why(error))
         state = await calls.describe_service(release.service, back=True)
         primary = state.primary if state else None
         wanted = release.released.task_definition if release.released else None
@@ -146,17 +156,23 @@ class Deployment:
             release.deployment, release.deployed_at = primary.id, workflow.now()
             return None
         release.released = None
-        return Finding(kind="refused", reason=f"Nothing was changed: {error.cause}")
+        return Finding(kind="refused", reason=f"Nothing was changed: {calls.why(error)}")
 
     async def _wait(self) -> Finding | None:
         release = self._release
-        if release.rolled_out:
+        if release.rolled_out_at:
             return None
         with self._journal.step("wait"):
             until = release.deadline()
             carry = await self._hand_over()
             armed_until = until + _SMOKE_ALLOWANCE
-            self._round = release.watch("rollout", until, armed_until=armed_until, carry=carry)
+            self._round = release.watch(
+                "rollout",
+                until,
+                armed_until=armed_until,
+                triggers=None if release.armed_early else (),
+                carry=carry,
+            )
             current = self._round
             await workflow.wait_condition(
                 lambda: bool(self._seen() or current.news or current.done)
@@ -171,7 +187,7 @@ class Deployment:
                 reason = news.reason if news else "The service watch ended without an answer."
                 return Finding(kind="lost", reason=reason)
             self._journal.note(f"Rollout complete: {news.reason}")
-        release.rolled_out = True
+        release.rolled_out_at = workflow.now()
         return None
 
     async def _smoke_test(self) -> Finding | None:
@@ -197,7 +213,7 @@ class Deployment:
             try:
                 answer = await calls.smoke_test(SmokeOrder(check=check))
             except ActivityError as error:
-                return Finding(kind="inconclusive", reason=f"Smoke test: {error.cause}")
+                return Finding(kind="inconclusive", reason=f"Smoke test: {calls.why(error)}")
             if answer.ok:
                 break
         return answer

@@ -55,7 +55,7 @@ async def run_rollback(order: RollbackOrder) -> RollbackReport:
         except ChildWorkflowError as error:
             return RollbackReport(
                 outcome=Outcome.ROLLBACK_FAILED,
-                reason=f"The rollback itself broke off: {error.cause}. Look at the service.",
+                reason=f"The rollback itself broke off: {calls.why(error)}. Look at the service.",
                 to=order.target.task_definition,
                 started_at=started_at,
                 finished_at=workflow.now(),
@@ -205,7 +205,7 @@ class Ending:
             )
         except ActivityError as error:
             self._journal.note(
-                f"{finding.to} cannot be read ({error.cause}); using last known good."
+                f"{finding.to} cannot be read ({calls.why(error)}); using last known good."
             )
             return self._release.target
         return targets.revision_of(found, proven=None, at=workflow.now())
@@ -226,7 +226,7 @@ class Ending:
                 until=workflow.now() + release.policy.rollback.hold_for,
             )
         )
-        await self._signal_guard(messages.RELEASE_HELD, release.order.release.id)
+        await self._release.tell_guard(messages.RELEASE_HELD, release.order.release.id)
         with self._journal.step("hold"):
             until = workflow.now() + release.policy.rollback.hold_for
             watch = release.watch("window", until, triggers=())
@@ -266,14 +266,4 @@ class Ending:
 
     async def _remember(self, record: RollbackRecord) -> None:
         self._release.count(record)
-        await self._signal_guard(messages.ROLLBACK_STARTED, record)
-
-    async def _signal_guard(self, name: str, payload: object) -> None:
-        """Tell the guard; one that is gone learns it from our report, or from its successor's."""
-        guard = self._release.order.guard_id
-        if guard is None:
-            return
-        try:
-            await workflow.get_external_workflow_handle(guard).signal(name, payload)
-        except Exception as error:  # noqa: BLE001 - a missing guard must not stop a rollback
-            workflow.logger.warning("The guard could not be told %s: %s", name, error)
+        await self._release.tell_guard(messages.ROLLBACK_STARTED, record)

@@ -48,7 +48,7 @@ async def prepare(order: DeploymentOrder) -> Prepared:
     except CannotResolveError as error:
         raise RefusedError(str(error)) from error
     except ActivityError as error:
-        raise RefusedError(f"Preflight could not read what it needs: {error.cause}") from error
+        raise RefusedError(f"Preflight could not read what it needs: {calls.why(error)}") from error
 
 
 async def _prepare(order: DeploymentOrder) -> Prepared:
@@ -94,7 +94,7 @@ async def _with_digests(region: str, state: ServiceState, running: Revision) -> 
     try:
         images = await calls.describe_service_revision(region, state.service_revision)
     except ActivityError as error:
-        workflow.logger.warning("The image digests cannot be read: %s", error.cause)
+        workflow.logger.warning("The image digests cannot be read: %s", calls.why(error))
         return running
     return running.model_copy(update={"images": images}) if images else running
 

@@ -22,7 +22,7 @@ with workflow.unsafe.imports_passed_through():
         WatchedTrigger,
         WatchOrder,
     )
-    from lastgood.decisions import findings, limits
+    from lastgood.decisions import findings, limits, targets
     from lastgood.decisions.notices import NoticeContext
     from lastgood.model import Revision, RollbackRecord
 
@@ -43,7 +43,7 @@ class Release:
         self.released: Revision | None = None
         self.deployment: str | None = None
         self.deployed_at = workflow.now()
-        self.rolled_out = False
+        self.rolled_out_at: datetime | None = None
         self.smoke_tested = False
         self.window_end: datetime | None = None
         self.not_before: datetime | None = None
@@ -98,6 +98,29 @@ class Release:
             at=workflow.now(),
         )
 
+    @property
+    def armed_early(self) -> bool:
+        """Whether the triggers watch during the rollout already."""
+        prepared = self.prepared
+        return prepared is not None and targets.is_blameless(prepared.running, prepared.target)
+
+    @property
+    def _judged_from(self) -> datetime:
+        """What was measured earlier says nothing about this release."""
+        if self.armed_early or self.rolled_out_at is None:
+            return self.deployed_at
+        return self.rolled_out_at
+
+    async def tell_guard(self, name: str, payload: object) -> None:
+        """Tell the guard; one that is gone learns it from our report, or from its successor's."""
+        guard = self.order.guard_id
+        if guard is None:
+            return
+        try:
+            await workflow.get_external_workflow_handle(guard).signal(name, payload)
+        except Exception as error:  # noqa: BLE001 - a missing guard must not stop a rollback
+            workflow.logger.warning("The guard could not be told %s: %s", name, error)
+
     def deadline(self) -> datetime:
         """When the rollout must be complete; a cooldown that is sat out moves it."""
         deadline = self.deployed_at + self.policy.deploy.timeout
@@ -129,7 +152,7 @@ class Release:
         order = WatchOrder(
             service=self.service,
             triggers=self.prepared.triggers if triggers is None else triggers,
-            since=self.deployed_at,
+            since=self._judged_from,
             covers_from=workflow.now(),
             until=armed_until or until,
             not_before=self.not_before,

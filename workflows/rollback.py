@@ -68,7 +68,7 @@ class Rollback:
         except _OverError as over:
             return self._report(over.outcome, over.reason)
         except ActivityError as error:
-            text = f"The rollback could not be carried out: {error.cause}"
+            text = f"The rollback could not be carried out: {calls.why(error)}"
             return self._report(Outcome.ROLLBACK_FAILED, text)
         outcome = Outcome.ROLLED_BACK_BY_ECS if order.adopt else Outcome.ROLLED_BACK
         verb = "ECS brought" if order.adopt else "Brought"

@@ -24,6 +24,7 @@ with workflow.unsafe.imports_passed_through():
     from lastgood import messages
     from lastgood.contracts import (
         Accepted,
+        Begun,
         CurrentRelease,
         DeploymentOrder,
         DeploymentReport,
@@ -53,6 +54,7 @@ class ServiceGuard:
         self._current: CurrentRelease | None = None
         self._child: ChildWorkflowHandle[Deployment, DeploymentReport] | None = None
         self._held = False
+        self._begun: Begun | None = None
         self._asked: list[guarding.AskedRollback] = []
 
     @workflow.run
@@ -106,7 +108,7 @@ class ServiceGuard:
         except ChildWorkflowError as error:
             report = await self._after_lost_child(release, run_id, error)
         self._state = guarding.after_release(self._state, report, workflow.now())
-        self._current, self._child, self._held = None, None, False
+        self._current, self._child, self._held, self._begun = None, None, False, None
 
     async def _start(
         self, order: DeploymentOrder
@@ -135,7 +137,7 @@ class ServiceGuard:
             service=str(self._state.service),
             outcome=Outcome.HELD,
             reason=(
-                f"Its workflow broke off ({error.cause}): the release was not judged, and the "
+                f"Its workflow broke off ({calls.why(error)}): the release was not judged, and the "
                 "service may run it. Look at it, then release again or roll back."
             ),
             finished_at=workflow.now(),
@@ -155,7 +157,12 @@ class ServiceGuard:
         notice = notices.held(context, reason=result.reason)
         failures = await tell(notice, release.policy.notify, self._state.service.region)
         result = result.model_copy(update={"notification_failures": failures})
-        return DeploymentReport(**result.model_dump())
+        begun = self._begun
+        return DeploymentReport(
+            **result.model_dump(),
+            released=begun.released if begun else None,
+            target=begun.target if begun else None,
+        )
 
     # --- An operator's rollback outside of a release ---------------------------------------
 
@@ -194,6 +201,10 @@ class ServiceGuard:
         result = result.model_copy(update={"notification_failures": failures})
         self._state = guarding.after_rollback(self._state, asked, result)
 
+    def _refuse_second_rollback(self) -> None:
+        if self._asked:
+            raise _refused(f"A rollback is under way already: {self._asked[0].id}.")
+
     async def _prepare_rollback(self, request: RollbackRequest) -> guarding.AskedRollback:
         """Find out what runs and what to go back to; refuse if there is nothing."""
         service = self._state.service
@@ -209,7 +220,7 @@ class ServiceGuard:
                 found = await calls.describe_task_definition(service.region, request.to)
                 named = targets.revision_of(found, proven=None, at=workflow.now())
         except ActivityError as error:
-            raise _refused(f"Nothing was done: {error.cause}") from error
+            raise _refused(f"Nothing was done: {calls.why(error)}") from error
         choice = targets.choose_for_operator(self._state.good, running.task_definition, named)
         if choice.target is None:
             raise _refused(choice.reason)
@@ -259,7 +270,9 @@ class ServiceGuard:
                 during_release=True,
                 text=f"Release {current.release} is rolled back.",
             )
+        self._refuse_second_rollback()
         asked = await self._prepare_rollback(request)
+        self._refuse_second_rollback()
         self._note(request.actor, "rollback", request.reason)
         self._asked.append(asked)
         return RollbackAccepted(
@@ -276,6 +289,12 @@ class ServiceGuard:
         self._note(request.actor, "reset", request.reason)
         await self._tell_child(messages.LIMITS_RESET, counted)
         return f"Cooldown and rollback limit of {self._state.service} are reset."
+
+    @workflow.signal(name=messages.RELEASE_BEGUN)
+    def release_begun(self, begun: Begun) -> None:
+        """The release is about to touch the service: remembered in case it breaks off."""
+        if self._current and self._current.release == begun.release:
+            self._begun = begun
 
     @workflow.signal(name=messages.ROLLBACK_STARTED)
     def rollback_started(self, record: RollbackRecord) -> None:

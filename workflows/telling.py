@@ -10,6 +10,7 @@ from urllib.parse import quote
 from temporalio import workflow
 from temporalio.exceptions import ActivityError
 
+from workflows.calls import why
 from workflows.options import NOTIFY
 
 with workflow.unsafe.imports_passed_through():
@@ -75,5 +76,5 @@ async def _attempt(channel: str, call: Coroutine[Any, Any, Any]) -> ChannelFailu
     try:
         await call
     except ActivityError as error:
-        return ChannelFailure(channel=channel, error=str(error.cause)[:300], at=workflow.now())
+        return ChannelFailure(channel=channel, error=why(error)[:300], at=workflow.now())
     return None

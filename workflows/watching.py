@@ -10,6 +10,7 @@ from temporalio import workflow
 from temporalio.exceptions import ActivityError
 from temporalio.workflow import ActivityHandle
 
+from workflows.calls import why
 from workflows.options import watch_options
 
 with workflow.unsafe.imports_passed_through():
@@ -99,7 +100,7 @@ class Round:
         except ActivityError as error:
             return ServiceNews(
                 kind="unreadable",
-                reason=f"The service watch failed: {error.cause}",
+                reason=f"The service watch failed: {why(error)}",
                 at=workflow.now(),
             )
 
@@ -187,7 +188,7 @@ def _report(order: WatchOrder, handle: ActivityHandle[WatchReport]) -> WatchRepo
                 Verdict(
                     trigger=watched.trigger.type,
                     status=Status.INCONCLUSIVE,
-                    reason=f"The watch itself failed: {error.cause}",
+                    reason=f"The watch itself failed: {why(error)}",
                     at=order.until,
                 )
                 for watched in order.triggers

@@ -116,6 +116,15 @@ def choose(
     )
 
 
+def is_blameless(running: Revision, target: Revision | None) -> bool:
+    """Whether a breach during the rollout cannot be the doing of what ran before.
+
+    Old tasks serve until a rollout is complete. If what they run is not what we would go back to,
+    a release that was held, say, then a fix must not be rolled back for their errors.
+    """
+    return target is not None and running.task_definition == target.task_definition
+
+
 def choose_for_operator(good: tuple[Revision, ...], running: str, to: Revision | None) -> Choice:
     """What an operator's rollback outside of a release goes back to.
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -19,7 +20,28 @@ QUIET = Runtime(
         logging=LoggingConfig(filter=TelemetryFilter(core_level="ERROR", other_level="ERROR"))
     )
 )
+DEV_SERVER = Path(__file__).parents[2] / ".venv/bin/temporal"
 TEST_SERVER = Path(__file__).parents[2] / ".venv/bin/temporal-test-server"
+
+
+async def start_dev_server(*extra: str) -> WorkflowEnvironment:
+    """Temporal's dev server, on which time passes as it does."""
+    return await WorkflowEnvironment.start_local(
+        dev_server_existing_path=str(DEV_SERVER),
+        dev_server_extra_args=extra,
+        data_converter=pydantic_data_converter,
+        runtime=QUIET,
+    )
+
+
+@pytest.fixture
+async def dev_desk(request: pytest.FixtureRequest) -> AsyncIterator[Desk]:
+    """A desk on a dev server; a parameter is handed to the server as arguments."""
+    extra = getattr(request, "param", ())
+    world = World(rollout=timedelta(seconds=0.3))
+    environment = await start_dev_server(*extra)
+    async with environment as env, at_work(env, FakeAws(world, patient=True)) as desk:
+        yield desk
 
 
 @pytest.fixture

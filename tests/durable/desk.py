@@ -46,6 +46,7 @@ from workflows.service_guard import ServiceGuard
 
 GUARD = messages.guard_id(SERVICE)
 RELEASE = messages.deployment_id(SERVICE)
+ROLLBACK = messages.rollback_id(SERVICE)
 WORKFLOWS = [ServiceGuard, Deployment, Rollback, Check]
 STEP = 10.0
 """Seconds of workflow time between two looks at a release."""
@@ -68,10 +69,20 @@ DEFAULTS: dict[str, Any] = {
     },
 }
 
+QUICK: dict[str, Any] = DEFAULTS | {
+    "monitor": {"window": "2s", "interval": "1s"},
+    "triggers": [
+        {"type": "error-rate", "metric": METRIC, "duration": "1s"},
+        {"type": "health-check", "url": "https://shop.example/health"},
+    ],
+    "rollback": {"cooldown": "0s"},
+}
+"""For servers on which time cannot be skipped."""
+
 
 def policy(**changes: Any) -> Policy:
     """The default policy with some sections' keys changed."""
-    merged = dict(DEFAULTS)
+    merged = dict(changes.pop("of", DEFAULTS))
     for section, value in changes.items():
         before = merged.get(section, {})
         merged[section] = {**before, **value} if isinstance(value, Mapping) else value
@@ -85,6 +96,7 @@ class Desk:
         self.client = client
         self.aws = aws
         self.env = env
+        self.step = 0.1 if aws.patient else STEP
 
     @property
     def world(self) -> World:
@@ -136,6 +148,18 @@ class Desk:
         text: str = await self._ask(messages.RESET, ResetRequest(actor="ann", reason="ok"), str)
         return text
 
+    async def cancel_release(self) -> None:
+        """Cancel the release under way, as in the Temporal UI."""
+        await self.client.get_workflow_handle(RELEASE).cancel()
+
+    async def terminate_release(self) -> None:
+        """Terminate the release under way: it cannot say a word."""
+        await self.client.get_workflow_handle(RELEASE).terminate("by a test")
+
+    async def terminate_rollback(self) -> None:
+        """Terminate the rollback under way."""
+        await self.client.get_workflow_handle(ROLLBACK).terminate("by a test")
+
     # --- Looking ---------------------------------------------------------------------------
 
     async def overview(self) -> Overview:
@@ -158,6 +182,10 @@ class Desk:
         handle = self.client.get_workflow_handle(workflow_id, run_id=run_id)
         return len((await handle.fetch_history()).events)
 
+    async def run_of(self, workflow_id: str) -> str:
+        """The run that a workflow id stands for now."""
+        return (await self.client.get_workflow_handle(workflow_id).describe()).run_id
+
     # --- Waiting ---------------------------------------------------------------------------
 
     async def result(self, release: str) -> ReleaseResult:
@@ -167,7 +195,7 @@ class Desk:
             view = await self.view(release)
             if view.result:
                 return view.result
-            await self.skip(seconds=STEP)
+            await self.skip(seconds=self.step)
         raise AssertionError(f"{release} has no result: {view}; {await self.whereabouts()}")
 
     async def release(self, image: str, **more: Any) -> ReleaseResult:
@@ -266,7 +294,12 @@ async def at_work(env: WorkflowEnvironment, aws: FakeAws) -> AsyncIterator[Desk]
             workflow_runner=UnsandboxedWorkflowRunner(),
             interceptors=[] if aws.patient else [AbandonWatches()],
         )
-        watches = Worker(env.client, task_queue=messages.WATCH_TASK_QUEUE, activities=aws.watches)
+        watches = Worker(
+            env.client,
+            task_queue=messages.WATCH_TASK_QUEUE,
+            activities=aws.watches,
+            max_heartbeat_throttle_interval=timedelta(seconds=0.2),  # cancels arrive with them
+        )
         await stack.enter_async_context(calls)
         await stack.enter_async_context(watches)
         yield Desk(env.client, aws, env)

@@ -10,7 +10,7 @@ A watch computes from the script what it would have seen, so that nothing waits 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -30,6 +30,7 @@ from lastgood.contracts import (
     ResolveOrder,
     ServiceNews,
     ServiceQuery,
+    ServiceRevisionQuery,
     ServiceWatchOrder,
     SlackOrder,
     SmokeOrder,
@@ -47,12 +48,12 @@ from lastgood.contracts import (
 from lastgood.decisions import rollout
 from lastgood.decisions.task_definitions import registrable
 from lastgood.decisions.verdicts import conclude
-from lastgood.model import Measurement, Reading, ServiceState, Status, Verdict
+from lastgood.model import ContainerImage, Measurement, Reading, ServiceState, Status, Verdict
 from tests.durable.world import Call, World
 
 _AT_LEAST = timedelta(milliseconds=100)
-_AFTER_THE_END = timedelta(seconds=1)
-"""A watch's last look comes a little after its end, as in reality. The test server wedges where a
+_AFTERWARDS = timedelta(seconds=1)
+"""A watch looks a little after a deadline, as in reality. The test server wedges where a
 timer is cancelled in the millisecond in which it fires (sdk-java#3088)."""
 
 
@@ -69,6 +70,8 @@ class FakeAws:
         """Answers by image, the last one for ever; good without an entry."""
         self.watched: list[WatchOrder | ServiceWatchOrder] = []
         """The orders of all watches, once for each attempt."""
+        self.meanwhile: dict[str, Callable[[], Awaitable[None]]] = {}
+        """What happens while the first call of this name is under way."""
         self._counts: dict[str, int] = {}
         self._seen: set[str | None] = set()
 
@@ -77,6 +80,7 @@ class FakeAws:
         return [
             self.describe_services,
             self.describe_task_definition,
+            self.describe_service_revisions,
             self.register_task_definition,
             self.update_service,
             self.get_metric_data,
@@ -115,6 +119,8 @@ class FakeAws:
     async def describe_services(self, query: ServiceQuery) -> ServiceState | None:
         self._now()
         self._count("describe_services")
+        if "describe_services" in self.meanwhile:
+            await self.meanwhile.pop("describe_services")()
         return self.world.state()
 
     @activity.defn(name="describe_task_definition")
@@ -131,6 +137,12 @@ class FakeAws:
             active=name not in self.world.inactive,
             source=self.world.definitions[name],
         )
+
+    @activity.defn(name="describe_service_revisions")
+    async def describe_service_revisions(self, query: ServiceRevisionQuery) -> list[ContainerImage]:
+        self._now()
+        self._count("describe_service_revisions")
+        return [ContainerImage(container="app", image=self.world.runs, digest="sha256:1")]
 
     @activity.defn(name="register_task_definition")
     async def register_task_definition(self, order: RegisterOrder) -> str:
@@ -274,7 +286,7 @@ class FakeAws:
         kinds = {one.trigger.type for one in order.triggers}
         waits = order.not_before and order.not_before > now
         if waits and any(self.world.fires(kind, now) for kind in kinds):
-            return order.not_before
+            return order.not_before + _AFTERWARDS
         return self.world.next_fault(kinds, now)
 
     async def _until(
@@ -289,7 +301,7 @@ class FakeAws:
             found = look(now)
             if found is not None:
                 return found
-            last = end + _AFTER_THE_END if end > now else now
+            last = end + _AFTERWARDS if end > now else now
             after = min(last, next_look(now) or last)
             if not self.patient:
                 raise ApplicationError(

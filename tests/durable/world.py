@@ -81,7 +81,9 @@ class Call:
 class World:
     """The service ``shop/web``, which runs ``web:1`` with image ``app:1``."""
 
-    def __init__(self) -> None:
+    def __init__(self, rollout: timedelta = timedelta(seconds=30)) -> None:
+        self.rollout = rollout
+        """How long a rollout takes, of images of which nothing else is said."""
         self.definitions: dict[str, dict[str, Any]] = {}
         self.inactive: set[str] = set()
         self.exists = True
@@ -105,7 +107,7 @@ class World:
 
     def image(self, image: str, **behaviour: Any) -> None:
         """Say what an image does once it is deployed by UpdateService."""
-        self.behaviours[image] = Behaviour(**behaviour)
+        self.behaviours[image] = Behaviour(**{"rollout": self.rollout} | behaviour)
 
     def bad(
         self,
@@ -162,7 +164,7 @@ class World:
         """Make a new PRIMARY deployment."""
         self._deployments += 1
         image = image_of(self.definitions[task_definition])
-        behaviour = self.behaviours.get(image, Behaviour())
+        behaviour = self.behaviours.get(image) or Behaviour(self.rollout)
         rollout = Rollout(f"ecs-svc/{self._deployments}", task_definition, now, behaviour)
         self.rollouts.insert(0, rollout)
         if behaviour.ends != "never":
@@ -184,7 +186,7 @@ class World:
         if ends == "rolled_back_by_ecs":
             before = self.rollouts[1]
             before.state, before.running, before.reason = "IN_PROGRESS", 2, rollout.reason
-            before.behaviour = Behaviour()
+            before.behaviour = Behaviour(self.rollout)
             self.rollouts = [before, rollout]
             after = now + before.behaviour.rollout
             self._events.append(Event(after, lambda w, at: w._end(before, at)))
@@ -210,6 +212,7 @@ class World:
             "desired": self.desired,
             "running": sum(rollout.running for rollout in self.rollouts),
             "pending": 0,
+            "service_revision": f"{ACCOUNT}:service-revision/shop/web/{self.primary.id}",
             "deployments": tuple(
                 EcsDeployment(
                     id=one.id,

@@ -1,0 +1,107 @@
+"""What only a whole server does: children that are terminated, histories that grow too long."""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import suppress
+
+import pytest
+from temporalio.service import RPCError
+
+from lastgood.model import Outcome
+from tests.durable.desk import GUARD, QUICK, Desk
+
+LONG = {"of": QUICK, "monitor": {"window": "60s", "interval": "1s"}}
+SHORT_HISTORIES = (
+    "--dynamic-config-value",
+    "limit.historyCount.suggestContinueAsNew=40",
+)
+
+
+async def until(desk: Desk, step: str) -> None:
+    """Wait until the release has come to a step."""
+    for _ in range(150):
+        await asyncio.sleep(0.1)
+        with suppress(RPCError):  # not begun yet
+            if (await desk.progress()).step == step:
+                return
+    raise AssertionError(await desk.whereabouts())
+
+
+async def test_trigger_brings_the_old_revision_back(dev_desk):
+    desk = dev_desk
+    desk.world.bad("app:2", after=1)
+
+    result = await desk.release("app:2", **LONG)
+
+    assert (result.outcome, result.trigger) == (Outcome.ROLLED_BACK, "error-rate")
+    assert desk.images == ["app:2", "app:1"]
+
+
+async def test_terminated_release_is_noticed_held_and_told_and_the_next_one_runs(dev_desk):
+    desk = dev_desk
+    await desk.deploy("app:2", **LONG)
+    await until(desk, "monitor")
+    await desk.deploy("app:3", of=QUICK)
+
+    await desk.terminate_release()
+    broken, after = await desk.result("app:2"), await desk.result("app:3")
+
+    assert broken.outcome is Outcome.HELD
+    assert "Its workflow broke off" in broken.reason
+    assert len(desk.told("held")) == 1
+    assert after.outcome is Outcome.HEALTHY
+
+
+async def test_target_after_a_terminated_release_is_what_was_good_before(dev_desk):
+    desk = dev_desk
+    await desk.deploy("app:2", **LONG)
+    await until(desk, "monitor")
+    await desk.terminate_release()
+    await desk.result("app:2")
+    desk.world.bad("app:3", after=1)
+
+    result = await desk.release("app:3", **LONG)
+
+    assert result.outcome is Outcome.ROLLED_BACK
+    assert desk.images == ["app:2", "app:3", "app:1"]
+
+
+async def test_terminated_rollback_is_a_failed_rollback(dev_desk):
+    desk = dev_desk
+    desk.world.bad("app:2", after=1)
+    desk.world.image("app:1", ends="never")
+    await desk.deploy("app:2", **LONG)
+    await until(desk, "roll back")
+    await asyncio.sleep(1)
+
+    await desk.terminate_rollback()
+    result = await desk.result("app:2")
+
+    assert result.outcome is Outcome.ROLLBACK_FAILED
+    assert "broke off" in result.reason
+    assert desk.images == ["app:2", "app:1"]
+
+
+@pytest.mark.parametrize("dev_desk", [SHORT_HISTORIES], indirect=True)
+async def test_guard_that_continues_as_new_forgets_nothing(dev_desk):
+    desk = dev_desk
+    limit = {"of": QUICK, "rollback": {"max_rollbacks": 1, "cooldown": "0s", "hold_for": "1m"}}
+    first_run = (await desk.deploy("app:2", of=QUICK), await desk.run_of(GUARD))[1]
+    await desk.result("app:2")
+    desk.world.bad("app:3", after=0.5)
+    assert (await desk.release("app:3", **limit)).outcome is Outcome.ROLLED_BACK
+    await asyncio.gather(*(desk.deploy(f"app:{n}", of=QUICK) for n in (4, 5, 6)))
+    await desk.result("app:6")
+
+    assert await desk.run_of(GUARD) != first_run
+    overview = await desk.overview()
+    known = [one.release for one in overview.results]
+    assert known[0] == "app:6" or len(known) == 5
+    assert sorted(known) == ["app:2", "app:3", "app:4", "app:5", "app:6"]
+    assert overview.rollbacks_counted == 1
+    assert (await desk.deploy("app:3", **limit)).already_known
+    assert await desk.events(GUARD) < 120
+    desk.world.bad("app:7", after=0.5)
+    await desk.deploy("app:7", **limit)
+    await until(desk, "hold")
