@@ -12,8 +12,9 @@ from collections.abc import Iterator
 from email.message import Message
 from typing import Any
 
+from tests.e2e.commands import Json, Run
 from tests.e2e.receivers import SECRETS
-from tests.e2e.scene import Json, Run, Scene, instant
+from tests.e2e.scene import Scene, instant
 
 EXIT_CODES = {
     "healthy": 0,

@@ -2,7 +2,8 @@
 
 import pytest
 
-from tests.e2e.scene import Run, Scene, instant
+from tests.e2e.commands import Run
+from tests.e2e.scene import Scene, instant
 
 BAD = "-errors-0.4"
 COOLDOWN = 60

@@ -12,7 +12,8 @@ import boto3
 
 from sandbox.scenarios.demo.parts import ROOT, answers, free_port, wait_for
 from sandbox.scenarios.stack import MakeClient, Stack
-from tests.e2e.scene import Command, Run, Scene
+from tests.e2e.commands import Command, Run
+from tests.e2e.scene import Scene
 from tests.e2e.stage import WORKER
 
 WITHIN = 30.0

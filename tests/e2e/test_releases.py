@@ -2,7 +2,8 @@
 
 import pytest
 
-from tests.e2e.scene import Json, Run, Scene
+from tests.e2e.commands import Json, Run
+from tests.e2e.scene import Scene
 
 DURATION, INTERVAL = 3, 2
 """Seconds, as in the scenes' policy."""
