@@ -307,10 +307,11 @@ def alarm(plain_client: Client) -> str:
         Namespace=unique("Quiet"),
         MetricName="Errors",
         Statistic="Sum",
-        Period=60,
+        Period=86400,
         EvaluationPeriods=1,
         Threshold=1,
         ComparisonOperator="GreaterThanThreshold",
+        TreatMissingData="ignore",  # so that it stays as a test sets it
     )
     return name
 
