@@ -4,10 +4,10 @@ SHELL := /bin/sh
 BIN := .venv/bin
 STAMP := .venv/.set-up
 
-.PHONY: help setup demo test check e2e bench lint lock picture clean
+.PHONY: help setup demo test check e2e bench lint lock picture histories clean
 
 help: ## List the commands
-	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## /{printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## /{printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 setup: $(STAMP) ## Create .venv with lastgood, temporal and python in .venv/bin
 
@@ -37,6 +37,9 @@ bench: $(STAMP) ## Measure: overhead, reaction time, history, time back to stead
 picture: $(STAMP) ## Draw the README's picture from a real rollback
 	@$(BIN)/python -m pip --quiet install --require-hashes --only-binary :all: -r requirements/docs.txt
 	$(BIN)/python scripts/draw_picture.py
+
+histories: $(STAMP) ## Record anew what tests/replay replays, after a change of workflows
+	$(BIN)/python -m scripts.record_histories
 
 lock: $(STAMP) ## Pin the dependencies anew, for all Pythons and platforms, with hashes
 	@sh scripts/lock

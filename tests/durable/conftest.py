@@ -30,6 +30,7 @@ async def start_dev_server(*extra: str) -> WorkflowEnvironment:
         dev_server_existing_path=str(DEV_SERVER),
         dev_server_extra_args=extra,
         data_converter=pydantic_data_converter,
+        identity="lastgood",
         runtime=QUIET,
     )
 

@@ -5,12 +5,14 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import AsyncIterator, Mapping
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from datetime import datetime, timedelta
 from typing import Any
 
+from temporalio.api.enums.v1 import EventType
 from temporalio.client import Client, WithStartWorkflowOperation, WorkflowHandle
 from temporalio.common import WorkflowIDConflictPolicy
+from temporalio.service import RPCError
 from temporalio.testing import WorkflowEnvironment
 from temporalio.worker import (
     Interceptor,
@@ -26,6 +28,7 @@ from temporalio.workflow import ActivityCancellationType, ActivityHandle
 from lastgood import messages
 from lastgood.contracts import (
     Accepted,
+    CheckReport,
     GuardState,
     Overview,
     Progress,
@@ -96,6 +99,7 @@ class Desk:
         self.client = client
         self.aws = aws
         self.env = env
+        self.patience = PATIENCE
         self.step = 0.1 if aws.patient else STEP
 
     @property
@@ -160,6 +164,13 @@ class Desk:
         """Terminate the rollback under way."""
         await self.client.get_workflow_handle(ROLLBACK).terminate("by a test")
 
+    async def check(self, **changes: Any) -> CheckReport:
+        """Measure all triggers of a policy once."""
+        report: CheckReport = await self.client.execute_workflow(
+            Check.run, policy(**changes), id="check", task_queue=messages.TASK_QUEUE
+        )
+        return report
+
     # --- Looking ---------------------------------------------------------------------------
 
     async def overview(self) -> Overview:
@@ -177,10 +188,17 @@ class Desk:
         found: Progress = await handle.query(messages.PROGRESS, result_type=Progress)
         return found
 
-    async def events(self, workflow_id: str, run_id: str | None = None) -> int:
-        """How many events a run's history has."""
+    async def events(self, workflow_id: str, run_id: str | None = None) -> list[str]:
+        """The types of the events in a run's history."""
         handle = self.client.get_workflow_handle(workflow_id, run_id=run_id)
-        return len((await handle.fetch_history()).events)
+        history = await handle.fetch_history()
+        return [EventType.Name(one.event_type)[len("EVENT_TYPE_") :] for one in history.events]
+
+    async def is_at(self, step: str) -> bool:
+        """Whether the release under way has come to a step."""
+        with suppress(RPCError):  # it has not begun yet
+            return (await self.progress()).step == step
+        return False
 
     async def run_of(self, workflow_id: str) -> str:
         """The run that a workflow id stands for now."""
@@ -190,7 +208,7 @@ class Desk:
 
     async def result(self, release: str) -> ReleaseResult:
         """How a release ends; time is skipped until then, and not far beyond."""
-        give_up = time.monotonic() + PATIENCE
+        give_up = time.monotonic() + self.patience
         while time.monotonic() < give_up:
             view = await self.view(release)
             if view.result:
@@ -291,6 +309,7 @@ async def at_work(env: WorkflowEnvironment, aws: FakeAws) -> AsyncIterator[Desk]
             task_queue=messages.TASK_QUEUE,
             workflows=WORKFLOWS,
             activities=aws.calls,
+            identity=env.client.identity,
             workflow_runner=UnsandboxedWorkflowRunner(),
             interceptors=[] if aws.patient else [AbandonWatches()],
         )
@@ -298,6 +317,7 @@ async def at_work(env: WorkflowEnvironment, aws: FakeAws) -> AsyncIterator[Desk]
             env.client,
             task_queue=messages.WATCH_TASK_QUEUE,
             activities=aws.watches,
+            identity=env.client.identity,
             max_heartbeat_throttle_interval=timedelta(seconds=0.2),  # cancels arrive with them
         )
         await stack.enter_async_context(calls)

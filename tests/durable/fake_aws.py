@@ -70,6 +70,8 @@ class FakeAws:
         """Answers by image, the last one for ever; good without an entry."""
         self.watched: list[WatchOrder | ServiceWatchOrder] = []
         """The orders of all watches, once for each attempt."""
+        self.watch_crashes = 0
+        """So many attempts of watches over metrics die without an answer."""
         self.meanwhile: dict[str, Callable[[], Awaitable[None]]] = {}
         """What happens while the first call of this name is under way."""
         self._counts: dict[str, int] = {}
@@ -220,6 +222,10 @@ class FakeAws:
 
     @activity.defn(name="watch_metrics")
     async def watch_metrics(self, order: WatchOrder) -> WatchReport:
+        if self.watch_crashes:
+            self.watched.append(order)
+            self.watch_crashes -= 1
+            raise ApplicationError("the worker died", next_retry_delay=timedelta(seconds=40))
         return await self._watch(order)
 
     @activity.defn(name="watch_alarms")

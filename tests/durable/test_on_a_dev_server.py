@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from contextlib import suppress
 
 import pytest
-from temporalio.service import RPCError
 
 from lastgood.model import Outcome
 from tests.durable.desk import GUARD, QUICK, Desk
@@ -22,9 +20,8 @@ async def until(desk: Desk, step: str) -> None:
     """Wait until the release has come to a step."""
     for _ in range(150):
         await asyncio.sleep(0.1)
-        with suppress(RPCError):  # not begun yet
-            if (await desk.progress()).step == step:
-                return
+        if await desk.is_at(step):
+            return
     raise AssertionError(await desk.whereabouts())
 
 
@@ -92,16 +89,16 @@ async def test_guard_that_continues_as_new_forgets_nothing(dev_desk):
     desk.world.bad("app:3", after=0.5)
     assert (await desk.release("app:3", **limit)).outcome is Outcome.ROLLED_BACK
     await asyncio.gather(*(desk.deploy(f"app:{n}", of=QUICK) for n in (4, 5, 6)))
-    await desk.result("app:6")
+    for n in (4, 5, 6):  # in whichever order they arrived
+        await desk.result(f"app:{n}")
 
     assert await desk.run_of(GUARD) != first_run
     overview = await desk.overview()
     known = [one.release for one in overview.results]
-    assert known[0] == "app:6" or len(known) == 5
     assert sorted(known) == ["app:2", "app:3", "app:4", "app:5", "app:6"]
     assert overview.rollbacks_counted == 1
     assert (await desk.deploy("app:3", **limit)).already_known
-    assert await desk.events(GUARD) < 120
+    assert len(await desk.events(GUARD)) < 120
     desk.world.bad("app:7", after=0.5)
     await desk.deploy("app:7", **limit)
     await until(desk, "hold")
