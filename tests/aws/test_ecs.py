@@ -402,10 +402,22 @@ async def test_somebody_else_is_believed_when_seen_twice(
 
 
 async def test_a_rollout_that_never_completes_is_stuck(ecs: EcsActivities, make: Make) -> None:
-    order = await deployed(ecs, make(), "shop:2.0-crash", until=now() + timedelta(seconds=1))
-    news = await Attempt().run(ecs.watch_service, order)
-    assert news.kind == "stuck"
+    # Never healthy, but still within its grace period: nothing has failed yet.
+    stack = make(load_balancer=True, grace_seconds=300)
+    order = await deployed(ecs, stack, "shop:2.0-unhealthy")
+    ends = order.model_copy(update={"until": now() + timedelta(seconds=1)})
+    news = await Attempt().run(ecs.watch_service, ends)
+    assert news.kind == "stuck", news.reason
     assert "Not complete after" in news.reason
+
+
+async def test_tasks_that_fail_in_a_row_are_a_failed_rollout(
+    ecs: EcsActivities, make: Make
+) -> None:
+    order = await deployed(ecs, make(), "shop:2.0-crash")
+    news = await Attempt().run(ecs.watch_service, order)
+    assert (news.kind, news.deployment) == ("failed", order.deployment)
+    assert "in a row failed" in news.reason
 
 
 async def test_what_cannot_be_read_is_neither_stuck_nor_fine(
