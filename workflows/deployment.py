@@ -220,12 +220,12 @@ class Deployment:
 
     async def _monitor(self) -> Finding | None:
         release = self._release
-        if release.window_end is None:
+        carry = await self._hand_over()
+        if release.window_end is None:  # only now: a crash while handing over is no lost window
             release.window_end = workflow.now() + release.policy.monitor.window
         end = self._journal.window_ends_at = release.window_end
         with self._journal.step("monitor", f"until {end:%H:%M:%S} UTC"):
             while True:
-                carry = await self._hand_over()
                 if self._round and self._round.fired:
                     return findings.of_trigger(self._round.fired)
                 self._round = current = release.watch("window", end, carry=carry)
@@ -234,6 +234,7 @@ class Deployment:
                 if finding or current.done:
                     current.cancel()
                     return finding or findings.of_window(current.verdicts, release.policy.monitor)
+                carry = await self._hand_over()
 
     async def _hand_over(self) -> tuple[Tally, ...]:
         """What the last round remembers, for the next one."""
