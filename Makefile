@@ -18,7 +18,8 @@ demo: $(STAMP) ## A good release, then a bad one that rolls itself back (KEEP=1 
 	@$(BIN)/python -m sandbox.scenarios.demo $(if $(KEEP),--keep)
 
 test: $(STAMP) lint ## Everything: lint, types, all tests
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest --numprocesses 2 --dist worksteal --ignore tests/e2e
+	$(BIN)/python -m pytest tests/e2e
 
 check: $(STAMP) lint ## Lint, types and the fast tests
 	$(BIN)/python -m pytest tests/decisions tests/house tests/replay

@@ -21,7 +21,7 @@ MAY_USE = {
     "worker": {"workflows", "activities", "lastgood"},
     "sandbox": {"sandbox"},
     "benchmarks": OURS - {"tests"},
-    "scripts": OURS - {"tests"},
+    "scripts": OURS,  # record_histories runs the scripted world of tests/durable
     "compose": {"lastgood", "sandbox"},
     "tests": OURS,
 }
