@@ -149,6 +149,27 @@ def test_a_strangers_release_is_never_ours(state: ServiceState) -> None:
         assert news("rollout", state) == news("window", state) == "superseded"
 
 
+@pytest.mark.parametrize(
+    ("desired", "failed", "breaker", "kind"),
+    [
+        (1, 2, False, None),
+        (1, 3, False, "failed"),
+        (13, 6, False, None),
+        (13, 7, False, "failed"),
+        (1000, 199, False, None),
+        (1000, 200, False, "failed"),
+        (1, 99, True, None),  # ECS's own breaker decides
+    ],
+)
+def test_tasks_that_fail_in_a_row(
+    desired: int, failed: int, breaker: bool, kind: str | None
+) -> None:
+    moving = deployment(desired=desired, running=0, failed=failed, rollout_state="IN_PROGRESS")
+    state = service(moving, desired=desired, circuit_breaker=breaker)
+    assert news("rollout", state) == kind
+    assert news("window", state) is None
+
+
 def test_rolled_out() -> None:
     assert is_rolled_out(OURS)
     assert is_rolled_out(deployment(running=3))
