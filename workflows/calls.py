@@ -8,10 +8,10 @@ from temporalio.exceptions import ActivityError, ApplicationError, ChildWorkflow
 from workflows.options import (
     MUTATE,
     MUTATE_ON_THE_WAY_BACK,
-    PROBE,
     READ,
     READ_ON_THE_WAY_BACK,
     Options,
+    probe_options,
 )
 
 with workflow.unsafe.imports_passed_through():
@@ -138,5 +138,8 @@ async def count_datapoints(probe: MetricProbe) -> int:
 async def smoke_test(order: SmokeOrder) -> ProbeAnswer:
     """Make one smoke check."""
     return await workflow.execute_activity_method(
-        HttpActivities.smoke_test, order, summary=order.check.url, **PROBE
+        HttpActivities.smoke_test,
+        order,
+        summary=order.check.url,
+        **probe_options(order.check.timeout),
     )

@@ -62,12 +62,17 @@ MUTATE_ON_THE_WAY_BACK = Options(
     retry_policy=_PATIENT,
 )
 
-PROBE = Options(
-    start_to_close_timeout=timedelta(seconds=75),
-    schedule_to_close_timeout=timedelta(minutes=10),
-    retry_policy=_PATIENT,
-)
-"""One HTTP check; a bad answer is a result, not a failure."""
+_PROBE_MARGIN = timedelta(seconds=10)
+
+
+def probe_options(takes: timedelta) -> Options:
+    """One HTTP check that takes at most so long; a bad answer is a result, not a failure."""
+    return Options(
+        start_to_close_timeout=takes + _PROBE_MARGIN,
+        schedule_to_close_timeout=timedelta(minutes=10),
+        retry_policy=_PATIENT,
+    )
+
 
 NOTIFY = Options(
     start_to_close_timeout=timedelta(seconds=20),
