@@ -7,6 +7,7 @@ scene ends with the checker, and its service is taken away.
 
 from __future__ import annotations
 
+import signal
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any
@@ -62,6 +63,8 @@ def play(
         for item in request.session.items
         if isinstance(item, pytest.Function) and "scene" in item.fixturenames
     ]
+    # A runner that gives up sends SIGTERM; what was started must end then, too.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     stage.shared()
     play = Play(stage, items)
     yield play

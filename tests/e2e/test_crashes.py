@@ -69,7 +69,7 @@ def test_a_killed_worker_changes_nothing(
     tag, code = release
     scene.play_in(scene.stage.own(cloud=scene.stage.slow_cloud(SLOW_CALLS)))
     scene.make()
-    smoke = [{"url": f"{scene.stage.http.address}/smoke/{scene.shop.service}", "timeout": "20s"}]
+    smoke = [{"url": f"{scene.stage.http.address}/smoke/{scene.shop.service}", "timeout": "15s"}]
     late = {"webhook_url": "env:SLACK_LATE_URL"}
     policy = scene.policy(smoke=smoke, notify={"slack": late}, triggers=JUDGED_BY_DATA)
     deploy = scene.start_deploy(tag, policy)
