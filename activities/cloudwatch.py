@@ -16,6 +16,7 @@ from activities.watch import conclude_polled, watch
 from lastgood.contracts import (
     AlarmQuery,
     AlarmState,
+    MetricFacts,
     MetricProbe,
     MetricSource,
     Tally,
@@ -26,6 +27,7 @@ from lastgood.contracts import (
 from lastgood.decisions import thresholds
 from lastgood.decisions.health import look_at_alarm, look_failed
 from lastgood.decisions.series import Point, floor_to, from_counts, from_values
+from lastgood.model import Reading
 from lastgood.policy import AlarmTrigger, ErrorRateTrigger, ResponseTimeTrigger
 
 _ALB = "AWS/ApplicationELB"
@@ -133,15 +135,16 @@ class CloudWatchActivities:
         return [points_of(one, f"t{n}", series) for n, (one, _) in enumerate(triggers)]
 
     @activity.defn
-    async def get_metric_data(self, probe: MetricProbe) -> int:
-        """Read one trigger's metric over the last three hours, nearly.
-
-        Returns:
-            How many datapoints there were; none is no error here.
-        """
+    async def get_metric_data(self, probe: MetricProbe) -> MetricFacts:
+        """Read one trigger's metric: is there anything, and is it too high already?"""
         end = datetime.now(UTC)
-        points = await self._points(probe.region, [(probe.trigger, end - _FINE_KEPT)], end)
-        return len(points[0])
+        start = end - _FINE_KEPT
+        points = (await self._points(probe.region, [(probe.trigger, start)], end))[0]
+        tally = thresholds.look(
+            probe.trigger, Tally(key=probe.trigger.key), points, since=start, now=end
+        )
+        above = tally.latest if tally.reading is Reading.UNHEALTHY else None
+        return MetricFacts(datapoints=len(points), above=above)
 
     @activity.defn
     async def describe_alarms(self, query: AlarmQuery) -> list[AlarmState]:

@@ -16,6 +16,7 @@ from temporalio.exceptions import ApplicationError, ApplicationErrorCategory
 
 from lastgood.contracts import (
     LoadBalancerFacts,
+    MetricFacts,
     MetricProbe,
     MetricSource,
     ProbeAnswer,
@@ -167,9 +168,9 @@ class ScriptedAws:
         return Updated(deployment="ecs-svc/2222222222222222222", called=True, at=now)
 
     @activity.defn
-    async def get_metric_data(self, _: MetricProbe) -> int:
+    async def get_metric_data(self, _: MetricProbe) -> MetricFacts:
         """There is data."""
-        return 180
+        return MetricFacts(datapoints=180)
 
     @activity.defn
     async def describe_target_groups(self, _: ResolveOrder) -> LoadBalancerFacts:

@@ -515,6 +515,15 @@ class MetricProbe(Model):
     trigger: WatchedTrigger
 
 
+class MetricFacts(Model):
+    """What a trigger's metric is like before a release."""
+
+    datapoints: int
+    """In the last three hours, nearly."""
+    above: str | None = None
+    """In words, if it is above its threshold now."""
+
+
 class SmokeOrder(Model):
     """One smoke check."""
 

@@ -23,6 +23,7 @@ with workflow.unsafe.imports_passed_through():
         AlarmQuery,
         AlarmState,
         LoadBalancerFacts,
+        MetricFacts,
         MetricProbe,
         ProbeAnswer,
         RegisterOrder,
@@ -125,8 +126,8 @@ async def describe_alarms(region: str, names: tuple[str, ...]) -> list[AlarmStat
     )
 
 
-async def count_datapoints(probe: MetricProbe) -> int:
-    """Read a metric: is it readable, and is there anything?"""
+async def get_metric_data(probe: MetricProbe) -> MetricFacts:
+    """Read a metric: is it readable, is there anything, is it too high already?"""
     return await workflow.execute_activity_method(
         CloudWatchActivities.get_metric_data,
         probe,

@@ -93,8 +93,8 @@ class Deployment:
         for warning in prepared.warnings:
             self._journal.note(f"Warning: {warning}")
         if not release.armed_early:
-            before = prepared.running.label
-            self._journal.note(f"Armed after the rollout: {before} is not known to be good.")
+            why = "; ".join(prepared.burning) or f"{prepared.running.label} is not known to be good"
+            self._journal.note(f"Armed only after the rollout, as before it: {why}")
         if release.interruption:
             reason = f"{release.interruption.reason} Nothing had been changed."
             return Finding(kind="cancelled", reason=reason)

@@ -9,11 +9,11 @@ from workflows import calls
 from workflows.resolving import CannotResolveError, Resolver
 
 with workflow.unsafe.imports_passed_through():
-    from lastgood.contracts import DeploymentOrder, MetricProbe, WatchedTrigger
+    from lastgood.contracts import DeploymentOrder, MetricProbe, SmokeOrder, WatchedTrigger
     from lastgood.decisions import preflight, targets
     from lastgood.decisions.task_definitions import container_of, with_image
     from lastgood.model import Model, Revision, ServiceState
-    from lastgood.policy import AlarmTrigger
+    from lastgood.policy import AlarmTrigger, HealthCheckTrigger, SmokeCheck
 
 
 class Prepared(Model):
@@ -31,6 +31,13 @@ class Prepared(Model):
     released: Revision | None = None
     """Set instead of ``source`` for a registered task definition."""
     warnings: tuple[str, ...]
+    burning: tuple[str, ...] = ()
+    """What is wrong before the release already; it is not the release's doing."""
+
+
+class _Before(Model):
+    said: tuple[str, ...]
+    burning: tuple[str, ...]
 
 
 class RefusedError(Exception):
@@ -72,7 +79,7 @@ async def _prepare(order: DeploymentOrder) -> Prepared:
     )
     _refuse(findings)
     triggers = await Resolver(policy, state).all(alarms)
-    silent = await _silent_metrics(order.service.region, triggers)
+    before = await _look_at(triggers, order.service.region)
     source, released = await _what_to_release(order, definition.source)
     return Prepared(
         state=state,
@@ -83,7 +90,8 @@ async def _prepare(order: DeploymentOrder) -> Prepared:
         triggers=triggers,
         source=source,
         released=released,
-        warnings=(*findings.warnings, *silent),
+        warnings=(*findings.warnings, *before.said),
+        burning=before.burning,
     )
 
 
@@ -104,19 +112,26 @@ def _refuse(findings: preflight.Findings) -> None:
         raise RefusedError(" ".join(findings.refusals))
 
 
-async def _silent_metrics(region: str, triggers: tuple[WatchedTrigger, ...]) -> list[str]:
-    """Prove that each metric can be read; say which have no datapoints."""
-    said = []
+async def _look_at(triggers: tuple[WatchedTrigger, ...], region: str) -> _Before:
+    """Prove that each metric and health check can be read; say what is wrong with them already."""
+    said, burning = [], []
     for watched in triggers:
-        if watched.source is None:
-            continue
-        probe = MetricProbe(region=region, trigger=watched)
-        if await calls.count_datapoints(probe) == 0:
-            said.append(
-                f"{watched.trigger.type}: no datapoints in the last three hours; unless they come, "
-                "the window will be inconclusive. Check metric name and dimensions."
+        kind = watched.trigger.type
+        if watched.source:
+            facts = await calls.get_metric_data(MetricProbe(region=region, trigger=watched))
+            burning += [facts.above] if facts.above else []
+            if not facts.datapoints:
+                said.append(
+                    f"{kind}: no datapoints in the last three hours; unless they come, the window "
+                    "will be inconclusive. Check metric name and dimensions."
+                )
+        elif isinstance(watched.trigger, HealthCheckTrigger) and watched.url:
+            check = SmokeCheck(
+                url=watched.url, expect=watched.trigger.expect, timeout=watched.trigger.timeout
             )
-    return said
+            answer = await calls.smoke_test(SmokeOrder(check=check))
+            burning += [] if answer.ok else [f"{kind}: {answer.text}"]
+    return _Before(said=tuple(said), burning=tuple(burning))
 
 
 async def _what_to_release(
@@ -127,6 +142,8 @@ async def _what_to_release(
         found = await calls.describe_task_definition(order.service.region, release.task_definition)
         if not found.active:
             raise RefusedError(f"{release.task_definition} is INACTIVE: register it again.")
+        if found.task_definition == running.get("taskDefinitionArn"):
+            raise RefusedError(f"{release.task_definition} is what the service runs already.")
         return None, targets.revision_of(found, proven=None, at=workflow.now())
     if release.task_definition_source:
         return release.task_definition_source, None

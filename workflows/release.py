@@ -102,7 +102,11 @@ class Release:
     def armed_early(self) -> bool:
         """Whether the triggers watch during the rollout already."""
         prepared = self.prepared
-        return prepared is not None and targets.is_blameless(prepared.running, prepared.target)
+        return (
+            prepared is not None
+            and not prepared.burning
+            and targets.is_blameless(prepared.running, prepared.target)
+        )
 
     @property
     def _judged_from(self) -> datetime:

@@ -187,7 +187,8 @@ async def test_a_metric_is_probed(cloudwatch: CloudWatchActivities, plain_client
     put(plain_client, namespace, [0.01] * 4, floor_to(now(), SECOND), "Errors")
     for watched, count in ((error_rate(namespace), 4), (error_rate(unique("Nobody")), 0)):
         probe = MetricProbe(region=REGION, trigger=watched)
-        assert await Attempt().run(cloudwatch.get_metric_data, probe) == count
+        facts = await Attempt().run(cloudwatch.get_metric_data, probe)
+        assert facts.datapoints == count
 
 
 async def test_a_metric_that_must_not_be_read(
@@ -239,7 +240,8 @@ async def test_all_pages_are_read() -> None:
         {0: some_point(7)},
     )
     probe = MetricProbe(region=REGION, trigger=error_rate("Shop"))
-    assert await Attempt().run(CloudWatchActivities(pages).get_metric_data, probe) == 3
+    facts = await Attempt().run(CloudWatchActivities(pages).get_metric_data, probe)
+    assert facts.datapoints == 3
     assert [asked.get("NextToken") for asked in pages.asked] == [None, "2", "3"]
 
 

@@ -23,6 +23,7 @@ from lastgood.contracts import (
     AlarmState,
     EmailOrder,
     LoadBalancerFacts,
+    MetricFacts,
     MetricProbe,
     Notice,
     ProbeAnswer,
@@ -175,10 +176,11 @@ class FakeAws:
     # --- What preflight reads --------------------------------------------------------------
 
     @activity.defn(name="get_metric_data")
-    async def get_metric_data(self, probe: MetricProbe) -> int:
+    async def get_metric_data(self, probe: MetricProbe) -> MetricFacts:
         self._now()
         self._count("get_metric_data")
-        return self.world.datapoints
+        above = "error-rate is bad" if self.world.fires("error-rate", self._now()) else None
+        return MetricFacts(datapoints=self.world.datapoints, above=above)
 
     @activity.defn(name="describe_alarms")
     async def describe_alarms(self, query: AlarmQuery) -> list[AlarmState]:

@@ -7,7 +7,7 @@ from datetime import timedelta
 import pytest
 
 from lastgood.model import Outcome
-from tests.durable.world import World, arn
+from tests.durable.world import Fault, World, arn
 
 
 async def test_good_release_is_healthy_when_its_window_ends_clean(desk):
@@ -205,3 +205,13 @@ async def test_inactive_target_is_registered_again_from_what_was_stored(desk):
 
     assert (result.outcome, result.rollback.to) == (Outcome.ROLLED_BACK, arn(3))
     assert desk.world.runs == "app:1"
+
+
+async def test_fix_for_a_burning_service_is_not_blamed_for_its_fire(desk):
+    """What is bad before the release already counts only once new tasks alone serve."""
+    desk.world.primary.behaviour.faults["error-rate"] = Fault(timedelta(0))
+
+    result = await desk.release("app:2")
+
+    assert result.outcome is Outcome.HEALTHY
+    assert desk.images == ["app:2"]
