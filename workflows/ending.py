@@ -141,7 +141,8 @@ class Ending:
             actor=finding.actor,
             to=target.task_definition,
         )
-        remembered = asyncio.create_task(self._remember(record))
+        release.count(record)
+        remembered = asyncio.create_task(release.tell_guard(messages.ROLLBACK_STARTED, record))
         await self._tell(
             notices.rollback_started(
                 release.context(here()),

@@ -223,7 +223,7 @@ class Desk:
 
     async def skip(self, **time: float) -> None:
         """Let workflow time pass."""
-        await self.env.sleep(timedelta(**time))
+        await asyncio.wait_for(self.env.sleep(timedelta(**time)), PATIENCE)
 
     async def until_held(self, image: str, **more: Any) -> Progress:
         """Release an image and wait until it is held."""

@@ -134,6 +134,18 @@ async def test_first_release_that_goes_wrong_without_a_target_is_held(desk):
     assert desk.images == ["app:2"]
 
 
+async def test_operators_rollback_without_a_target_holds_and_does_not_fail(desk):
+    desk.world.primary.state = "IN_PROGRESS"
+    await desk.deploy("app:2")
+    await desk.skip(minutes=2)
+
+    await desk.rollback()
+    await desk.skip(minutes=2)
+
+    assert (await desk.progress()).held
+    assert desk.images == ["app:2"]
+
+
 async def test_rollback_named_by_an_operator_works_where_there_is_no_target(desk):
     older = desk.world.define(
         {"family": "web", "containerDefinitions": [{"name": "app", "image": "app:0"}]}

@@ -79,7 +79,19 @@ async def test_rollback_long_after_goes_to_the_newest_good_revision_but_what_run
     assert desk.told_of(Outcome.ROLLED_BACK) == 1
 
 
-async def test_rollback_demotes_what_ran(desk):
+async def test_second_rollback_goes_further_back_not_forth_again(desk):
+    await given_two_good_releases(desk)
+    await desk.result((await desk.rollback()).release)
+    await desk.skip(seconds=5)
+
+    accepted = await desk.rollback()
+    result = await desk.result(accepted.release)
+
+    assert result.to_task_definition == arn(1)
+    assert desk.images == ["app:2", "app:3", "app:2", "app:1"]
+
+
+async def test_release_after_a_rollback_goes_back_to_what_was_rolled_back_to(desk):
     await given_two_good_releases(desk)
     await desk.result((await desk.rollback()).release)
     assert (await desk.overview()).last_known_good.task_definition == arn(2)

@@ -57,6 +57,8 @@ async def test_result_of_a_rollback_says_what_happened(desk):
     assert desk.told("rollback_started") == desk.told("rollback_started", "email")
     assert len(desk.told("rollback_started")) == 1
     assert desk.told_of(Outcome.ROLLED_BACK) == 1
+    counts = [dict(notice.facts)["Rollbacks"] for _, notice in desk.aws.told]
+    assert counts == ["1 of 3 in 24h"] * 4
 
 
 async def test_triggers_are_armed_while_the_rollout_is_under_way(desk):
@@ -103,6 +105,7 @@ async def test_strangers_release_ends_our_judgement(desk, after):
 
     assert (result.outcome, result.trigger) == (Outcome.SUPERSEDED, None)
     assert "somebody else" in result.reason
+    assert result.finished_at - desk.updates[0].at < timedelta(seconds=after + 5)
     assert desk.images == ["app:2"]
     assert desk.world.runs == "app:99"
 
