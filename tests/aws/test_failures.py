@@ -189,7 +189,7 @@ def moto() -> Iterator[str]:
     ("service", "operation", "arguments"),
     [
         ("ecs", "list_service_deployments", {"service": "web", "cluster": "shop"}),
-        ("cloudwatch", "describe_alarm_history", {}),
+        ("cloudwatch", "describe_anomaly_detectors", {}),
         ("elbv2", "get_trust_store_ca_certificates_bundle", {"TrustStoreArn": "arn"}),
     ],
 )
