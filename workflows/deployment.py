@@ -65,6 +65,8 @@ class Deployment:
                 finding = await self._see_it_through(ending)
             return await ending.reach(finding)
         except asyncio.CancelledError:
+            if workflow.cancellation_reason() is None:
+                raise  # this run only leaves the worker's memory
             return await ending.reach(self._cancelled())
 
     async def _see_it_through(self, ending: Ending) -> Finding | None:

@@ -27,6 +27,7 @@ with workflow.unsafe.imports_passed_through():
     )
     from lastgood.decisions import findings, notices, targets
     from lastgood.decisions.limits import Remedy
+    from lastgood.decisions.wording import sentence
     from lastgood.model import (
         ChannelFailure,
         Outcome,
@@ -98,7 +99,7 @@ class Ending:
 
     async def tell_of_cooldown(self, finding: Finding, remedy: Remedy) -> None:
         """Something fired during a cooldown: people hear of it at once."""
-        self._journal.note(f"{finding.reason}. {remedy.reason}")
+        self._journal.note(f"{sentence(finding.reason)} {remedy.reason}")
         if remedy.until is None:
             return
         last = max(self._release.limits.rollbacks, key=lambda r: r.started_at, default=None)
@@ -130,7 +131,7 @@ class Ending:
         release = self._release
         target = await self._target_of(finding)
         if target is None or release.released is None:
-            reason = f"{finding.reason}. There is no revision to go back to."
+            reason = f"{sentence(finding.reason)} There is no revision to go back to."
             return result_of(self._release, Outcome.ROLLBACK_FAILED, reason, finding)
         release.rolling_back = True
         record = RollbackRecord(
@@ -193,7 +194,7 @@ class Ending:
             try:
                 return await asyncio.shield(task)
             except asyncio.CancelledError:
-                if task.done():
+                if task.done() or workflow.cancellation_reason() is None:
                     raise
                 self._journal.note("Cancelled while rolling back: the rollback goes on.")
 
@@ -214,7 +215,7 @@ class Ending:
     async def _hold(self, finding: Finding, remedy: Remedy | None) -> ReleaseResult:
         """Wait for a person; somebody else's deployment or a newer release ends it too."""
         release = self._release
-        why = f"{finding.reason}. {remedy.reason}" if remedy else finding.reason
+        why = f"{sentence(finding.reason)} {remedy.reason}" if remedy else finding.reason
         held = result_of(self._release, Outcome.HELD, why, finding)
         self._journal.held, self._journal.result = True, held
         self._journal.note(f"Held for a person: {why}")

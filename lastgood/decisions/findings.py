@@ -6,6 +6,7 @@ from collections.abc import Iterable
 
 from lastgood.contracts import Finding, RollbackReport, RollbackRequest, ServiceNews
 from lastgood.decisions.verdicts import worst
+from lastgood.decisions.wording import sentence
 from lastgood.model import Outcome, Status, Verdict
 from lastgood.policy import MonitorPolicy
 
@@ -79,7 +80,7 @@ def trigger_of(finding: Finding | None) -> str | None:
 
 def reason_after(finding: Finding, report: RollbackReport) -> str:
     """The one sentence of a release that was rolled back."""
-    return f"{finding.reason}. {report.reason}" if finding.reason else report.reason
+    return f"{sentence(finding.reason)} {report.reason}".strip()
 
 
 def remedy_needed(finding: Finding, policy: MonitorPolicy) -> bool:

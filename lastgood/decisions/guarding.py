@@ -18,6 +18,7 @@ from lastgood.contracts import (
 from lastgood.decisions import limits
 from lastgood.decisions.notices import NoticeContext
 from lastgood.decisions.targets import SURVIVED, with_good, with_unproven
+from lastgood.decisions.wording import sentence
 from lastgood.messages import deployment_id, rollback_id
 from lastgood.model import (
     Action,
@@ -187,13 +188,16 @@ def context_of(asked: AskedRollback, state: GuardState, now: datetime, link: str
 
 def result_of(asked: AskedRollback, report: RollbackReport, service: ServiceRef) -> ReleaseResult:
     """How an operator's rollback ended, in the form of a release's result."""
+    why = sentence(asked.request.reason)
     return ReleaseResult(
         release=asked.id,
         workflow_id=rollback_id(service),
         run_id=report.run_id,
         service=str(service),
         outcome=report.outcome,
-        reason=f"{asked.request.actor} asked for it: {asked.request.reason}. {report.reason}",
+        reason=(
+            f"{asked.request.actor} asked for it: {sentence(asked.request.reason)} {report.reason}"
+        ),
         from_task_definition=asked.running.task_definition,
         to_task_definition=report.to,
         trigger="manual",

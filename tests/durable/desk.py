@@ -297,11 +297,18 @@ class _AbandonOutbound(WorkflowOutboundInterceptor):
 
 
 @asynccontextmanager
-async def at_work(env: WorkflowEnvironment, aws: FakeAws) -> AsyncIterator[Desk]:
+async def at_work(
+    env: WorkflowEnvironment, aws: FakeAws, *, cached: int = 100
+) -> AsyncIterator[Desk]:
     """Workers on both task queues, as worker.py makes them, with the fake activities.
 
     The workflow sandbox is off here for speed (and for CPython bug 91351 on 3.11); the replay
     and end-to-end tests run with it.
+
+    Args:
+        env: the server.
+        aws: the activities.
+        cached: how many workflows the worker remembers; with 0 it replays each at every step.
     """
     async with AsyncExitStack() as stack:
         calls = Worker(
@@ -310,6 +317,7 @@ async def at_work(env: WorkflowEnvironment, aws: FakeAws) -> AsyncIterator[Desk]
             workflows=WORKFLOWS,
             activities=aws.calls,
             identity=env.client.identity,
+            max_cached_workflows=cached,
             workflow_runner=UnsandboxedWorkflowRunner(),
             interceptors=[] if aws.patient else [AbandonWatches()],
         )

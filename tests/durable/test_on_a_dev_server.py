@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+import gc
+from datetime import timedelta
 
 import pytest
 
 from lastgood.model import Outcome
-from tests.durable.desk import GUARD, QUICK, Desk
+from tests.durable.conftest import start_dev_server
+from tests.durable.desk import GUARD, QUICK, Desk, at_work
+from tests.durable.fake_aws import FakeAws
+from tests.durable.world import World
 
 LONG = {"of": QUICK, "monitor": {"window": "60s", "interval": "1s"}}
 SHORT_HISTORIES = (
@@ -33,6 +38,19 @@ async def test_trigger_brings_the_old_revision_back(dev_desk):
 
     assert (result.outcome, result.trigger) == (Outcome.ROLLED_BACK, "error-rate")
     assert desk.images == ["app:2", "app:1"]
+
+
+async def test_worker_that_remembers_nothing_comes_to_the_same_end_in_silence():
+    world = World(rollout=timedelta(seconds=0.3))
+    world.bad("app:2", after=1)
+    environment = await start_dev_server()
+    async with environment as env, at_work(env, FakeAws(world, patient=True), cached=0) as desk:
+        result = await desk.release("app:2", **LONG)
+
+        assert (result.outcome, result.trigger) == (Outcome.ROLLED_BACK, "error-rate")
+        assert desk.images == ["app:2", "app:1"]
+        assert desk.told("rollback_started") == desk.told("rollback_started", "email")
+    gc.collect()  # what is left of its runs complains now, if it does
 
 
 async def test_terminated_release_is_noticed_held_and_told_and_the_next_one_runs(dev_desk):

@@ -83,6 +83,7 @@ async def test_rollout_that_does_not_complete_is_rolled_back_without_a_trigger(d
     assert ("Not complete after 5m" if ends == "never" else "ECS gave the rollout up") in (
         result.reason
     )
+    assert ".." not in result.reason
 
 
 async def test_ecs_own_rollback_is_adopted_and_verified_without_a_call_of_ours(desk):
