@@ -18,8 +18,8 @@ TELLS_NOTHING = {"utils", "util", "helpers", "helper", "common", "shared", "core
 INDEX = re.compile(
     r"--(extra-)?index-url[ =]\S|--find-links[ =]https?:|--trusted-host[ =]"
     r"|\bindex-url\s*=|\bextra-index-url\s*="
-    r"|PIP_(EXTRA_)?INDEX_URL\s*=|UV_(DEFAULT_)?INDEX(_URL)?\s*=|/simple/|pypi\.org"
-    r"|pythonhosted\.org|registry\.npmjs\.org|proxy\.golang\.org"
+    r"|PIP_(EXTRA_)?INDEX_URL\s*=|UV_(DEFAULT_)?INDEX(_URL)?\s*=|/simple/"
+    r"|https?://[\w.-]*py(pi|thonhosted)\.|https?://(registry|proxy)\."
 )
 A_MACHINES_PATH = re.compile(r"/(home|Users)/[a-z][a-z0-9_-]*/|/work/(main|shared)\b")
 HASHED = re.compile(
@@ -76,7 +76,7 @@ def test_no_file_names_a_registry_or_a_machines_path() -> None:
         "--extra-index-url=https://packages.test/x",
         "index-url = https://packages.test/x",
         "PIP_INDEX_URL=https://packages.test/x",
-        "https://files.pythonhosted.org/packages/x",
+        "https://registry.packages.test/x",
         "https://packages.test/simple/boto3",
         "/home/ada/lastgood",
     ],
