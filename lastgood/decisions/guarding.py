@@ -188,7 +188,6 @@ def context_of(asked: AskedRollback, state: GuardState, now: datetime, link: str
 
 def result_of(asked: AskedRollback, report: RollbackReport, service: ServiceRef) -> ReleaseResult:
     """How an operator's rollback ended, in the form of a release's result."""
-    why = sentence(asked.request.reason)
     return ReleaseResult(
         release=asked.id,
         workflow_id=rollback_id(service),
