@@ -192,7 +192,9 @@ class Rollback:
         triggers = await self._to_verify()
         until = workflow.now() + self._order.policy.rollback.verify_timeout
         watched = Round(self._watch(triggers, until, "recovery"), self._follow("window", until))
-        await workflow.wait_condition(lambda: watched.good or bool(watched.news) or watched.done)
+        await workflow.wait_condition(
+            lambda: watched.good or watched.done or _decisive(watched.news)
+        )
         good, news, texts = watched.good, watched.news, watched.texts
         watched.cancel()
         if news and news.kind in _ENDS:
@@ -274,3 +276,8 @@ class Rollback:
                 "goal": goal,
             }
         )
+
+
+def _decisive(news: ServiceNews | None) -> bool:
+    """Whether news ends a verification: that its time is over does not, a last look follows."""
+    return news is not None and news.kind not in ("quiet", "unreadable")

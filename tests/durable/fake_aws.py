@@ -252,6 +252,8 @@ class FakeAws:
     def _look(self, order: WatchOrder, now: datetime) -> WatchReport | None:
         tallies = tuple(self._tally(one, order, now) for one in order.triggers)
         if order.goal == "recovery":
+            if not self.patient and activity.info().attempt == 1:
+                return None  # not in the same moment as the watch over the service begins
             done = now >= order.until or all(tally.recovered for tally in tallies)
             return WatchReport(tallies=tallies) if done else None
         fired = next((tally.failing for tally in tallies if tally.failing), None)
@@ -288,10 +290,12 @@ class FakeAws:
     def _next_look(self, order: WatchOrder, now: datetime) -> datetime | None:
         """When a trigger may fire next.
 
-        No watch wakes up without need: the time-skipping server stops skipping for good when an
-        activity is cancelled between the end of its back-off and its start.
+        No watch wakes up without need, nor together with another: the time-skipping server stops
+        skipping for good where a workflow ends while an activity of its runs (sdk-java#1138).
         """
         kinds = {one.trigger.type for one in order.triggers}
+        if order.goal == "recovery" and activity.info().attempt == 1:
+            return now + _AFTERWARDS
         waits = order.not_before and order.not_before > now
         if waits and any(self.world.fires(kind, now) for kind in kinds):
             return order.not_before + _AFTERWARDS
