@@ -21,7 +21,7 @@ INDEX = re.compile(
     r"|PIP_(EXTRA_)?INDEX_URL\s*=|UV_(DEFAULT_)?INDEX(_URL)?\s*=|/simple/"
     r"|https?://[\w.-]*py(pi|thonhosted)\.|https?://(registry|proxy)\."
 )
-A_MACHINES_PATH = re.compile(r"/(home|Users)/[a-z][a-z0-9_-]*/|/work/(main|shared)\b")
+A_MACHINES_PATH = re.compile(r"/(home|Users)/[a-z][a-z0-9_-]*/")
 HASHED = re.compile(
     r"[A-Za-z0-9._\[\]-]+==\S+( ;[^\\]*)? \\(\n    --hash=sha256:[0-9a-f]{64}( \\)?)+"
 )
