@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
@@ -100,6 +100,18 @@ class EcsDeployment(Model):
     reason: str = ""
 
 
+class Hook(Model):
+    """A lifecycle hook that a service's deployments stop at."""
+
+    stages: tuple[str, ...]
+    """``POST_PRODUCTION_TRAFFIC_SHIFT``, say."""
+    pauses: bool
+    """Waits for ContinueServiceDeployment; else it is a Lambda function's to answer."""
+    timeout: timedelta | None = None
+    on_timeout: str = "ROLLBACK"
+    """ROLLBACK or CONTINUE."""
+
+
 class ServiceState(Model):
     """An ECS service at one moment, from DescribeServices."""
 
@@ -114,10 +126,25 @@ class ServiceState(Model):
     controller: str = "ECS"
     scheduling: str = "REPLICA"
     strategy: str = "ROLLING"
+    """ROLLING, BLUE_GREEN, LINEAR or CANARY."""
+    bake: timedelta = timedelta(0)
+    """How long ECS keeps the old tasks after all traffic has shifted."""
+    shift: timedelta = timedelta(0)
+    """How long the steps of LINEAR or CANARY last, added up."""
+    hooks: tuple[Hook, ...] = ()
+    service_deployment: str | None = None
+    """ARN of the service deployment that is the newest, where ECS tells."""
+    tags: dict[str, str] = {}
+    """Only if they were asked for."""
     target_groups: tuple[str, ...] = ()
     circuit_breaker: bool = False
     service_revision: str | None = None
     """ARN of the service revision that runs, where ECS tells."""
+
+    @property
+    def shifts_traffic(self) -> bool:
+        """New tasks run beside the old ones, and traffic moves from these to those."""
+        return self.strategy != "ROLLING"
 
     @property
     def primary(self) -> EcsDeployment | None:
@@ -127,6 +154,35 @@ class ServiceState(Model):
     def deployment(self, deployment_id: str) -> EcsDeployment | None:
         """The deployment with this id, if the service still lists it."""
         return next((one for one in self.deployments if one.id == deployment_id), None)
+
+
+class AwaitingHook(Model):
+    """A PAUSE hook at which a service deployment waits for an answer."""
+
+    id: str
+    expires_at: datetime | None = None
+    on_timeout: str = "ROLLBACK"
+
+
+class ServiceDeploymentState(Model):
+    """An ECS service deployment at one moment, from DescribeServiceDeployments."""
+
+    arn: str
+    status: str
+    """PENDING, IN_PROGRESS, STOP_REQUESTED, STOPPED, SUCCESSFUL, ROLLBACK_REQUESTED,
+    ROLLBACK_IN_PROGRESS, ROLLBACK_SUCCESSFUL or ROLLBACK_FAILED; newer ones may come."""
+    stage: str | None = None
+    """``lifecycleStage``; None where ECS tells none, as for rolling deployments."""
+    awaiting: tuple[AwaitingHook, ...] = ()
+    sources: tuple[str, ...] = ()
+    """ARNs of the service revisions that ran before."""
+    target: str | None = None
+    """ARN of the service revision that it brings."""
+    production_weight: float | None = None
+    """Percent of production traffic that goes to the target; None where nothing shifts."""
+    rollback_to: str | None = None
+    """ARN of the service revision that ECS goes back to, once it does."""
+    reason: str = ""
 
 
 # --- What is measured --------------------------------------------------------------------------

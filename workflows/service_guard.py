@@ -29,10 +29,10 @@ with workflow.unsafe.imports_passed_through():
         DeploymentOrder,
         DeploymentReport,
         GuardState,
+        OperatorRequest,
         Overview,
         ReleaseOrder,
         ReleaseView,
-        ResetRequest,
         RollbackAccepted,
         RollbackOrder,
         RollbackRequest,
@@ -199,7 +199,7 @@ class ServiceGuard:
         ended = notices.ended(context, result=result, target=asked.target)
         failures = (*await failed, *await tell(ended, policy.notify, region))
         result = result.model_copy(update={"notification_failures": failures})
-        self._state = guarding.after_rollback(self._state, asked, result)
+        self._state = guarding.after_rollback(self._state, asked, result, workflow.now())
 
     def _refuse_second_rollback(self) -> None:
         if self._asked:
@@ -282,7 +282,7 @@ class ServiceGuard:
         )
 
     @workflow.update(name=messages.RESET)
-    async def reset(self, request: ResetRequest) -> str:
+    async def reset(self, request: OperatorRequest) -> str:
         """Forget the rollbacks counted so far: no cooldown, no limit reached."""
         counted = self._state.limits.model_copy(update={"counted_from": workflow.now()})
         self._state = self._state.model_copy(update={"limits": counted})

@@ -16,7 +16,7 @@ from lastgood.cli.options import (
     service_ref,
 )
 from lastgood.cli.output import print_json, print_text
-from lastgood.contracts import ResetRequest
+from lastgood.contracts import OperatorRequest
 from lastgood.model import EXIT_CODES, Outcome, ServiceRef
 
 
@@ -43,7 +43,7 @@ def reset(service: str, reason: str, region: str | None, output: str) -> int:
 
 async def _reset(ref: ServiceRef, reason: str, output: str) -> int:
     client = await asking.reach()
-    request = ResetRequest(actor=actor.actor(os.environ), reason=reason)
+    request = OperatorRequest(actor=actor.actor(os.environ), reason=reason)
     try:
         text = await asking.tell_running_guard(client, ref, messages.RESET, request, str)
         done = True

@@ -9,15 +9,16 @@ from lastgood.contracts import (
     CurrentRelease,
     DeploymentReport,
     GuardState,
+    LedgerEntry,
     Overview,
     ReleaseOrder,
     ReleaseView,
     RollbackReport,
     RollbackRequest,
 )
-from lastgood.decisions import limits
+from lastgood.decisions import ledger, limits
 from lastgood.decisions.notices import NoticeContext
-from lastgood.decisions.targets import SURVIVED, with_good, with_unproven
+from lastgood.decisions.targets import SURVIVED
 from lastgood.decisions.wording import sentence
 from lastgood.messages import deployment_id, rollback_id
 from lastgood.model import (
@@ -34,6 +35,9 @@ from lastgood.policy import Policy, RollbackPolicy
 
 KEPT = 50
 """How many results, rollbacks and actions are remembered; a policy cannot count more rollbacks."""
+
+
+_WENT_BACK = (Outcome.ROLLED_BACK, Outcome.ROLLED_BACK_BY_ECS, Outcome.ROLLBACK_FAILED)
 
 
 class AskedRollback(Model):
@@ -107,24 +111,30 @@ def view(
 def after_release(state: GuardState, report: DeploymentReport, now: datetime) -> GuardState:
     """The memory after a release ended: what is good now, and what is not."""
     if report.target:
-        known = {one.task_definition for one in state.good}
-        if report.target.task_definition not in known:
-            state = with_good(state, report.target)
+        known = ledger.entry(state, report.target.task_definition)
+        if known is None or known.status != "good":
+            state = ledger.with_good(state, report.target, now)
     if report.released and report.outcome is Outcome.HEALTHY:
-        proven = {"proven": SURVIVED, "proven_at": now}
-        state = with_good(state, report.released.model_copy(update=proven))
+        proven = {"proven": report.proven or SURVIVED, "proven_at": now}
+        state = ledger.with_good(state, report.released.model_copy(update=proven), now)
+    elif report.released and report.outcome in _WENT_BACK:
+        state = ledger.with_demoted(state, report.released, now, report.reason)
     elif report.released:
-        state = with_unproven(state, report.released.task_definition)
-    result = ReleaseResult.model_validate(report.model_dump(exclude={"released", "target"}))
+        state = ledger.with_candidate(state, report.released, now)
+    result = ReleaseResult.model_validate(
+        report.model_dump(include=set(ReleaseResult.model_fields))
+    )
     return _with_result(state, result)
 
 
-def after_rollback(state: GuardState, asked: AskedRollback, result: ReleaseResult) -> GuardState:
+def after_rollback(
+    state: GuardState, asked: AskedRollback, result: ReleaseResult, now: datetime
+) -> GuardState:
     """The memory after an operator's rollback: what it left is no longer good."""
     if result.outcome in (Outcome.ROLLED_BACK, Outcome.ROLLBACK_FAILED):
-        state = with_unproven(state, asked.running.task_definition)
+        state = ledger.with_demoted(state, asked.running, now, result.reason)
     if result.outcome is Outcome.ROLLED_BACK:
-        state = with_good(state, asked.target)
+        state = ledger.with_good(state, asked.target, now)
     return _with_result(state, result)
 
 
@@ -165,7 +175,17 @@ def overview(
         results=state.results,
         rollbacks=state.limits.rollbacks,
         actions=state.actions,
+        ledger=tuple(_bare(one) for one in state.ledger),
+        quarantine=state.quarantine,
+        frozen=state.frozen,
+        alerts=tuple(one.release for one in state.alerts),
+        mirror_problem=state.mirror_problem,
     )
+
+
+def _bare(entry: LedgerEntry) -> LedgerEntry:
+    revision = entry.revision.model_copy(update={"source": {}})
+    return entry.model_copy(update={"revision": revision})
 
 
 def context_of(asked: AskedRollback, state: GuardState, now: datetime, link: str) -> NoticeContext:

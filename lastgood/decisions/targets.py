@@ -9,13 +9,11 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from lastgood.contracts import GuardState, TaskDefinitionState
+from lastgood.contracts import TaskDefinitionState
 from lastgood.model import ContainerImage, Model, Revision, ServiceState
 
 STEADY = "ran steadily before a release"
 SURVIVED = "survived its monitor window"
-KEPT = 10
-"""How many good revisions, and how many unproven ones, are remembered."""
 
 
 class Choice(Model):
@@ -149,25 +147,4 @@ def choose_for_operator(good: tuple[Revision, ...], running: str, to: Revision |
             "No other revision is known to be good. Name one: "
             "lastgood rollback SERVICE --to FAMILY:REVISION --reason TEXT"
         ),
-    )
-
-
-def with_good(state: GuardState, revision: Revision) -> GuardState:
-    """The guard's memory after a revision proved good: it comes first, once."""
-    others = tuple(r for r in state.good if r.task_definition != revision.task_definition)
-    return state.model_copy(
-        update={
-            "good": (revision, *others)[:KEPT],
-            "unproven": tuple(a for a in state.unproven if a != revision.task_definition),
-        }
-    )
-
-
-def with_unproven(state: GuardState, task_definition: str) -> GuardState:
-    """The guard's memory after a revision did not prove good, or was rolled back."""
-    return state.model_copy(
-        update={
-            "good": tuple(r for r in state.good if r.task_definition != task_definition),
-            "unproven": tuple(dict.fromkeys((task_definition, *state.unproven)))[: 5 * KEPT],
-        }
     )

@@ -16,7 +16,7 @@ from lastgood.contracts import (
     RollbackReport,
     RollbackRequest,
 )
-from lastgood.decisions import guarding
+from lastgood.decisions import guarding, ledger
 from lastgood.decisions.guarding import AskedRollback
 from lastgood.decisions.limits import counted
 from lastgood.decisions.targets import SURVIVED
@@ -26,6 +26,14 @@ from tests.decisions.made import NEW, OLD, REF, T0, at, record, revision
 
 POLICY = Policy(service="shop/web", region="us-east-1")
 EMPTY = GuardState(service=REF)
+
+
+def remembering(*good: Revision) -> GuardState:
+    """A guard that knows these to be good, newest first."""
+    state = EMPTY
+    for one in reversed(good):
+        state = ledger.with_good(state, one, T0)
+    return state
 
 
 def order(ident: str, on_busy: str = "queue") -> ReleaseOrder:
@@ -120,14 +128,15 @@ def test_what_is_good_after_a_release(outcome: Outcome) -> None:
 
 
 def test_a_release_that_changed_nothing_leaves_all_as_it_was() -> None:
-    before = EMPTY.model_copy(update={"good": (revision(3),), "unproven": (NEW,)})
+    before = remembering(revision(3))
+    before = ledger.with_candidate(before, revision(2), T0)
     state = guarding.after_release(before, report(Outcome.REFUSED, None, None), T0)
     assert (state.good, state.unproven) == (before.good, before.unproven)
 
 
 def test_a_target_that_was_known_keeps_its_place_and_its_proof() -> None:
     proven = revision(1, proven=SURVIVED)
-    before = EMPTY.model_copy(update={"good": (revision(3), proven)})
+    before = remembering(revision(3), proven)
     state = guarding.after_release(before, report(Outcome.HELD, revision(2), revision(1)), T0)
     assert state.good == before.good
 
@@ -143,8 +152,8 @@ def test_a_target_that_was_known_keeps_its_place_and_its_proof() -> None:
 def test_after_an_operators_rollback(
     outcome: Outcome, good: list[str], unproven: tuple[str, ...]
 ) -> None:
-    before = EMPTY.model_copy(update={"good": (revision(2),)})
-    state = guarding.after_rollback(before, ASKED, result("rollback-1", outcome))
+    before = remembering(revision(2))
+    state = guarding.after_rollback(before, ASKED, result("rollback-1", outcome), T0)
     assert [one.task_definition for one in state.good] == good
     assert state.unproven == unproven
 
@@ -189,7 +198,7 @@ def test_operators_actions() -> None:
 def test_the_overview() -> None:
     state = STATE.model_copy(
         update={
-            "good": (revision(1, source={"family": "web"}),),
+            "ledger": remembering(revision(1, source={"family": "web"})).ledger,
             "limits": Limits(rollbacks=(record(0, 60),)),
             "policy": POLICY,
         }

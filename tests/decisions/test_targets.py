@@ -4,9 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as some
 
-from lastgood.contracts import GuardState, TaskDefinitionState
+from lastgood.contracts import TaskDefinitionState
 from lastgood.decisions.targets import (
-    KEPT,
     STEADY,
     choose,
     choose_for_operator,
@@ -14,11 +13,9 @@ from lastgood.decisions.targets import (
     is_steady,
     revision_of,
     why_not_steady,
-    with_good,
-    with_unproven,
 )
 from lastgood.model import ServiceState
-from tests.decisions.made import ARN, NEW, OLD, REF, T0, deployment, revision, service
+from tests.decisions.made import ARN, NEW, OLD, T0, deployment, revision, service
 
 CALM = service(deployment(OLD))
 BUSY = service(deployment(OLD, rollout_state="IN_PROGRESS", running=1))
@@ -141,26 +138,6 @@ def test_an_operators_target(
         ARN.format(target) if target else None
     )
     assert why in choice.reason
-
-
-@given(some.lists(some.tuples(some.booleans(), some.integers(1, 100)), max_size=80))
-def test_a_revision_is_remembered_once_as_what_it_proved_last(
-    history: list[tuple[bool, int]],
-) -> None:
-    state = GuardState(service=REF)
-    last: dict[str, bool] = {}
-    for proved, number in history:
-        arn = ARN.format(number)
-        state = with_good(state, revision(number)) if proved else with_unproven(state, arn)
-        last[arn] = proved
-        newest = state.good[0].task_definition if proved else state.unproven[0]
-        assert newest == arn
-    good = [one.task_definition for one in state.good]
-    assert len(good) == len(set(good)) <= KEPT
-    assert len(state.unproven) == len(set(state.unproven))
-    assert not set(good) & set(state.unproven)
-    assert all(last[arn] for arn in good)
-    assert not any(last[arn] for arn in state.unproven)
 
 
 def test_a_revision_keeps_all_that_brings_it_back() -> None:

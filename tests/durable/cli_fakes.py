@@ -28,11 +28,11 @@ from lastgood.contracts import (
     CheckReport,
     CurrentRelease,
     GuardState,
+    OperatorRequest,
     Overview,
     Progress,
     ReleaseOrder,
     ReleaseView,
-    ResetRequest,
     RollbackAccepted,
     RollbackRequest,
     ServiceGlance,
@@ -226,7 +226,7 @@ class FakeGuard:
         return RollbackAccepted(release=name, during_release=self._asked == 1, text="On its way.")
 
     @workflow.update(name=messages.RESET)
-    async def reset(self, request: ResetRequest) -> str:
+    async def reset(self, request: OperatorRequest) -> str:
         return f"Reset by {request.actor}: {request.reason}"
 
     @workflow.signal

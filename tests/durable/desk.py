@@ -30,11 +30,11 @@ from lastgood.contracts import (
     Accepted,
     CheckReport,
     GuardState,
+    OperatorRequest,
     Overview,
     Progress,
     ReleaseOrder,
     ReleaseView,
-    ResetRequest,
     RollbackAccepted,
     RollbackRequest,
 )
@@ -149,7 +149,7 @@ class Desk:
 
     async def reset(self) -> str:
         """An operator lifts the limits."""
-        text: str = await self._ask(messages.RESET, ResetRequest(actor="ann", reason="ok"), str)
+        text: str = await self._ask(messages.RESET, OperatorRequest(actor="ann", reason="ok"), str)
         return text
 
     async def cancel_release(self) -> None:

@@ -1,0 +1,102 @@
+"""What is asked of a guard, and what it answers."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any, Literal
+
+from lastgood.model import Model, ReleaseResult, ServiceRef
+from lastgood.policy import Policy
+
+
+class ReleaseOrder(Model):
+    """One request to run a new image (or a whole task definition)."""
+
+    id: str
+    image: str | None = None
+    task_definition: str | None = None
+    """ARN or family:revision of a registered task definition to release as it is."""
+    task_definition_source: dict[str, Any] | None = None
+    """A task definition's JSON, to be registered and released."""
+    policy: Policy
+    actor: str
+    ci_url: str | None = None
+    force: bool = False
+    """Release in spite of a quarantine or a freeze."""
+    reason: str | None = None
+    """Why it is forced."""
+    group: str | None = None
+    """Workflow id of the group's release that this one is part of; it is told of the end."""
+
+    @property
+    def what(self) -> str:
+        """What is released, in a few words."""
+        if self.image:
+            return self.image
+        return self.task_definition or "a task definition from a file"
+
+
+class Accepted(Model):
+    """The guard's answer to ``deploy``."""
+
+    release: str
+    workflow_id: str
+    position: int
+    """0: it runs now or has ended; n: n releases are before it."""
+    already_known: bool = False
+
+
+class RollbackRequest(Model):
+    """An operator's rollback."""
+
+    actor: str
+    reason: str
+    to: str | None = None
+    """Task definition: ARN or family:revision. Left out: last known good."""
+    policy: Policy | None = None
+    """How to verify and whom to tell. Left out: as the last release's policy says."""
+    service: ServiceRef
+
+
+class RollbackAccepted(Model):
+    """The guard's answer to ``rollback``."""
+
+    release: str
+    """The release that is rolled back, or the id of the rollback itself."""
+    during_release: bool
+    text: str
+
+
+class OperatorRequest(Model):
+    """What an operator asks for; the verb is the update's name."""
+
+    id: str = ""
+    """The same for each delivery of one request; empty: each delivery is one of its own."""
+    actor: str
+    reason: str
+    release: str | None = None
+    """Which release it is about. Left out: the one under way."""
+
+
+class FreezeRequest(OperatorRequest):
+    """No release may begin, for a while or until somebody unfreezes."""
+
+    lasts: timedelta | None = None
+
+
+class Answer(Model):
+    """What a guard answers an operator whose request it carried out."""
+
+    text: str
+    release: str | None = None
+
+
+class ReleaseView(Model):
+    """Where a release stands, as the guard knows it."""
+
+    release: str
+    state: Literal["unknown", "queued", "running", "ended"]
+    position: int = 0
+    workflow_id: str | None = None
+    run_id: str | None = None
+    result: ReleaseResult | None = None

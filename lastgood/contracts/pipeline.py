@@ -1,0 +1,160 @@
+"""A release and a rollback: their orders, their progress, their reports."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Literal
+
+from lastgood.contracts.asking import OperatorRequest, ReleaseOrder
+from lastgood.contracts.memory import Freeze, Limits, Quarantined
+from lastgood.contracts.watching import WatchedTrigger
+from lastgood.model import (
+    ChannelFailure,
+    Model,
+    Outcome,
+    ReleaseResult,
+    Revision,
+    ServiceRef,
+    Verdict,
+)
+from lastgood.policy import Policy
+
+
+class DeploymentOrder(Model):
+    """What the guard hands to a ``Deployment``."""
+
+    release: ReleaseOrder
+    service: ServiceRef
+    good: tuple[Revision, ...] = ()
+    unproven: tuple[str, ...] = ()
+    limits: Limits = Limits()
+    quarantine: tuple[Quarantined, ...] = ()
+    frozen: Freeze | None = None
+    last_released: Revision | None = None
+    """What we released last, to tell what others changed since."""
+    guard_id: str | None = None
+
+
+class Begun(Model):
+    """What a release is about to do: told to the guard before the service is touched."""
+
+    release: str
+    released: Revision
+    target: Revision | None = None
+
+
+class Instruction(Model):
+    """An operator's message to the release under way, handed on by the guard."""
+
+    verb: Literal["promote", "hold", "resume", "approve", "deny", "cancel"]
+    request: OperatorRequest
+
+
+class InstructionAnswer(Model):
+    """What a release answers to an instruction."""
+
+    id: str
+    """The request's."""
+    done: bool
+    text: str
+
+
+class Step(Model):
+    """One step of the pipeline, as it went."""
+
+    name: str
+    started_at: datetime
+    finished_at: datetime | None = None
+    text: str = ""
+
+
+class Progress(Model):
+    """Where a release is; answers the query ``progress``."""
+
+    release: str
+    service: str
+    what: str
+    step: str
+    steps: tuple[Step, ...]
+    notes: tuple[str, ...]
+    """What was said to people so far, oldest first."""
+    from_task_definition: str | None = None
+    to_task_definition: str | None = None
+    rollback_target: str | None = None
+    window_ends_at: datetime | None = None
+    held: bool = False
+    result: ReleaseResult | None = None
+    """Set once the release has ended, or is held: then ``outcome`` is ``held`` for now."""
+    notification_failures: tuple[ChannelFailure, ...] = ()
+
+
+class Finding(Model):
+    """Why a release does not simply go on; what a decision made of what was seen."""
+
+    kind: Literal[
+        "refused",
+        "trigger",
+        "operator",
+        "rollout",
+        "smoke",
+        "inconclusive",
+        "rolled_back_by_ecs",
+        "displaced",
+        "superseded",
+        "lost",
+        "cancelled",
+    ]
+    """``displaced``: somebody else's deployment; ``superseded``: a newer release of ours;
+    ``lost``: the service is gone or scaled to 0, or its state cannot be told."""
+    reason: str
+    verdict: Verdict | None = None
+    """The trigger's verdict, if one fired."""
+    actor: str = "lastgood"
+    to: str | None = None
+    """The task definition that an operator named."""
+
+
+class DeploymentReport(ReleaseResult):
+    """What a ``Deployment`` gives back: the result, and what the guard should remember."""
+
+    released: Revision | None = None
+    """Set once the service was moved to it."""
+    target: Revision | None = None
+    """The revision that was good before."""
+    proven: str | None = None
+    """How the released revision was proven, where it was not by its window."""
+
+
+class RollbackOrder(Model):
+    """What a ``Rollback`` is to bring back, from what, and how to prove that it helped."""
+
+    service: ServiceRef
+    release: str
+    target: Revision
+    from_task_definition: str
+    from_deployment: str | None = None
+    target_deployment: str | None = None
+    """Id of the ECS deployment that ran before the release; ECS's own rollback returns to it."""
+    policy: Policy
+    fired: Verdict | None = None
+    """The trigger that fired; it must be good again."""
+    smoke_failed: bool = False
+    adopt: bool = False
+    """ECS already went back by itself: wait and verify only."""
+    triggers: tuple[WatchedTrigger, ...] = ()
+    """The triggers, resolved."""
+
+
+class RollbackReport(Model):
+    """How a rollback went."""
+
+    run_id: str = ""
+    outcome: Outcome
+    reason: str
+    to: str
+    started_at: datetime
+    called_at: datetime | None = None
+    steady_at: datetime | None = None
+    finished_at: datetime
+    verified: bool
+    evidence: tuple[Verdict, ...] = ()

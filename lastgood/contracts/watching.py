@@ -1,0 +1,154 @@
+"""What watches are to watch, and what they saw."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import Literal
+
+from lastgood.model import Model, Reading, ServiceRef, Verdict
+from lastgood.policy import Trigger
+
+
+class MetricSource(Model):
+    """Where a metric trigger reads, resolved: never a guess at watching time."""
+
+    kind: Literal["metric", "load-balancer"]
+    namespace: str
+    dimensions: dict[str, str]
+    name: str = ""
+    """Of a custom metric."""
+    load_balancer: dict[str, str] = {}
+    """The load balancer's own dimensions, for counts that exist only there."""
+    statistic: str = "Average"
+    scale: float = 1.0
+    """Multiply a datapoint by this to get a ratio, or milliseconds."""
+
+
+class WatchedTrigger(Model):
+    """A trigger of the policy, resolved against the service as preflight found it."""
+
+    key: str
+    """Position and type: ``0 error-rate``; names the trigger in reports."""
+    trigger: Trigger
+    source: MetricSource | None = None
+    url: str | None = None
+    muted_until_ok: bool = False
+    """An alarm that was red before the release: ignored until it has been OK once."""
+
+
+class Tally(Model):
+    """What a watch remembers of one trigger: enough to go on after a crash, and small."""
+
+    key: str
+    latest: str = "nothing measured yet"
+    reading: Reading | None = None
+    value: float | None = None
+    measured_at: datetime | None = None
+    healthy: int = 0
+    unhealthy: int = 0
+    no_data: int = 0
+    error: int = 0
+    streak: int = 0
+    """Consecutive measurements with the same reading as the latest."""
+    seen_ok: bool = False
+    """An alarm has been OK since the release began."""
+    failing: Verdict | None = None
+    """Set while the trigger is firing."""
+    recovered: bool = False
+    """In verification: good again for as long as the trigger asks."""
+    conclusion: Verdict | None = None
+    """Set by the last look: what the whole window says."""
+
+
+class WatchOrder(Model):
+    """What a watch watches, from when, until when."""
+
+    service: ServiceRef
+    triggers: tuple[WatchedTrigger, ...]
+    since: datetime
+    """Nothing before this counts."""
+    covers_from: datetime
+    """From here to ``until`` there must be data, or the window is inconclusive."""
+    until: datetime
+    """Absolute: a watch that was interrupted ends when it would have ended."""
+    not_before: datetime | None = None
+    """A cooldown's end: what fires earlier is reported only if it still fires then."""
+    interval: timedelta
+    goal: Literal["breach", "recovery"] = "breach"
+    """Return as soon as something fires, or as soon as everything is good."""
+    carry: tuple[Tally, ...] = ()
+    """What an earlier watch of the same release remembered."""
+
+
+class WatchReport(Model):
+    """What a watch saw."""
+
+    fired: Verdict | None = None
+    verdicts: tuple[Verdict, ...] = ()
+    tallies: tuple[Tally, ...] = ()
+
+
+class CheckReport(Model):
+    """What ``check`` found: one verdict for each trigger."""
+
+    service: str
+    verdicts: tuple[Verdict, ...]
+    warnings: tuple[str, ...] = ()
+
+
+class ServiceWatchOrder(Model):
+    """Follow one ECS deployment of ours."""
+
+    service: ServiceRef
+    task_definition: str
+    deployment: str | None
+    previous_task_definition: str | None
+    previous_deployment: str | None
+    deployed_at: datetime
+    until: datetime
+    interval: timedelta
+    goal: Literal["rollout", "traffic", "window", "steady"]
+    """``rollout``: until complete. ``traffic``: until all production traffic has shifted, or a
+    PAUSE hook waits for an answer. ``window``: as long as it stays ours. ``steady``: until the
+    service is steady on ``task_definition``, whoever's deployment that is."""
+    service_deployment: str | None = None
+    """ARN: read at each look too, where traffic shifts or ECS was told to go back."""
+
+
+class ServiceNews(Model):
+    """Why a service watch ended."""
+
+    kind: Literal[
+        "complete",
+        "paused",
+        "failed",
+        "stuck",
+        "rolled_back_by_ecs",
+        "superseded",
+        "gone",
+        "scaled_to_zero",
+        "quiet",
+        "unreadable",
+    ]
+    reason: str
+    at: datetime
+    running: int = 0
+    desired: int = 0
+    deployment: str | None = None
+    hook: str | None = None
+    """Id of the PAUSE hook that waits."""
+    stage: str | None = None
+
+
+class ServiceGlance(Model):
+    """A service watch's heartbeat: the rollout's counts."""
+
+    text: str
+    running: int
+    desired: int
+    pending: int
+    failed: int
+    seen: bool
+    """Whether our deployment has been visible at least once."""
+    readable: bool = True
+    """False if the last look failed: then the counts say nothing."""

@@ -1,0 +1,120 @@
+"""What a guard thinks of each revision: candidate → good → demoted.
+
+A revision that we release is a candidate until its release ends. It becomes good by surviving its
+monitor window, by a person's word (promote, approve, adopt), or by having run steadily before a
+release. It is demoted by being rolled back, by us, by ECS or by an operator. A release that ends
+undecided (held, superseded, cancelled) leaves a candidate: it is not gone back to, and nothing is
+said against it.
+
+The image of a demoted revision is quarantined by its digest (by its reference where no digest is
+known) until a forced release of it proves good.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from lastgood.contracts import GuardState, LedgerEntry, Quarantined
+from lastgood.model import ContainerImage, Revision
+
+KEPT_GOOD = 10
+KEPT_OTHERS = 50
+KEPT_QUARANTINED = 20
+
+
+def entry(state: GuardState, task_definition: str) -> LedgerEntry | None:
+    """What is known of a revision."""
+    found = (one for one in state.ledger if one.revision.task_definition == task_definition)
+    return next(found, None)
+
+
+def with_candidate(state: GuardState, revision: Revision, now: datetime) -> GuardState:
+    """The service is moved to this revision: a good one has to prove itself anew."""
+    why = f"released by {revision.release}" if revision.release else "released by us"
+    return _with(state, LedgerEntry(status="candidate", revision=revision, since=now, why=why))
+
+
+def with_good(state: GuardState, revision: Revision, now: datetime) -> GuardState:
+    """The revision proved good: it comes first, once, and its images leave the quarantine."""
+    known = entry(state, revision.task_definition)
+    if known and known.revision.source and not revision.source:
+        revision = revision.model_copy(update={"source": known.revision.source})
+    proven_at = revision.proven_at or now
+    revision = revision.model_copy(update={"proven_at": proven_at})
+    why = revision.proven or "known to be good"
+    state = _with(state, LedgerEntry(status="good", revision=revision, since=now, why=why))
+    left = tuple(one for one in state.quarantine if not _is_among(one, revision.images))
+    return state.model_copy(update={"quarantine": left})
+
+
+def with_demoted(state: GuardState, revision: Revision, now: datetime, why: str) -> GuardState:
+    """The revision was rolled back: never gone back to, and its new images are quarantined."""
+    bare = revision.model_copy(update={"source": {}})
+    state = _with(state, LedgerEntry(status="demoted", revision=bare, since=now, why=why))
+    blamed = images_to_blame(state, revision)
+    fresh = tuple(
+        Quarantined(
+            image=one.image, digest=one.digest, release=revision.release, at=now, reason=why
+        )
+        for one in blamed
+    )
+    others = tuple(one for one in state.quarantine if not _is_among(one, blamed))
+    return state.model_copy(update={"quarantine": (*fresh, *others)[:KEPT_QUARANTINED]})
+
+
+def images_to_blame(state: GuardState, revision: Revision) -> tuple[ContainerImage, ...]:
+    """The images that no good revision runs too: a sidecar is not to blame."""
+    innocent = [image for good in state.good for image in good.images]
+    return tuple(
+        image for image in revision.images if not any(same(image, other) for other in innocent)
+    )
+
+
+def same(one: ContainerImage, other: ContainerImage) -> bool:
+    """Whether two references are one image: by digest where both are known, else by name."""
+    left, right = digest_of(one), digest_of(other)
+    if left and right:
+        return left == right
+    return one.image == other.image
+
+
+def digest_of(image: ContainerImage) -> str | None:
+    """``sha256:…``, as ECS told it or as the reference itself names it."""
+    if image.digest:
+        return image.digest
+    _, at, digest = image.image.rpartition("@")
+    return digest if at else None
+
+
+def refuse_quarantined(
+    quarantine: tuple[Quarantined, ...], images: tuple[ContainerImage, ...]
+) -> str | None:
+    """Why images may not be released again; None if they may."""
+    for one in quarantine:
+        if not _is_among(one, images):
+            continue
+        by = f" of release {one.release}" if one.release else ""
+        which = one.digest or one.image
+        return (
+            f"{which}{by} was rolled back at {one.at:%Y-%m-%d %H:%M} UTC ({one.reason.rstrip('.')})"
+            " and is quarantined. Release a fixed image, or the same one with --force --reason."
+        )
+    return None
+
+
+def _is_among(one: Quarantined, images: tuple[ContainerImage, ...]) -> bool:
+    blamed = ContainerImage(container="", image=one.image, digest=one.digest)
+    return any(same(blamed, image) for image in images)
+
+
+def _with(state: GuardState, new: LedgerEntry) -> GuardState:
+    arn = new.revision.task_definition
+    others = [one for one in state.ledger if one.revision.task_definition != arn]
+    kept: list[LedgerEntry] = []
+    room = {True: KEPT_GOOD, False: KEPT_OTHERS}
+    for one in (new, *others):
+        good = one.status == "good"
+        if room[good]:
+            room[good] -= 1
+            kept.append(one)
+    return state.model_copy(update={"ledger": tuple(kept)})
