@@ -26,11 +26,13 @@ from temporalio.worker import Worker
 
 from activities.clients import AwsClients
 from activities.cloudwatch import CloudWatchActivities
+from activities.ecr import EcrActivities
 from activities.ecs import EcsActivities
 from activities.health import HealthActivities
 from activities.http import HttpActivities, Prober, check_transport
 from activities.load_balancer import LoadBalancerActivities
 from activities.notifications import NotificationActivities
+from activities.tagging import TaggingActivities
 from lastgood.connection import connect
 from lastgood.errors import LastgoodError
 from lastgood.messages import TASK_QUEUE, WATCH_TASK_QUEUE
@@ -91,6 +93,8 @@ def make_workers(
             ecs.describe_service_revisions,
             ecs.register_task_definition,
             ecs.update_service,
+            TaggingActivities(aws).tag_resource,
+            EcrActivities(aws).describe_images,
             cloudwatch.get_metric_data,
             cloudwatch.describe_alarms,
             balancers.describe_target_groups,

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
 from typing import Any
 
 import boto3
 from botocore.config import Config
+
+Clients = Callable[[str, str], Any]
+"""(AWS service, region) → boto3 client."""
 
 CONFIG = Config(
     connect_timeout=3,

@@ -16,12 +16,15 @@ from workflows.options import (
 
 with workflow.unsafe.imports_passed_through():
     from activities.cloudwatch import CloudWatchActivities
+    from activities.ecr import EcrActivities
     from activities.ecs import EcsActivities
     from activities.http import HttpActivities
     from activities.load_balancer import LoadBalancerActivities
+    from activities.tagging import TaggingActivities
     from lastgood.contracts import (
         AlarmQuery,
         AlarmState,
+        ImageQuery,
         LoadBalancerFacts,
         MetricFacts,
         MetricProbe,
@@ -31,6 +34,7 @@ with workflow.unsafe.imports_passed_through():
         ServiceQuery,
         ServiceRevisionQuery,
         SmokeOrder,
+        TagOrder,
         TaskDefinitionQuery,
         TaskDefinitionState,
         Updated,
@@ -53,11 +57,13 @@ def _mutate(back: bool) -> Options:
     return MUTATE_ON_THE_WAY_BACK if back else MUTATE
 
 
-async def describe_service(service: ServiceRef, *, back: bool = False) -> ServiceState | None:
+async def describe_service(
+    service: ServiceRef, *, back: bool = False, with_tags: bool = False
+) -> ServiceState | None:
     """Read the service."""
     return await workflow.execute_activity_method(
         EcsActivities.describe_services,
-        ServiceQuery(service=service),
+        ServiceQuery(service=service, with_tags=with_tags),
         summary=f"Read {service}",
         **_read(back),
     )
@@ -103,6 +109,23 @@ async def update_service(order: UpdateOrder, *, back: bool = False) -> Updated:
         order,
         summary=f"{order.service} → {order.task_definition.rsplit('/', 1)[-1]}",
         **_mutate(back),
+    )
+
+
+async def tag_resource(order: TagOrder) -> None:
+    """Set and remove tags; given up after a while, as nothing waits for it."""
+    await workflow.execute_activity_method(
+        TaggingActivities.tag_resource,
+        order,
+        summary="Remember in the service's tags",
+        **MUTATE,
+    )
+
+
+async def describe_images(query: ImageQuery) -> str | None:
+    """Ask the registry for an image's digest."""
+    return await workflow.execute_activity_method(
+        EcrActivities.describe_images, query, summary=f"Read the digest of {query.image}", **READ
     )
 
 

@@ -22,6 +22,7 @@ from lastgood.contracts import (
     AlarmQuery,
     AlarmState,
     EmailOrder,
+    ImageQuery,
     LoadBalancerFacts,
     MetricFacts,
     MetricProbe,
@@ -36,6 +37,7 @@ from lastgood.contracts import (
     SlackOrder,
     SmokeOrder,
     SnsOrder,
+    TagOrder,
     Tally,
     TaskDefinitionQuery,
     TaskDefinitionState,
@@ -50,7 +52,7 @@ from lastgood.decisions import rollout
 from lastgood.decisions.task_definitions import registrable
 from lastgood.decisions.verdicts import conclude
 from lastgood.model import ContainerImage, Measurement, Reading, ServiceState, Status, Verdict
-from tests.durable.world import Call, World
+from tests.durable.world import Call, World, image_of
 
 _AT_LEAST = timedelta(milliseconds=100)
 _AFTERWARDS = timedelta(seconds=1)
@@ -86,6 +88,8 @@ class FakeAws:
             self.describe_service_revisions,
             self.register_task_definition,
             self.update_service,
+            self.tag_resource,
+            self.describe_images,
             self.get_metric_data,
             self.describe_alarms,
             self.describe_target_groups,
@@ -124,7 +128,10 @@ class FakeAws:
         self._count("describe_services")
         if "describe_services" in self.meanwhile:
             await self.meanwhile.pop("describe_services")()
-        return self.world.state()
+        state = self.world.state()
+        if state and query.with_tags:
+            return state.model_copy(update={"tags": dict(self.world.tags)})
+        return state
 
     @activity.defn(name="describe_task_definition")
     async def describe_task_definition(self, query: TaskDefinitionQuery) -> TaskDefinitionState:
@@ -145,7 +152,12 @@ class FakeAws:
     async def describe_service_revisions(self, query: ServiceRevisionQuery) -> list[ContainerImage]:
         self._now()
         self._count("describe_service_revisions")
-        return [ContainerImage(container="app", image=self.world.runs, digest="sha256:1")]
+        rollouts = self.world.rollouts
+        asked = (one for one in rollouts if query.service_revision.endswith("/" + one.id))
+        rollout = next(asked, self.world.primary)
+        image = image_of(self.world.definitions[rollout.task_definition])
+        digest = self.world.digest_of(image)
+        return [ContainerImage(container="app", image=image, digest=digest)]
 
     @activity.defn(name="register_task_definition")
     async def register_task_definition(self, order: RegisterOrder) -> str:
@@ -172,6 +184,23 @@ class FakeAws:
         call.effect = True
         self._interfere("update_service", world.aftermath)
         return Updated(deployment=made.id, called=True, at=now)
+
+    @activity.defn(name="tag_resource")
+    async def tag_resource(self, order: TagOrder) -> None:
+        self._now()
+        self._count("tag_resource")
+        if self.world.tags_denied:
+            text = "ecs:TagResource: not authorized"
+            raise ApplicationError(text, type="AccessDeniedException", non_retryable=True)
+        for key in order.remove:
+            self.world.tags.pop(key, None)
+        self.world.tags.update(order.tags)
+
+    @activity.defn(name="describe_images")
+    async def describe_images(self, query: ImageQuery) -> str | None:
+        self._now()
+        self._count("describe_images")
+        return self.world.digests.get(query.image)
 
     # --- What preflight reads --------------------------------------------------------------
 

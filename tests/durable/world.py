@@ -5,6 +5,7 @@ All times are handed in: on the time-skipping server they are the server's, not 
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -92,6 +93,11 @@ class World:
         """Fields of ServiceState that are other than usual: controller, strategy…"""
         self.alarms: dict[str, str] = {"web-5xx": "OK"}
         self.datapoints = 100
+        self.tags: dict[str, str] = {}
+        """Of the service."""
+        self.tags_denied = False
+        self.digests: dict[str, str] = {}
+        """What a registry of which digests can be asked knows, by reference."""
         self.behaviours: dict[str, Behaviour] = {}
         self.calls: list[Call] = []
         self.interference: dict[tuple[str, int], Callable[[World, datetime], None]] = {}
@@ -227,6 +233,10 @@ class World:
             ),
         }
         return ServiceState.model_validate(told | self.shape)
+
+    def digest_of(self, image: str) -> str:
+        """What ECS resolves an image to."""
+        return self.digests.get(image) or "sha256:" + hashlib.sha256(image.encode()).hexdigest()
 
     # --- Metrics ---------------------------------------------------------------------------
 
