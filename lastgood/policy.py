@@ -22,6 +22,7 @@ from lastgood.values import (
     ContainerName,
     Deadline,
     EmailAddress,
+    EndTime,
     Interval,
     Long,
     Name,
@@ -34,10 +35,12 @@ from lastgood.values import (
     ServiceName,
     Statistic,
     Text,
+    TimeOfDay,
     Timeout,
     TopicArn,
     Url,
     Window,
+    Zone,
 )
 from lastgood.values import format_duration as format_duration
 from lastgood.values import parse_duration as parse_duration
@@ -63,6 +66,30 @@ class _Part(BaseModel):
     )
 
 
+Day = Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
+
+
+class FreezeWindow(_Part):
+    """Hours in which no release may begin, in a named time zone. Rollbacks may at any time."""
+
+    days: Annotated[list[Day], Field(min_length=1, max_length=7)] = list(get_args(Day))
+    """The days on which it begins. Left out: every day."""
+    from_: Annotated[TimeOfDay, Field(alias="from", examples=["16:00"])] = "00:00"
+    """When it begins, as the clocks of the zone show. Left out: as the day begins."""
+    to: Annotated[EndTime, Field(examples=["08:00"])] = "24:00"
+    """When it ends; on the next day, if that is earlier than from. Left out: as the day ends."""
+    zone: Annotated[Zone, Field(examples=["Europe/Berlin"])]
+    """The IANA name of the time zone."""
+    reason: Annotated[Text | None, Field(examples=["Weekend"])] = None
+    """Your own words for whoever is refused."""
+
+    @model_validator(mode="after")
+    def _lasts(self) -> Self:
+        if self.from_ == self.to:
+            _refuse(("to", "is the same as from: leave both out for the whole day"))
+        return self
+
+
 class DeployPolicy(_Part):
     """How a new revision is rolled out."""
 
@@ -70,6 +97,8 @@ class DeployPolicy(_Part):
     """The rollout must be complete by then."""
     on_busy: Literal["queue", "supersede", "reject"] = "queue"
     """What becomes of a release that arrives while another is under way."""
+    freeze: Annotated[list[FreezeWindow], Field(max_length=20)] = []
+    """Hours in which no release may begin, but with --force. Rollbacks may at any time."""
 
 
 class Expectation(_Part):

@@ -10,7 +10,9 @@ latter into words. A value that may be a secret is never repeated.
 
 from __future__ import annotations
 
+import functools
 import os
+import zoneinfo
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -110,7 +112,10 @@ def _validate(document: strict_yaml.Document) -> tuple[Policy | None, list[stric
         text = "must be a mapping: begin with service: CLUSTER/SERVICE"
         return None, [strict_yaml.Fault(document.line(()), (), text)]
     try:
-        return Policy.model_validate(data, strict=True, by_alias=True, by_name=False), []
+        policy = Policy.model_validate(
+            data, strict=True, by_alias=True, by_name=False, context={"zones": _zones}
+        )
+        return policy, []
     except ValidationError as error:
         broken = {fault.path for fault in document.faults}
         return None, [
@@ -118,6 +123,12 @@ def _validate(document: strict_yaml.Document) -> tuple[Policy | None, list[stric
             for path, message in policy_problems.translate(error)
             if path not in broken
         ]
+
+
+@functools.cache
+def _zones() -> frozenset[str]:
+    """The time zones that this machine, or the package tzdata, knows; reads many files."""
+    return frozenset(zoneinfo.available_timezones())
 
 
 def _policy_of(checked: Checked, name: str) -> Policy:

@@ -73,6 +73,8 @@ def _sentence(detail: ErrorDetails) -> str:
     if kind == "literal_error":
         choices = re.findall("'([^']*)'", context["expected"])
         return _choice("unknown value", detail["input"], choices)
+    if kind == "unknown_zone":
+        return _unknown_zone(detail["input"], context["known"])
     if kind == "string_type" and isinstance(detail["input"], int | float):
         return "must be text: put it in quotes"
     words = _SENTENCES.get(kind)
@@ -104,6 +106,22 @@ def _choice(complaint: str, given: Any, known: list[str]) -> str:
         return f"{complaint}; write {_one_of(known)}" if known else complaint
     others = "" if complaint == "unknown key" else f" (known: {', '.join(known)})"
     return f"{complaint}; did you mean {likely[0]}?{others}"
+
+
+def _unknown_zone(given: str, known: list[str]) -> str:
+    """The zones that were probably meant: by their whole name, or by their city's alone.
+
+    None of ``Etc/GMT+1`` and the like: these lie west of Greenwich, which nobody expects.
+    """
+    zones = [zone for zone in known if not zone.startswith("Etc/")]
+    names: dict[str, str] = {}
+    for zone in zones:
+        names.setdefault(zone.rpartition("/")[2].casefold(), zone)
+    names |= {zone.casefold(): zone for zone in zones}
+    near = get_close_matches(given.casefold(), names, n=3, cutoff=0.7)
+    found = dict.fromkeys(names[name] for name in near)
+    meant = f"did you mean {_one_of(found)}?" if found else "write one such as Europe/Berlin or UTC"
+    return f"unknown time zone; {meant}"
 
 
 def _likely(given: Any, known: list[str]) -> list[str]:

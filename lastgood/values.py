@@ -18,9 +18,10 @@ from pydantic import (
     GetCoreSchemaHandler,
     GetJsonSchemaHandler,
     PlainSerializer,
+    ValidationInfo,
     WithJsonSchema,
 )
-from pydantic_core import CoreSchema, core_schema
+from pydantic_core import CoreSchema, PydanticCustomError, core_schema
 
 _UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 _DURATION = re.compile(r"([0-9]+(?:\.[0-9]+)?)(ms|s|m|h|d)")
@@ -241,4 +242,36 @@ TopicArn = Annotated[
         r"arn:aws[a-z-]*:sns:[a-z0-9-]+:[0-9]{12}:[A-Za-z0-9_.-]{1,256}",
         "must be the ARN of an SNS topic: write arn:aws:sns:REGION:ACCOUNT:NAME",
     ),
+]
+
+_CLOCK = "write hours and minutes, such as"
+TimeOfDay = Annotated[
+    str,
+    Like("([01][0-9]|2[0-3]):[0-5][0-9]", f'{_CLOCK} "08:30"'),
+]
+EndTime = Annotated[
+    str,
+    Like("(([01][0-9]|2[0-3]):[0-5][0-9]|24:00)", f'{_CLOCK} "17:30"; "24:00" is the day\'s end'),
+]
+
+
+def _known_zone(zone: str, info: ValidationInfo) -> str:
+    """Refuse a zone that nobody knows, where whoever validates told which ones there are.
+
+    The list comes from files, which change: a policy that was accepted stays readable.
+    """
+    known = (info.context or {}).get("zones")
+    if known and zone not in known():
+        raise PydanticCustomError("unknown_zone", "unknown zone", {"known": sorted(known())})
+    return zone
+
+
+Zone = Annotated[
+    str,
+    Field(min_length=1, max_length=64),
+    Like(
+        "[A-Za-z0-9_+/-]*",
+        "must be a time zone's name: write one such as Europe/Berlin or UTC",
+    ),
+    AfterValidator(_known_zone),
 ]

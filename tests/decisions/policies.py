@@ -205,6 +205,54 @@ REFUSED = {
         under("triggers", "- type: alarm", '  alarm: "\\e[31m"'),
         "4: triggers.0.alarm: must not contain line breaks or control characters",
     ),
+    "a freeze without zone": (
+        under("deploy", "freeze:", '  - {days: [fri], from: "16:00"}'),
+        "4: deploy.freeze.0.zone: missing: add it (The IANA name of the time zone, such as Europe/B",
+    ),
+    "a zone that is none": (
+        under("deploy", "freeze:", "  - zone: Europe/Berln"),
+        "4: deploy.freeze.0.zone: unknown time zone; did you mean Europe/Berlin",
+    ),
+    "a city for a zone": (
+        under("deploy", "freeze:", "  - reason: x", "    zone: berlin"),
+        "5: deploy.freeze.0.zone: unknown time zone; did you mean Europe/Berlin?",
+    ),
+    "a zone like none": (
+        under("deploy", "freeze:", "  - zone: XQZ9"),
+        "4: deploy.freeze.0.zone: unknown time zone; write one such as Europe/Berlin or UTC",
+    ),
+    "a zone that is a path": (
+        under("deploy", "freeze:", "  - zone: ../etc/passwd"),
+        "4: deploy.freeze.0.zone: must be a time zone's name: write one such as Europe/Berlin",
+    ),
+    "a day in full": (
+        under("deploy", "freeze:", "  - {days: [fri, sunday], zone: UTC}"),
+        "4: deploy.freeze.0.days.1: unknown value; did you mean sun? (known: mon, tue, wed, thu,",
+    ),
+    "no days": (
+        under("deploy", "freeze:", "  - {days: [], zone: UTC}"),
+        "4: deploy.freeze.0.days: must not be empty: write at least one, or leave the key out",
+    ),
+    "a time without quotes": (
+        under("deploy", "freeze:", "  - {from: 16:00, zone: UTC}"),
+        "4: deploy.freeze.0.from: some readers take this for a number: put it in quotes",
+    ),
+    "a time beyond the day": (
+        under("deploy", "freeze:", '  - {to: "24:01", zone: UTC}'),
+        '4: deploy.freeze.0.to: write hours and minutes, such as "17:30"; "24:00" is the day\'s end',
+    ),
+    "a beginning at the day's end": (
+        under("deploy", "freeze:", '  - {from: "24:00", zone: UTC}'),
+        '4: deploy.freeze.0.from: write hours and minutes, such as "08:30"',
+    ),
+    "a freeze of no time": (
+        under("deploy", "freeze:", '  - {from: "08:00", to: "08:00", zone: UTC}'),
+        "4: deploy.freeze.0.to: is the same as from: leave both out for the whole day",
+    ),
+    "too many freezes": (
+        under("deploy", "freeze:", *["  - zone: UTC"] * 21),
+        "3: deploy.freeze: must be at most 20 items",
+    ),
     "empty file": ("", "the file is empty: `lastgood policy init` writes a first one"),
     "comments alone": ("# service: a/b\n", "the file is empty"),
     "not a mapping": ("- service", "1: must be a mapping: begin with service: CLUSTER/SERVICE"),

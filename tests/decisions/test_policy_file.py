@@ -84,6 +84,19 @@ def test_numbers_and_quotes() -> None:
     assert second.alarm == "010"
 
 
+def test_a_freeze_needs_a_zone_alone() -> None:
+    lines = ("freeze:", "  - zone: UTC", "  - {days: [fri, sat], from: '16:00', zone: Asia/Tokyo}")
+    whole, weekend = parse(under("deploy", *lines)).deploy.freeze
+    assert (whole.from_, whole.to, len(whole.days)) == ("00:00", "24:00", 7)
+    assert (weekend.from_, weekend.to, weekend.days) == ("16:00", "24:00", ["fri", "sat"])
+
+
+def test_a_zone_that_was_accepted_once_is_read_by_who_does_not_know_it() -> None:
+    policy = parse(under("deploy", "freeze:", "  - zone: UTC"))
+    gone = policy.model_dump_json().replace("UTC", "Europe/Atlantis")
+    assert Policy.model_validate_json(gone).deploy.freeze[0].zone == "Europe/Atlantis"
+
+
 # --- What is refused ---------------------------------------------------------------------------
 
 
