@@ -56,6 +56,12 @@ class RollbackRequest(Model):
     policy: Policy | None = None
     """How to verify and whom to tell. Left out: as the last release's policy says."""
     service: ServiceRef
+    id: str = ""
+    """The same for each delivery of one request; empty: each delivery is one of its own."""
+    release: str | None = None
+    """Only this release is to be rolled back: refused if the service has gone on to another."""
+    group: str | None = None
+    """Workflow id of the group's release for whose sake it goes back: its image is not blamed."""
 
 
 class RollbackAccepted(Model):
