@@ -77,8 +77,13 @@ class GuardState(Model):
     service: ServiceRef
     restored: bool = False
     """What the service's tags remember has been read."""
+    service_arn: str | None = None
+    foreign_tags: int = 0
+    """How many tags of the service are not ours."""
+    mirrored: dict[str, str] = {}
+    """Our tags as they were read or written last."""
     mirror_problem: str | None = None
-    """Why the memory could not be written into the service's tags, if so."""
+    """Why the memory could not be kept in the service's tags, if so."""
     queue: tuple[ReleaseOrder, ...] = ()
     ledger: tuple[LedgerEntry, ...] = ()
     """Revisions, the newest opinion first."""
