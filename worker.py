@@ -14,6 +14,7 @@ from datetime import timedelta
 import httpx
 from pythonjsonlogger.json import JsonFormatter
 from temporalio.client import Client
+from temporalio.common import VersioningBehavior, WorkerDeploymentVersion
 from temporalio.runtime import (
     LogForwardingConfig,
     LoggingConfig,
@@ -22,7 +23,8 @@ from temporalio.runtime import (
     TelemetryConfig,
     TelemetryFilter,
 )
-from temporalio.worker import Worker
+from temporalio.service import RPCError
+from temporalio.worker import Worker, WorkerDeploymentConfig
 
 from activities.clients import AwsClients
 from activities.cloudwatch import CloudWatchActivities
@@ -35,12 +37,14 @@ from activities.notifications import NotificationActivities
 from activities.tagging import TaggingActivities
 from lastgood.connection import connect
 from lastgood.errors import LastgoodError
+from lastgood.fleet import fleet_of
 from lastgood.messages import TASK_QUEUE, WATCH_TASK_QUEUE
 from lastgood.settings import Settings, load
 from workflows.check import Check
 from workflows.deployment import Deployment
 from workflows.rollback import Rollback
 from workflows.service_guard import ServiceGuard
+from workflows.versioned_guard import VersionedServiceGuard
 
 log = logging.getLogger("lastgood.worker")
 
@@ -70,6 +74,17 @@ def make_runtime(settings: Settings) -> Runtime:
     return Runtime(telemetry=TelemetryConfig(logging=logs, metrics=metrics))
 
 
+def versioning(settings: Settings) -> WorkerDeploymentConfig | None:
+    """With a build id: releases stay with the build that began them, see docs/upgrading.md."""
+    if settings.build_id is None:
+        return None
+    return WorkerDeploymentConfig(
+        version=WorkerDeploymentVersion(settings.deployment_name, settings.build_id),
+        use_worker_versioning=True,
+        default_versioning_behavior=VersioningBehavior.PINNED,
+    )
+
+
 def make_workers(
     client: Client, settings: Settings, http: httpx.AsyncClient, prober: Prober
 ) -> list[Worker]:
@@ -83,10 +98,12 @@ def make_workers(
     balancers = LoadBalancerActivities(aws)
     notifications = NotificationActivities(aws, http, os.environ, ui_url=settings.ui_url)
     shutdown = timedelta(seconds=settings.shutdown_timeout)
+    deployment = versioning(settings)
+    guard = VersionedServiceGuard if deployment else ServiceGuard
     calls = Worker(
         client,
         task_queue=TASK_QUEUE,
-        workflows=[ServiceGuard, Deployment, Rollback, Check],
+        workflows=[guard, Deployment, Rollback, Check],
         activities=[
             ecs.describe_services,
             ecs.describe_task_definition,
@@ -105,6 +122,7 @@ def make_workers(
             notifications.notify_sns,
             notifications.notify_webhook,
         ],
+        deployment_config=deployment,
         graceful_shutdown_timeout=shutdown,
         max_cached_workflows=2 * settings.max_watches,
         sticky_queue_schedule_to_start_timeout=timedelta(seconds=5),
@@ -118,11 +136,24 @@ def make_workers(
             cloudwatch.watch_alarms,
             health.watch_health,
         ],
+        deployment_config=deployment,
         graceful_shutdown_timeout=shutdown,
         max_concurrent_activities=settings.max_watches,
         max_heartbeat_throttle_interval=timedelta(seconds=5),
     )
     return [calls, watches]
+
+
+async def say_what_comes_here(client: Client, settings: Settings) -> None:
+    """Log whether new releases come to this worker; a build that is not current waits in vain."""
+    deployment = versioning(settings)
+    try:
+        fleet = await fleet_of(client)
+    except RPCError as error:
+        log.warning("Temporal does not say who gets new releases: %s", error.message)
+        return
+    gets, text = fleet.place_of(deployment.version if deployment else None)
+    log.log(logging.INFO if gets else logging.WARNING, "%s", text)
 
 
 async def run(settings: Settings) -> None:
@@ -139,6 +170,7 @@ async def run(settings: Settings) -> None:
         for worker in make_workers(client, settings, http, prober):
             await stack.enter_async_context(worker)
         log.info("Working on %s in namespace %s", TASK_QUEUE, client.namespace)
+        await say_what_comes_here(client, settings)
         await stop.wait()
         log.info("Stopping: what runs is ended or handed over")
     log.info("Stopped")

@@ -5,9 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
-from temporalio.api.enums.v1 import TaskQueueType
-from temporalio.api.taskqueue.v1 import TaskQueue
-from temporalio.api.workflowservice.v1 import DescribeNamespaceRequest, DescribeTaskQueueRequest
+from temporalio.api.workflowservice.v1 import DescribeNamespaceRequest
 from temporalio.client import Client
 from temporalio.contrib.pydantic import pydantic_data_converter
 from temporalio.envconfig import ClientConfig
@@ -15,7 +13,7 @@ from temporalio.runtime import Runtime
 from temporalio.service import RPCError, RPCStatusCode
 
 from lastgood.errors import UnreachableError
-from lastgood.messages import TASK_QUEUE
+from lastgood.fleet import fleet_of
 
 _PATIENCE = 4.0
 """Seconds until we say that Temporal cannot be reached."""
@@ -62,23 +60,15 @@ def _unreachable(address: str, why: str) -> UnreachableError:
 
 
 async def require_worker(client: Client) -> None:
-    """See that somebody polls our task queue.
+    """See that somebody polls our task queue who would begin a release.
 
     Raises:
-        UnreachableError: if nobody does.
+        UnreachableError: if nobody would.
     """
     try:
-        answer = await client.workflow_service.describe_task_queue(
-            DescribeTaskQueueRequest(
-                namespace=client.namespace,
-                task_queue=TaskQueue(name=TASK_QUEUE),
-                task_queue_type=TaskQueueType.TASK_QUEUE_TYPE_WORKFLOW,
-            )
-        )
+        fleet = await fleet_of(client)
     except RPCError as error:
         raise UnreachableError(f"Temporal does not tell who works: {error.message}") from None
-    if not answer.pollers:
-        raise UnreachableError(
-            f"No worker polls task queue {TASK_QUEUE!r} in namespace {client.namespace!r}: "
-            "start one with `python worker.py`."
-        )
+    why = fleet.why_nobody_begins()
+    if why:
+        raise UnreachableError(why)

@@ -15,10 +15,15 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 from lastgood.errors import SettingsError
 
 PREFIX = "LASTGOOD_"
+TEMPORALS_NAMES = {
+    "build_id": "TEMPORAL_WORKER_BUILD_ID",
+    "deployment_name": "TEMPORAL_DEPLOYMENT_NAME",
+}
+"""Not ours to name: Temporal's worker controller for Kubernetes sets these in each worker."""
 
 
 class Settings(BaseModel):
-    """Variables with the prefix ``LASTGOOD_``; each has a default."""
+    """Variables with the prefix ``LASTGOOD_``, or in ``TEMPORALS_NAMES``; each has a default."""
 
     model_config = ConfigDict(frozen=True, extra="ignore")
 
@@ -32,6 +37,10 @@ class Settings(BaseModel):
     """Watches that one worker runs at the same time."""
     shutdown_timeout: float = Field(default=10.0, ge=0, le=600)
     """Seconds that running activities get to end when the worker is told to stop."""
+    build_id: str | None = None
+    """Which build of Lastgood this is; turns Worker Versioning on, see docs/upgrading.md."""
+    deployment_name: str = "lastgood"
+    """The name, within the namespace, of the fleet whose builds these are."""
 
     @field_validator("metrics_address")
     @classmethod
@@ -47,6 +56,23 @@ class Settings(BaseModel):
             raise ValueError("write an address such as http://localhost:8233")
         return value.rstrip("/")
 
+    @field_validator("build_id")
+    @classmethod
+    def _a_tag(cls, value: str | None) -> str | None:
+        if value is not None and not re.fullmatch(r"[A-Za-z0-9][\w.+-]{0,127}", value, re.ASCII):
+            raise ValueError(
+                "write 1 to 128 letters, digits and . _ + -, such as 1.4.0 or a commit"
+            )
+        return value
+
+    @field_validator("deployment_name")
+    @classmethod
+    def _without_dots(cls, value: str) -> str:
+        # Temporal joins name and build id with a dot or a colon.
+        if not re.fullmatch(r"[A-Za-z0-9][\w/-]{0,127}", value, re.ASCII):
+            raise ValueError("write 1 to 128 letters, digits and _ - /, such as lastgood")
+        return value
+
 
 def load(environment: Mapping[str, str]) -> Settings:
     """Read the settings.
@@ -55,15 +81,20 @@ def load(environment: Mapping[str, str]) -> Settings:
         SettingsError: naming each variable that cannot be used.
     """
     given = {
-        key.removeprefix(PREFIX).lower(): value
-        for key, value in environment.items()
-        if key.startswith(PREFIX) and value != ""
+        field: environment[variable(field)]
+        for field in Settings.model_fields
+        if environment.get(variable(field))
     }
     try:
         return Settings.model_validate(given)
     except ValidationError as error:
         lines = [
-            f"{PREFIX}{str(one['loc'][0]).upper()}: {one['msg'].removeprefix('Value error, ')}"
+            f"{variable(str(one['loc'][0]))}: {one['msg'].removeprefix('Value error, ')}"
             for one in error.errors(include_url=False)
         ]
         raise SettingsError("\n".join(lines)) from None
+
+
+def variable(field: str) -> str:
+    """The environment variable of a setting."""
+    return TEMPORALS_NAMES.get(field, f"{PREFIX}{field.upper()}")
