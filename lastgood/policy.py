@@ -47,7 +47,7 @@ from lastgood.values import parse_duration as parse_duration
 from lastgood.values import parse_ratio as parse_ratio
 
 
-def _refuse(*problems: tuple[str, str]) -> NoReturn:
+def refuse(*problems: tuple[str, str]) -> NoReturn:
     """Refuse a combination of keys, each problem as (dotted key, what is wrong and the remedy)."""
     raise PydanticCustomError(
         "policy",
@@ -56,7 +56,9 @@ def _refuse(*problems: tuple[str, str]) -> NoReturn:
     )
 
 
-class _Part(BaseModel):
+class Part(BaseModel):
+    """A mapping of the file: its keys and no others."""
+
     model_config = ConfigDict(
         frozen=True,
         extra="forbid",
@@ -69,7 +71,7 @@ class _Part(BaseModel):
 Day = Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
 
 
-class FreezeWindow(_Part):
+class FreezeWindow(Part):
     """Hours in which no release may begin, in a named time zone. Rollbacks may at any time."""
 
     days: Annotated[list[Day], Field(min_length=1, max_length=7)] = list(get_args(Day))
@@ -86,11 +88,11 @@ class FreezeWindow(_Part):
     @model_validator(mode="after")
     def _lasts(self) -> Self:
         if self.from_ == self.to:
-            _refuse(("to", "is the same as from: leave both out for the whole day"))
+            refuse(("to", "is the same as from: leave both out for the whole day"))
         return self
 
 
-class DeployPolicy(_Part):
+class DeployPolicy(Part):
     """How a new revision is rolled out."""
 
     timeout: Deadline = timedelta(minutes=5)
@@ -101,7 +103,7 @@ class DeployPolicy(_Part):
     """Hours in which no release may begin, but with --force. Rollbacks may at any time."""
 
 
-class Expectation(_Part):
+class Expectation(Part):
     """What a good answer looks like."""
 
     status: Annotated[int, Field(ge=100, le=599)] = 200
@@ -110,7 +112,7 @@ class Expectation(_Part):
     """Text that must stand in the first 64 KiB of the body."""
 
 
-class SmokeCheck(_Part):
+class SmokeCheck(Part):
     """One HTTP check made once, after the rollout and before the window."""
 
     url: Annotated[Url, Field(examples=["https://api.example.com/health"])]
@@ -125,7 +127,7 @@ class SmokeCheck(_Part):
     """The pause between attempts."""
 
 
-class MonitorPolicy(_Part):
+class MonitorPolicy(Part):
     """The monitor window."""
 
     window: Window = timedelta(minutes=10)
@@ -136,7 +138,7 @@ class MonitorPolicy(_Part):
     """What happens when the window ends without enough data to judge."""
 
 
-class Metric(_Part):
+class Metric(Part):
     """A CloudWatch metric that the application publishes itself."""
 
     namespace: Annotated[Name, Field(examples=["MyApp/Production"])]
@@ -155,7 +157,7 @@ class Metric(_Part):
     """What the numbers mean: ratio (default) or percent; ms (default) or s."""
 
 
-class _MetricTrigger(_Part):
+class _MetricTrigger(Part):
     duration: Window = timedelta(seconds=60)
     """A breach must last this long."""
     metric: Metric | None = None
@@ -172,11 +174,11 @@ class _MetricTrigger(_Part):
     @model_validator(mode="after")
     def _one_source(self) -> Self:
         if self.metric and (self.load_balancer or self.target_group):
-            _refuse(("metric", "name either metric, or load_balancer and target_group, not both"))
+            refuse(("metric", "name either metric, or load_balancer and target_group, not both"))
         if self.load_balancer and not self.target_group:
-            _refuse(("load_balancer", "goes with target_group: add target_group"))
+            refuse(("load_balancer", "goes with target_group: add target_group"))
         if self.target_group and not self.load_balancer:
-            _refuse(("target_group", "goes with load_balancer: add load_balancer"))
+            refuse(("target_group", "goes with load_balancer: add load_balancer"))
         return self
 
     @model_validator(mode="after")
@@ -185,10 +187,10 @@ class _MetricTrigger(_Part):
             return self
         seconds = self.period.total_seconds()
         if seconds not in (1, 5, 10, 20, 30) and seconds % 60:
-            _refuse(("period", "CloudWatch knows 1s, 5s, 10s, 20s, 30s and multiples of 60s"))
+            refuse(("period", "CloudWatch knows 1s, 5s, 10s, 20s, 30s and multiples of 60s"))
         if self.period > self.duration:
             limit = format_duration(self.duration)
-            _refuse(("period", f"must not be longer than duration ({limit})"))
+            refuse(("period", f"must not be longer than duration ({limit})"))
         return self
 
 
@@ -203,7 +205,7 @@ class ErrorRateTrigger(_MetricTrigger):
     @model_validator(mode="after")
     def _unit(self) -> Self:
         if self.metric and self.metric.unit not in (None, "ratio", "percent"):
-            _refuse(("metric.unit", "an error rate is measured in ratio or percent"))
+            refuse(("metric.unit", "an error rate is measured in ratio or percent"))
         return self
 
 
@@ -218,11 +220,11 @@ class ResponseTimeTrigger(_MetricTrigger):
     @model_validator(mode="after")
     def _unit(self) -> Self:
         if self.metric and self.metric.unit not in (None, "ms", "s"):
-            _refuse(("metric.unit", "a response time is measured in ms or s"))
+            refuse(("metric.unit", "a response time is measured in ms or s"))
         return self
 
 
-class HealthCheckTrigger(_Part):
+class HealthCheckTrigger(Part):
     """Fires after consecutive failed HTTP checks, one every monitor.interval."""
 
     type: Literal["health-check"] = "health-check"
@@ -239,7 +241,7 @@ class HealthCheckTrigger(_Part):
     """Your own words for the notification."""
 
 
-class AlarmTrigger(_Part):
+class AlarmTrigger(Part):
     """Fires when a CloudWatch alarm, metric or composite, is in ALARM."""
 
     type: Literal["alarm"] = "alarm"
@@ -258,7 +260,7 @@ Trigger = Annotated[
 ]
 
 
-class RollbackPolicy(_Part):
+class RollbackPolicy(Part):
     """When the service is brought back, and how often."""
 
     enabled: bool = True
@@ -279,14 +281,14 @@ class RollbackPolicy(_Part):
     """What fired must be good again by then."""
 
 
-class SlackChannel(_Part):
+class SlackChannel(Part):
     """A Slack incoming webhook."""
 
     webhook_url: Annotated[SecretName, Field(examples=["env:SLACK_WEBHOOK_URL"])]
     """The environment variable that holds the URL."""
 
 
-class SmtpServer(_Part):
+class SmtpServer(Part):
     """A mail server of your own."""
 
     host: Annotated[Name, Field(examples=["smtp.example.com"])]
@@ -303,15 +305,15 @@ class SmtpServer(_Part):
     @model_validator(mode="after")
     def _no_password_in_the_clear(self) -> Self:
         if self.username and not self.password:
-            _refuse(("username", "goes with password: add password"))
+            refuse(("username", "goes with password: add password"))
         if self.password and not self.username:
-            _refuse(("password", "goes with username: add username"))
+            refuse(("password", "goes with username: add username"))
         if self.password and self.tls == "none":
-            _refuse(("tls", "a password is not sent without TLS: write starttls or implicit"))
+            refuse(("tls", "a password is not sent without TLS: write starttls or implicit"))
         return self
 
 
-class EmailChannel(_Part):
+class EmailChannel(Part):
     """Mail, through Amazon SES or through a mail server."""
 
     from_: Annotated[EmailAddress, Field(alias="from", examples=["deploys@example.com"])]
@@ -328,27 +330,27 @@ class EmailChannel(_Part):
     @model_validator(mode="after")
     def _server(self) -> Self:
         if self.via == "smtp" and not self.smtp:
-            _refuse(("via", "smtp needs a mail server: add smtp: {host: ...}"))
+            refuse(("via", "smtp needs a mail server: add smtp: {host: ...}"))
         if self.via == "ses" and self.smtp:
-            _refuse(("smtp", "is not used, as via is ses: write via: smtp, or leave smtp out"))
+            refuse(("smtp", "is not used, as via is ses: write via: smtp, or leave smtp out"))
         return self
 
 
-class SnsChannel(_Part):
+class SnsChannel(Part):
     """An SNS topic."""
 
     topic_arn: Annotated[TopicArn, Field(examples=["arn:aws:sns:us-east-1:123456789012:deploys"])]
     """The topic's ARN."""
 
 
-class WebhookChannel(_Part):
+class WebhookChannel(Part):
     """Any HTTP endpoint; receives the notice as JSON."""
 
     url: Annotated[SecretName, Field(examples=["env:DEPLOY_WEBHOOK_URL"])]
     """The environment variable that holds the URL."""
 
 
-class NotifyPolicy(_Part):
+class NotifyPolicy(Part):
     """Who is told. Each channel is tried by itself; none can change an outcome."""
 
     healthy: bool = False
@@ -363,7 +365,7 @@ class NotifyPolicy(_Part):
     """Any HTTP endpoint; receives the notice as JSON."""
 
 
-class Policy(_Part):
+class Policy(Part):
     """Everything that an operator decides about one service."""
 
     service: Annotated[ServiceName, Field(examples=["my-cluster/my-service"])]
@@ -408,7 +410,7 @@ class Policy(_Part):
                 )
             )
         if problems:
-            _refuse(*problems)
+            refuse(*problems)
         return self
 
     def ref(self) -> ServiceRef:

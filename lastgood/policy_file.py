@@ -20,6 +20,7 @@ from pydantic import ValidationError
 
 from lastgood import policy_problems, strict_yaml
 from lastgood.errors import PolicyError
+from lastgood.group_policy import GroupPolicy
 from lastgood.policy import Policy
 
 DEFAULT_NAME = "lastgood.yaml"
@@ -43,14 +44,23 @@ class Problem(NamedTuple):
 
 
 class Checked(NamedTuple):
-    """A policy, or else its problems in the order of their lines."""
+    """A policy of one service or of a group, or else its problems in the order of their lines."""
 
-    policy: Policy | None
+    policy: Policy | GroupPolicy | None
     problems: tuple[Problem, ...]
 
 
 def load(path: str | os.PathLike[str]) -> Policy:
-    """Read a policy file.
+    """Read the policy file of one service.
+
+    Raises:
+        PolicyError: with every problem, one on each line.
+    """
+    return _of_one_service(load_any(path), os.fspath(path))
+
+
+def load_any(path: str | os.PathLike[str]) -> Policy | GroupPolicy:
+    """Read a policy file, of one service or of a group.
 
     Raises:
         PolicyError: with every problem, one on each line.
@@ -59,7 +69,16 @@ def load(path: str | os.PathLike[str]) -> Policy:
 
 
 def parse(text: str, name: str = DEFAULT_NAME) -> Policy:
-    """Read a policy from text; ``name`` stands for the file in messages.
+    """Read the policy of one service from text; ``name`` stands for the file in messages.
+
+    Raises:
+        PolicyError: with every problem, one on each line.
+    """
+    return _of_one_service(_policy_of(check_text(text), name), name)
+
+
+def parse_any(text: str, name: str = DEFAULT_NAME) -> Policy | GroupPolicy:
+    """Read a policy from text, of one service or of a group.
 
     Raises:
         PolicyError: with every problem, one on each line.
@@ -101,7 +120,9 @@ def check_text(text: str) -> Checked:
     return Checked(None if problems else policy, tuple(problems))
 
 
-def _validate(document: strict_yaml.Document) -> tuple[Policy | None, list[strict_yaml.Fault]]:
+def _validate(
+    document: strict_yaml.Document,
+) -> tuple[Policy | GroupPolicy | None, list[strict_yaml.Fault]]:
     data: Any = document.data
     if data is None:
         text = "the file is empty: `lastgood policy init` writes a first one"
@@ -111,8 +132,9 @@ def _validate(document: strict_yaml.Document) -> tuple[Policy | None, list[stric
             return None, []
         text = "must be a mapping: begin with service: CLUSTER/SERVICE"
         return None, [strict_yaml.Fault(document.line(()), (), text)]
+    file = _kind_of(data)
     try:
-        policy = Policy.model_validate(
+        policy = file.model_validate(
             data, strict=True, by_alias=True, by_name=False, context={"zones": _zones}
         )
         return policy, []
@@ -120,9 +142,14 @@ def _validate(document: strict_yaml.Document) -> tuple[Policy | None, list[stric
         broken = {fault.path for fault in document.faults}
         return None, [
             strict_yaml.Fault(document.line(path), path, message)
-            for path, message in policy_problems.translate(error)
+            for path, message in policy_problems.translate(error, file)
             if path not in broken
         ]
+
+
+def _kind_of(data: dict[str, Any]) -> type[Policy] | type[GroupPolicy]:
+    group = "service" not in data and ("group" in data or "services" in data)
+    return GroupPolicy if group else Policy
 
 
 @functools.cache
@@ -131,10 +158,19 @@ def _zones() -> frozenset[str]:
     return frozenset(zoneinfo.available_timezones())
 
 
-def _policy_of(checked: Checked, name: str) -> Policy:
+def _policy_of(checked: Checked, name: str) -> Policy | GroupPolicy:
     if checked.policy is None:
         raise PolicyError("\n".join(problem.sentence(name) for problem in checked.problems))
     return checked.policy
+
+
+def _of_one_service(policy: Policy | GroupPolicy, name: str) -> Policy:
+    if isinstance(policy, Policy):
+        return policy
+    raise PolicyError(
+        f"{name}: group: this is about the group {policy.group}: `lastgood deploy` and `lastgood "
+        "policy check` take it; all else is about one service, and needs a file of that service"
+    )
 
 
 def _wrong(line: int | None, message: str) -> Checked:

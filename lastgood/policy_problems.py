@@ -29,7 +29,7 @@ def dotted(path: Path) -> str:
     """
     words: list[str] = []
     for part in path:
-        notify = bool(words) and words[0] == "notify"
+        notify = "notify" in words
         shape = _HARMLESS_KEY if notify else _PLAIN_KEY
         shown = isinstance(part, int) or shape.fullmatch(part)
         words.append(str(part) if shown else "…")
@@ -38,15 +38,15 @@ def dotted(path: Path) -> str:
     return ".".join(words)
 
 
-def translate(error: ValidationError) -> Iterator[tuple[Path, str]]:
-    """Each problem as the path of its key in the file, and its sentence.
+def translate(error: ValidationError, file: type[BaseModel] = Policy) -> Iterator[tuple[Path, str]]:
+    """Each problem as the path of its key in the file, and its sentence; ``file`` is its model.
 
     A required key that was only misspelt is not reported as missing too.
     """
     misspelt: set[Path] = set()
     missing: list[tuple[Path, str]] = []
     for detail in error.errors(include_url=False):
-        path, owner = _follow(detail["loc"])
+        path, owner = _follow(detail["loc"], file)
         context = detail.get("ctx", {})
         kind = detail["type"]
         if kind == "policy":
@@ -94,9 +94,15 @@ _SENTENCES: dict[str, Callable[[dict[str, Any]], str]] = {
     "less_than_equal": lambda context: f"must be at most {context['le']}",
     "string_too_short": lambda _: "must not be empty",
     "string_too_long": lambda context: f"must be at most {context['max_length']} characters",
-    "too_short": lambda _: "must not be empty: write at least one, or leave the key out",
+    "too_short": lambda context: _too_few(context["min_length"]),
     "too_long": lambda context: f"must be at most {context['max_length']} items",
 }
+
+
+def _too_few(least: int) -> str:
+    if least > 1:
+        return f"must have at least {least} items"
+    return "must not be empty: write at least one, or leave the key out"
 
 
 def _choice(complaint: str, given: Any, known: list[str]) -> str:
@@ -135,7 +141,9 @@ def _one_of(choices: Iterable[str]) -> str:
     return f"{', '.join(others)} or {last}" if others else last
 
 
-def _follow(location: Iterable[str | int]) -> tuple[Path, type[BaseModel] | None]:
+def _follow(
+    location: Iterable[str | int], file: type[BaseModel]
+) -> tuple[Path, type[BaseModel] | None]:
     """Where pydantic's location is in the file, and the model that owns its last key.
 
     pydantic puts a union's tag (``triggers, 1, alarm, threshold``) and ``[key]`` into the
@@ -143,7 +151,7 @@ def _follow(location: Iterable[str | int]) -> tuple[Path, type[BaseModel] | None
     """
     path: list[str | int] = []
     owner: type[BaseModel] | None = None
-    here: Any = Policy
+    here: Any = file
     for part in location:
         models = list(models_in(here))
         tagged = [model for model in models if tag_of(model) == part]

@@ -8,18 +8,24 @@ from typing import Any
 from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue
 from pydantic_core import core_schema
 
+from lastgood.group_policy import GroupPolicy
 from lastgood.policy import Policy
 from lastgood.values import format_duration
 
 
 def schema() -> dict[str, Any]:
-    """The file's schema, in draft 2020-12."""
-    generated = Policy.model_json_schema(by_alias=True, schema_generator=_FileSchema)
-    return {
-        "$schema": GenerateJsonSchema.schema_dialect,
-        **generated,
-        "title": "Lastgood policy",
-    }
+    """The schema of one service's file, in draft 2020-12."""
+    return _of(Policy, "Lastgood policy")
+
+
+def group_schema() -> dict[str, Any]:
+    """The schema of a group's file."""
+    return _of(GroupPolicy, "Lastgood policy of a group")
+
+
+def _of(file: type[Policy] | type[GroupPolicy], title: str) -> dict[str, Any]:
+    generated = file.model_json_schema(by_alias=True, schema_generator=_FileSchema)
+    return {"$schema": GenerateJsonSchema.schema_dialect, **generated, "title": title}
 
 
 class _FileSchema(GenerateJsonSchema):

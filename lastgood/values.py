@@ -222,6 +222,13 @@ Region = Annotated[
     str,
     Like("[a-z]{2,4}(-[a-z]+)+-[0-9]{1,2}", "must be an AWS region: write one such as us-east-1"),
 ]
+GroupName = Annotated[
+    str,
+    Like(
+        "[A-Za-z0-9_-]{1,64}",
+        "must be a name: up to 64 letters, digits, hyphens and underscores",
+    ),
+]
 ContainerName = Annotated[
     str,
     Like(

@@ -12,7 +12,9 @@ import click
 from lastgood import policy_file, policy_template
 from lastgood.cli import survey
 from lastgood.errors import UsageError
-from lastgood.policy_schema import schema
+from lastgood.group_policy import GroupPolicy
+from lastgood.policy import Policy
+from lastgood.policy_schema import group_schema, schema
 from lastgood.values import Like, Region, ServiceName
 
 
@@ -60,21 +62,29 @@ def check(ctx: click.Context, path: str, output: str) -> None:
         problems = [problem._asdict() for problem in checked.problems]
         click.echo(json.dumps({"ok": checked.policy is not None, "problems": problems}, indent=2))
     elif checked.policy:
-        click.echo(f"{path}: a good policy for {checked.policy.service}")
+        click.echo(f"{path}: a good policy for {_about(checked.policy)}")
     else:
         for problem in checked.problems:
             click.echo(problem.sentence(path), err=True)
     ctx.exit(0 if checked.policy else 2)
 
 
+def _about(policy: Policy | GroupPolicy) -> str:
+    if isinstance(policy, Policy):
+        return policy.service
+    members = ", ".join(one.service for one in policy.services)
+    return f"the group {policy.group}: {members}, {policy.order}"
+
+
 @policy.command(name="schema")
-def print_schema() -> None:
+@click.option("--group", is_flag=True, help="The schema of a group's file.")
+def print_schema(group: bool) -> None:
     """Print the JSON Schema of the policy file, for editors.
 
     VS Code and others find it by a first line such as
     `# yaml-language-server: $schema=lastgood.schema.json`.
     """
-    click.echo(json.dumps(schema(), indent=2))
+    click.echo(json.dumps(group_schema() if group else schema(), indent=2))
 
 
 @policy.command()
