@@ -25,11 +25,13 @@ uses AWS. Ends on SIGTERM or Ctrl-C, and takes all its tasks with it.
 
 ECS services run real processes, behind real load balancers on 127.0.0.1. CloudWatch, SNS, SES,
 STS, EC2 (the default VPC and its subnets) and ECR answer too. Any credentials will do.
-Rolling deployments work as they are configured (other strategies are refused), with circuit
-breaker, deployment alarms, ListServiceDeployments, DescribeServiceDeployments,
-DescribeServiceRevisions and StopServiceDeployment. A rollout takes one to four seconds. Health
-check intervals are shortened; a bakeTimeInMinutes is taken as seconds; a health check's grace
-period is taken as it is.
+Deployments work as they are configured: ROLLING with circuit breaker, BLUE_GREEN, LINEAR and
+CANARY behind an Application Load Balancer, all with deployment alarms, lifecycle hooks (PAUSE
+waits; AWS_LAMBDA has SUCCEEDED at once), ListServiceDeployments, DescribeServiceDeployments,
+DescribeServiceRevisions, StopServiceDeployment and ContinueServiceDeployment. A rollout without
+bake time takes one to four seconds. Health check intervals are shortened; a minute of bake times,
+steps and hooks' time-outs lasts as long as --minute says; a health check's grace period is taken
+as it is.
 
 How a task behaves is said by its image's tag, or by SANDBOX_BEHAVIOUR in its container's
 environment, in the same words:
@@ -69,6 +71,13 @@ Control API, JSON in and out:
         ("bake", "seconds that deployment alarms are watched after a rollout"),
     ):
         parser.add_argument(f"--{name}-seconds", type=float, metavar="S", help=text)
+    parser.add_argument(
+        "--minute",
+        type=float,
+        metavar="SECONDS",
+        help="how long one of AWS's minutes lasts: bakeTimeInMinutes, stepBakeTimeInMinutes,"
+        " canaryBakeTimeInMinutes, timeoutInMinutes of hooks (default: 60)",
+    )
     parser.add_argument(
         "--lifeline", action="store_true", help="end when stdin ends, as it does with its parent"
     )
@@ -112,6 +121,8 @@ def _run(arguments: argparse.Namespace, done: threading.Event) -> None:
         for name in ("start", "drain", "probe", "bake")
         if (value := getattr(arguments, f"{name}_seconds")) is not None
     }
+    if arguments.minute is not None:
+        given["minute"] = arguments.minute
     world = World(Account(_ACCOUNT, arguments.region), arguments.traffic, Pace(**given))
     server = Server(world, arguments.port)
     world.start()

@@ -32,6 +32,7 @@ class Control:
             ("GET", "mails"): lambda *_: world.moto.mails(),
             ("GET", "messages"): lambda *_: world.moto.messages(),
             ("POST", "kill"): self._kill,
+            ("GET", "troubles"): lambda *_: list(world.troubles),
         }
 
     def __call__(
@@ -58,7 +59,7 @@ class Control:
 
     def _truth(self, query: Query, _body: Any) -> Answer:
         key = (name_of(query.get("cluster", "default")), name_of(query["service"]))
-        return tell(self._world.registry.services[key], self._world.front.timeline)
+        return tell(self._world.registry.services[key], self._world.front)
 
     def _listeners(self, _query: Query, _body: Any) -> Answer:
         return [

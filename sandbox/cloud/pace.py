@@ -20,7 +20,9 @@ class Pace:
     probe: float = 0.2
     """Time between two health checks of one target, whatever the target group says."""
     bake: float = 3.0
-    """How long deployment alarms are watched after the rollout; AWS decides this itself. A
-    `bakeTimeInMinutes` is taken as so many seconds."""
+    """How long deployment alarms are watched after the rollout without a `bakeTimeInMinutes`;
+    AWS decides this itself."""
+    minute: float = 60.0
+    """How long a minute of bake times, of the waits between steps and of hooks' time-outs is."""
     history: float = 60.0
     """How far back stale answers can reach."""

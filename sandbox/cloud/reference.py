@@ -1,7 +1,8 @@
 """The control API's reference, for `--help`; what answers is in `control`."""
 
 REFERENCE = """\
-  GET    /sandbox/truth?cluster=C&service=S   processes, versions, health, deployments, timeline
+  GET    /sandbox/truth?cluster=C&service=S   processes, versions, health, deployments, timeline;
+                                              production: each revision's share of the traffic
   GET    /sandbox/listeners                   the URL of every load balancer's listener
   GET    /sandbox/requests[?action=A]         AWS calls seen, with time, status and effects
   DELETE /sandbox/requests                    forget them
@@ -18,4 +19,5 @@ REFERENCE = """\
   DELETE /sandbox/faults                      remove all faults
   GET    /sandbox/mails                       what SES took
   GET    /sandbox/messages                    what SNS took
-  POST   /sandbox/kill                        {"task": ARN or id}: SIGKILL to its processes"""
+  POST   /sandbox/kill                        {"task": ARN or id}: SIGKILL to its processes
+  GET    /sandbox/troubles                    the sandbox's own errors, which should be none"""

@@ -3,17 +3,21 @@
 import logging
 import threading
 import time
+import traceback
+from collections import deque
 from typing import Any
 
 from sandbox.cloud import moto_seams
 from sandbox.cloud.app_metrics import put_embedded
 from sandbox.cloud.cloudwatch import MetricEngine
+from sandbox.cloud.ecs.crew import Crew
 from sandbox.cloud.ecs.describe import describe_service
 from sandbox.cloud.ecs.model import Service
 from sandbox.cloud.ecs.registry import Registry
 from sandbox.cloud.ecs.rollouts import Rollouts
 from sandbox.cloud.ecs.scheduler import Scheduler
 from sandbox.cloud.ecs.services import Services
+from sandbox.cloud.ecs.shifts import Shifts
 from sandbox.cloud.ecs.task_operations import Tasks
 from sandbox.cloud.ecs.tasks import TaskRunner
 from sandbox.cloud.faults import Faults
@@ -21,6 +25,7 @@ from sandbox.cloud.identifiers import Account
 from sandbox.cloud.images import Digests
 from sandbox.cloud.journal import Journal
 from sandbox.cloud.load_balancer.front import Front
+from sandbox.cloud.load_balancer.rules import Weights
 from sandbox.cloud.load_balancer.statistics import NAMESPACE, publish, publish_hosts
 from sandbox.cloud.load_balancer.traffic import Rates
 from sandbox.cloud.pace import Pace
@@ -38,14 +43,19 @@ class World:
         self.lock = threading.RLock()
         self.faults = Faults()
         self.journal = Journal()
+        self.troubles: deque[str] = deque(maxlen=100)
+        """What went wrong in the sandbox itself, which should be nothing."""
         self.moto = moto_seams.Moto(account)
         self.metrics = MetricEngine.install(account.id, account.region)
         self.front = Front(Rates(traffic), pace.probe)
         self.digests = Digests()
         self._reader = Reader()
         self.runner = TaskRunner(self.front, self._reader, self.digests, pace)
-        self.registry = Registry(account, self.moto, self.digests, self.metrics.alarm_states)
-        self._scheduler = Scheduler(self.runner, pace, self.metrics.alarm_states, self._definition)
+        alarm_states = self.metrics.alarm_states
+        self._shifts = Shifts(pace, alarm_states, self._weigh)
+        self.registry = Registry(account, self.moto, self.digests, alarm_states, self._shifts)
+        crew = Crew(self.runner, self._definition)
+        self._scheduler = Scheduler(crew, self._shifts, pace, alarm_states)
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="scheduler", daemon=True)
         self._published = int(time.time())
@@ -59,7 +69,7 @@ class World:
 
     def _install(self) -> None:
         services = Services(self.registry, self.journal.effect, self._staleness)
-        rollouts = Rollouts(self.registry, self.journal.effect)
+        rollouts = Rollouts(self.registry, self._shifts, self.journal.effect)
         tasks = Tasks(self.registry, self.runner, self.journal.effect)
         operations: dict[str, moto_seams.Operation] = {
             "create_service": services.create,
@@ -71,6 +81,7 @@ class World:
             "describe_service_deployments": rollouts.describe,
             "describe_service_revisions": rollouts.revisions,
             "stop_service_deployment": rollouts.stop,
+            "continue_service_deployment": rollouts.go_on,
             "list_tasks": tasks.list,
             "describe_tasks": tasks.describe,
             "stop_task": tasks.stop,
@@ -100,7 +111,12 @@ class World:
 
     def sync(self) -> None:
         """Let the data plane follow the control plane."""
-        self.moto.set_ports(self.front.sync(self.moto.listeners(), self.moto.groups()))
+        listeners = self.moto.listeners(self.registry.test_rules())
+        self.moto.set_ports(self.front.sync(listeners, self.moto.groups()))
+
+    def _weigh(self, rule: str, weights: Weights) -> None:
+        self.moto.weigh(rule, weights)
+        self.sync()
 
     def _run(self) -> None:
         turn = 0
@@ -111,6 +127,7 @@ class World:
                     self._tick(turn)
             except Exception:  # one service's trouble must not stop the world
                 log.exception("a scheduler tick failed")
+                self.troubles.append(traceback.format_exc())
 
     def _tick(self, turn: int) -> None:
         now = time.time()

@@ -3,14 +3,14 @@
 Needs nothing of the sandbox but its clients: `make_stack(aws.client, image="shop:1.0")`.
 """
 
-import socket
 import time
 import uuid
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-MakeClient = Callable[[str], Any]
+from sandbox.scenarios.load_balancer import MakeClient, make_load_balancer, network
+from sandbox.scenarios.strategy import ROLLING, Strategy
 
 
 @dataclass(frozen=True)
@@ -27,6 +27,10 @@ class Stack:
     load_balancer_arn: str | None = None
     target_group_arn: str | None = None
     listener_arn: str | None = None
+    alternate_target_group_arn: str | None = None
+    production_rule_arn: str | None = None
+    test_url: str | None = None
+    test_rule_arn: str | None = None
 
     @property
     def name(self) -> str:
@@ -50,6 +54,15 @@ class Stack:
         ecs = self.client("ecs")
         answer = ecs.describe_services(cluster=self.cluster, services=[self.service])
         found: dict[str, Any] = answer["services"][0]
+        return found
+
+    def service_deployment(self) -> dict[str, Any]:
+        """Return the newest service deployment as DescribeServiceDeployments gives it."""
+        ecs = self.client("ecs")
+        listed = ecs.list_service_deployments(cluster=self.cluster, service=self.service)
+        arn = listed["serviceDeployments"][0]["serviceDeploymentArn"]
+        answer = ecs.describe_service_deployments(serviceDeploymentArns=[arn])
+        found: dict[str, Any] = answer["serviceDeployments"][0]
         return found
 
     def register(self, image: str, **environment: str) -> str:
@@ -133,6 +146,7 @@ def make_stack(
     load_balancer: bool = True,
     circuit_breaker: bool = False,
     alarms: tuple[str, ...] = (),
+    strategy: Strategy = ROLLING,
     minimum_healthy: int = 100,
     maximum: int = 200,
     health_path: str = "/health",
@@ -142,13 +156,20 @@ def make_stack(
 ) -> Stack:
     """Make cluster, load balancer, task definition and service; wait until it is steady.
 
-    `circuit_breaker` and `alarms` (names) are set up to roll back.
+    `circuit_breaker` and `alarms` (names) are set up to roll back. A `strategy` with bake time and
+    hooks applies to the deployments after the first one, if that is waited for.
     """
     service = service or f"shop-{uuid.uuid4().hex[:8]}"
     cluster = cluster or service
     ecs = client("ecs")
     ecs.create_cluster(clusterName=cluster)
-    balanced = _make_load_balancer(client, service, health_path) if load_balancer else {}
+    balanced: dict[str, str] = {}
+    if load_balancer:
+        test = strategy.test_listener
+        shifts = strategy.shifts
+        balanced = make_load_balancer(
+            client, service, health_path, shifts=shifts, test_listener=test
+        )
     definition = register(ecs, service, container, image, environment or {})
     extra: dict[str, Any] = {}
     if balanced:
@@ -158,24 +179,46 @@ def make_stack(
                 "targetGroupArn": balanced["target_group_arn"],
                 "containerName": container,
                 "containerPort": 8080,
+                **_advanced(balanced),
             }
         ]
+    configuration = _configuration(
+        minimum_healthy, maximum, circuit_breaker=circuit_breaker, alarms=alarms
+    )
     ecs.create_service(
         cluster=cluster,
         serviceName=service,
         taskDefinition=definition,
         desiredCount=desired,
         launchType="FARGATE",
-        networkConfiguration={"awsvpcConfiguration": {"subnets": _network(client)["subnets"]}},
-        deploymentConfiguration=_configuration(
-            minimum_healthy, maximum, circuit_breaker=circuit_breaker, alarms=alarms
-        ),
+        networkConfiguration={"awsvpcConfiguration": {"subnets": network(client)["subnets"]}},
+        deploymentConfiguration={
+            **configuration,
+            **(strategy.at_first if wait else strategy.configuration),
+        },
         **extra,
     )
     stack = Stack(client, cluster, service, service, container, definition, **balanced)
     if wait:
         stack.wait_until_steady()
+        if strategy is not ROLLING:
+            ecs.update_service(
+                cluster=cluster, service=service, deploymentConfiguration=strategy.configuration
+            )
     return stack
+
+
+def _advanced(balanced: dict[str, str]) -> dict[str, Any]:
+    if "production_rule_arn" not in balanced:
+        return {}
+    advanced = {
+        "alternateTargetGroupArn": balanced["alternate_target_group_arn"],
+        "productionListenerRule": balanced["production_rule_arn"],
+        "roleArn": "arn:aws:iam::123456789012:role/ecs-load-balancers",
+    }
+    if "test_rule_arn" in balanced:
+        advanced["testListenerRule"] = balanced["test_rule_arn"]
+    return {"advancedConfiguration": advanced}
 
 
 def _configuration(
@@ -189,44 +232,3 @@ def _configuration(
     if alarms:
         configuration["alarms"] = {"alarmNames": list(alarms), "enable": True, "rollback": True}
     return configuration
-
-
-def _network(client: MakeClient) -> dict[str, Any]:
-    subnets = client("ec2").describe_subnets()["Subnets"]
-    return {"vpc": subnets[0]["VpcId"], "subnets": [s["SubnetId"] for s in subnets[:2]]}
-
-
-def _make_load_balancer(client: MakeClient, name: str, health_path: str) -> dict[str, str]:
-    elb, network = client("elbv2"), _network(client)
-    balancer = elb.create_load_balancer(Name=name[:32], Subnets=network["subnets"])
-    balancer_arn = balancer["LoadBalancers"][0]["LoadBalancerArn"]
-    group = elb.create_target_group(
-        Name=name[:32],
-        Protocol="HTTP",
-        Port=8080,
-        VpcId=network["vpc"],
-        TargetType="ip",
-        HealthCheckPath=health_path,
-        HealthCheckIntervalSeconds=6,
-        HealthyThresholdCount=2,
-        UnhealthyThresholdCount=2,
-    )
-    group_arn = group["TargetGroups"][0]["TargetGroupArn"]
-    listener = elb.create_listener(
-        LoadBalancerArn=balancer_arn,
-        Protocol="HTTP",
-        Port=_free_port(),
-        DefaultActions=[{"Type": "forward", "TargetGroupArn": group_arn}],
-    )["Listeners"][0]
-    return {
-        "url": f"http://127.0.0.1:{listener['Port']}",
-        "load_balancer_arn": balancer_arn,
-        "target_group_arn": group_arn,
-        "listener_arn": listener["ListenerArn"],
-    }
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])

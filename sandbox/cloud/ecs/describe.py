@@ -3,14 +3,8 @@
 from datetime import UTC, datetime
 from typing import Any
 
-from sandbox.cloud.ecs.model import (
-    Container,
-    Deployment,
-    Revision,
-    Service,
-    ServiceDeployment,
-    Task,
-)
+from sandbox.cloud.ecs.model import Container, Deployment, Service, Task
+from sandbox.cloud.ecs.service_deployment import Hook, Revision, ServiceDeployment
 
 _PENDING = {"PROVISIONING", "PENDING", "ACTIVATING"}
 Shape = dict[str, Any]
@@ -84,12 +78,16 @@ def describe_deployment(service: Service, deployment: Deployment) -> Shape:
 def revision_counts(service: Service, deployment: Deployment) -> Shape:
     """Return how many tasks of a revision are wanted, running and pending."""
     tasks = service.tasks_of(deployment)
-    return {
-        "arn": deployment.revision.arn,
-        "requestedTaskCount": deployment.desired,
-        "runningTaskCount": count_running(tasks),
-        "pendingTaskCount": count_pending(tasks),
-    }
+    return trim(
+        {
+            "arn": deployment.revision.arn,
+            "requestedTaskCount": deployment.desired,
+            "runningTaskCount": count_running(tasks),
+            "pendingTaskCount": count_pending(tasks),
+            "requestedProductionTrafficWeight": deployment.production,
+            "requestedTestTrafficWeight": deployment.test,
+        }
+    )
 
 
 def describe_task(service: Service, task: Task, definition: Shape) -> Shape:
@@ -158,11 +156,12 @@ def describe_record(service: Service, record: ServiceDeployment) -> Shape:
     return trim(
         {
             **brief_record(service, record),
-            "targetServiceRevision": _record_counts(service, record.target),
-            "sourceServiceRevisions": [_record_counts(service, r) for r in record.source],
+            "targetServiceRevision": _record_counts(service, record, record.target),
+            "sourceServiceRevisions": [_record_counts(service, record, r) for r in record.source],
             "stoppedAt": when(record.stopped),
             "updatedAt": when(record.updated),
-            "lifecycleStage": None if record.over else "SCALE_UP",
+            "lifecycleStage": None if record.over else record.stage,
+            "lifecycleHookDetails": [_hook(hook) for hook in record.hooks] or None,
             "deploymentConfiguration": record.configuration,
             "rollback": rollback,
             "deploymentCircuitBreaker": {
@@ -180,12 +179,26 @@ def describe_record(service: Service, record: ServiceDeployment) -> Shape:
     )
 
 
-def _record_counts(service: Service, revision: Revision) -> Shape:
+def _hook(hook: Hook) -> Shape:
+    return trim(
+        {
+            "hookId": hook.id,
+            "targetType": hook.kind,
+            "targetArn": hook.target,
+            "status": hook.status,
+            "expiresAt": when(hook.expires),
+            "timeoutAction": hook.action,
+        }
+    )
+
+
+def _record_counts(service: Service, record: ServiceDeployment, revision: Revision) -> Shape:
     for deployment in service.deployments:
         if deployment.revision is revision:
             return revision_counts(service, deployment)
     nothing = {"requestedTaskCount": 0, "runningTaskCount": 0, "pendingTaskCount": 0}
-    return {"arn": revision.arn, **nothing}
+    weight = {"requestedProductionTrafficWeight": 0.0} if record.shifts else {}
+    return {"arn": revision.arn, **nothing, **weight}
 
 
 def brief_record(service: Service, record: ServiceDeployment) -> Shape:

@@ -1,26 +1,17 @@
-"""The nouns of ECS: service, deployment, service deployment, revision, task, container."""
+"""The nouns of ECS: service, deployment, task, container; the rest is in `service_deployment`."""
 
 import time
 from collections import deque
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+from sandbox.cloud.ecs.service_deployment import Revision, ServiceDeployment
 from sandbox.cloud.identifiers import Account, deployment_id, deployment_suffix, event_id
 from sandbox.cloud.load_balancer.targets import Target
 from sandbox.cloud.processes import TaskProcess
 
 RolloutState = Literal["IN_PROGRESS", "COMPLETED", "FAILED"]
-TERMINAL = {"SUCCESSFUL", "STOPPED", "ROLLBACK_SUCCESSFUL", "ROLLBACK_FAILED"}
-
-
-@dataclass
-class Revision:
-    """A service revision: what a deployment wants to run."""
-
-    arn: str
-    task_definition: str
-    images: list[dict[str, str]]
-    created: float
+_GROUP = "targetGroupArn"
 
 
 @dataclass
@@ -98,49 +89,7 @@ class Task:
         return bad and now >= self.started + grace
 
 
-@dataclass
-class ServiceDeployment:
-    """ECS's record of one request to deploy, which outlives the deployment itself."""
-
-    arn: str
-    source: list[Revision]
-    target: Revision
-    created: float
-    status: str = "PENDING"
-    reason: str | None = None
-    started: float | None = None
-    finished: float | None = None
-    stopped: float | None = None
-    updated: float = 0.0
-    rollback: dict[str, Any] | None = None
-    rolling_back_to: str | None = None
-    failures: int = 0
-    threshold: int = 0
-    breaker: str = "DISABLED"
-    alarms: str = "DISABLED"
-    alarm_names: list[str] = field(default_factory=list)
-    triggered: list[str] = field(default_factory=list)
-    configuration: dict[str, Any] = field(default_factory=dict)
-    requested: int = 0
-
-    def set(self, status: str, now: float, reason: str | None = None) -> None:
-        """Change the status and the time stamps that go with it."""
-        self.status, self.updated = status, now
-        self.reason = reason or self.reason
-        if status == "IN_PROGRESS":
-            self.started = now
-        if status in TERMINAL:
-            self.finished = now
-            if status == "STOPPED":
-                self.stopped = now
-
-    @property
-    def over(self) -> bool:
-        """Whether it reached its end."""
-        return self.status in TERMINAL
-
-
-@dataclass
+@dataclass(eq=False)
 class Deployment:
     """One entry of a service's `deployments`."""
 
@@ -160,6 +109,18 @@ class Deployment:
     alarms_watched: bool = False
     crashes: int = 0
     launch_not_before: float = 0.0
+    alternate: bool = False
+    """Whether its tasks are in the alternate target groups."""
+    leaving: bool = False
+    production: float | None = None
+    test: float | None = None
+    """Percentages of the traffic, where a strategy shifts it."""
+
+    def group_of(self, balancer: dict[str, Any]) -> str:
+        """Return the ARN of the target group for its tasks, of one entry of `loadBalancers`."""
+        advanced = balancer.get("advancedConfiguration") or {}
+        name = "alternateTargetGroupArn"
+        return str(advanced[name] if self.alternate and name in advanced else balancer[_GROUP])
 
     def say(self, state: RolloutState, reason: str, now: float) -> None:
         """Set the rollout state with its reason in words."""
@@ -185,6 +146,8 @@ class Service:
     ended: "deque[Task]" = field(default_factory=lambda: deque(maxlen=500))
     events: "deque[dict[str, Any]]" = field(default_factory=lambda: deque(maxlen=100))
     tags: dict[str, str] = field(default_factory=dict)
+    rollbacks_fail: bool = False
+    """Whether the sandbox was told to let its rollbacks fail."""
     snapshots: "deque[tuple[float, dict[str, Any]]]" = field(default_factory=deque)
 
     @property
@@ -207,6 +170,18 @@ class Service:
         """Its deploymentConfiguration."""
         found: dict[str, Any] = self.settings["deploymentConfiguration"]
         return found
+
+    @property
+    def balancers(self) -> list[dict[str, Any]]:
+        """Its loadBalancers."""
+        found: list[dict[str, Any]] = self.settings.get("loadBalancers") or []
+        return found
+
+    @property
+    def shifting(self) -> bool:
+        """Whether its deployments stand side by side while traffic is shifted between them."""
+        record = self.primary.record
+        return record.shifts and (not record.over or len(self.deployments) > 1)
 
     @property
     def grace(self) -> float:

@@ -3,14 +3,11 @@
 import time
 from typing import Any, Protocol
 
-from sandbox.cloud.ecs.model import (
-    Deployment,
-    Revision,
-    Service,
-    ServiceDeployment,
-    Task,
-)
+from sandbox.cloud.ecs.configuration import check_balancers
+from sandbox.cloud.ecs.model import Deployment, Service, Task
 from sandbox.cloud.ecs.rollout import AlarmStates, begin
+from sandbox.cloud.ecs.service_deployment import Revision, ServiceDeployment
+from sandbox.cloud.ecs.shifts import Shifts
 from sandbox.cloud.errors import (
     client_error,
     cluster_not_found,
@@ -35,6 +32,9 @@ class Catalogue(Protocol):
     def balancers_of(self, target_group: str) -> list[str] | None:
         """Return the load balancers that use a target group; None when it does not exist."""
 
+    def has_rule(self, arn: str) -> bool:
+        """Whether there is a listener's rule of that ARN, a default rule for one."""
+
 
 class Registry:
     """Services by cluster and name; called under the cloud's lock."""
@@ -45,12 +45,14 @@ class Registry:
         catalogue: Catalogue,
         digests: Digests,
         alarm_states: AlarmStates,
+        shifts: Shifts,
     ) -> None:
         self.account = account
         self.catalogue = catalogue
         self.services: dict[tuple[str, str], Service] = {}
         self._digests = digests
         self._alarm_states = alarm_states
+        self._shifts = shifts
 
     def all(self) -> list[Service]:
         """Return every service, deleted ones too."""
@@ -83,8 +85,8 @@ class Registry:
             raise client_error("TaskDefinition is inactive")
         return definition
 
-    def check_balancers(self, balancers: list[Shape]) -> None:
-        """Refuse target groups that do not exist or that no load balancer uses."""
+    def check_balancers(self, configuration: Shape, balancers: list[Shape]) -> None:
+        """Refuse target groups that do not exist, that no load balancer uses, and the like."""
         for balancer in balancers:
             arn = balancer.get("targetGroupArn")
             if arn is None:
@@ -97,6 +99,12 @@ class Registry:
                     f"The target group with targetGroupArn {arn} does not have an associated"
                     " load balancer."
                 )
+        check_balancers(
+            configuration,
+            balancers,
+            has_group=lambda arn: self.catalogue.balancers_of(arn) is not None,
+            has_rule=self.catalogue.has_rule,
+        )
 
     def deploy(self, service: Service, definition: Shape) -> Deployment:
         """Begin a new deployment of a service."""
@@ -125,8 +133,19 @@ class Registry:
         deployment = Deployment(revision=revision, record=record, created=now, updated=now)
         service.revisions.append(revision)
         service.settings["taskDefinition"] = definition["taskDefinitionArn"]
+        if service.deployments and any(b.get("advancedConfiguration") for b in service.balancers):
+            deployment.alternate = service.primary.alternate
         begin(service, deployment, now, alarm_states=self._alarm_states)
+        if record.shifts:
+            self._shifts.begin(service, deployment, now)
+        else:
+            self._shifts.hold_at_start(record, now)
         return deployment
+
+    def test_rules(self) -> set[str]:
+        """Return the ARNs of all listener rules that are for test traffic."""
+        advanced = [b.get("advancedConfiguration") or {} for s in self.all() for b in s.balancers]
+        return {str(a["testListenerRule"]) for a in advanced if a.get("testListenerRule")}
 
     def find_task(self, reference: str) -> tuple[Service, Task] | None:
         """Return a task, running or stopped, by id or ARN."""

@@ -3,7 +3,9 @@
 import math
 from collections.abc import Callable, Sequence
 
-from sandbox.cloud.ecs.model import Deployment, Service, ServiceDeployment
+from sandbox.cloud.ecs import hooks
+from sandbox.cloud.ecs.model import Deployment, Service
+from sandbox.cloud.ecs.service_deployment import ServiceDeployment
 from sandbox.cloud.pace import Pace
 
 AlarmStates = Callable[[Sequence[str]], dict[str, str]]
@@ -33,6 +35,7 @@ def begin(
         old = service.deployments[0]
         old.status, old.desired, old.updated = "ACTIVE", 0, now
         if not old.record.over:
+            hooks.give_up(old.record)
             status = "STOPPED" if old.record.rollback is None else "ROLLBACK_FAILED"
             old.record.set(status, now, "Service deployment superseded by a newer one.")
     service.deployments.insert(0, deployment)
@@ -41,7 +44,7 @@ def begin(
     deployment.say("IN_PROGRESS", f"ECS deployment {deployment.id} in progress.", now)
     _watch_alarms(service, deployment, alarm_states)
     breaker = service.configuration.get("deploymentCircuitBreaker") or {}
-    if breaker.get("enable"):
+    if breaker.get("enable") and not deployment.record.shifts:
         deployment.record.breaker = "MONITORING"
     deployment.record.set("IN_PROGRESS", now)
 
@@ -63,31 +66,80 @@ def _watch_alarms(service: Service, deployment: Deployment, alarm_states: AlarmS
 
 
 def judge(service: Service, now: float, pace: Pace, alarm_states: AlarmStates) -> None:
-    """Look at the PRIMARY deployment: has it failed, or is it complete?"""
+    """Look at the PRIMARY deployment of a rolling update: has it failed, or is it complete?"""
     deployment = service.primary
+    if go_on_rolling_back(service, now):
+        return
     if deployment.rollout != "IN_PROGRESS" or deployment.failed:
         return
     if _trip_breaker(service, deployment, now):
         return
-    if _trip_alarms(service, deployment, now, alarm_states):
+    if trip_alarms(service, deployment, now, alarm_states):
         return
-    if not _is_steady(service, deployment):
+    if deployment.record.rollback is None and _hold(service, deployment, now):
+        return
+    if not is_steady(service, deployment):
         deployment.steady_since = None
         return
     if deployment.steady_since is None:
         deployment.steady_since = now
+    if not _go_through_stages(deployment, now, pace):
+        return
     if now >= deployment.steady_since + _bake_time(service, deployment, pace):
-        _complete(service, deployment, now)
+        complete(service, deployment, now)
+
+
+def _hold(service: Service, deployment: Deployment, now: float) -> bool:
+    """Whether a lifecycle hook holds a rolling update; one that timed out may roll it back."""
+    record = deployment.record
+    verdict = hooks.look(record, now)
+    if verdict == "roll back":
+        cause = f"the hook at {record.stage} timed out."
+        mechanism = "ECS lifecycle hook"
+        fail(service, deployment, now, mechanism=mechanism, cause=cause, rollback=True)
+    elif verdict == "go" and record.stage == "PRE_SCALE_UP":
+        record.stage = "SCALE_UP"
+    return verdict != "go"
+
+
+def _go_through_stages(deployment: Deployment, now: float, pace: Pace) -> bool:
+    """Move a rolling update that is steady on to its bake time; whether it is there."""
+    record = deployment.record
+    if record.stage == "SCALE_UP" and record.rollback is None:
+        hooks.arrive(record, "POST_SCALE_UP", now, pace.minute)
+        deployment.steady_since = None if record.held else deployment.steady_since
+        return False
+    if record.stage == "POST_SCALE_UP":
+        record.stage = "BAKE_TIME"
+    return True
+
+
+def go_on_rolling_back(service: Service, now: float) -> bool:
+    """Take the next step of a rollback that was asked for; whether there was one to take."""
+    deployment = service.primary
+    record = deployment.record
+    if record.status == "ROLLBACK_REQUESTED":
+        record.set("ROLLBACK_IN_PROGRESS", now)
+        return True
+    if record.doomed and not record.over:
+        reason = "The rollback failed, as the sandbox was told."
+        deployment.failed = True
+        deployment.say("FAILED", reason, now)
+        service.say(f"(deployment {deployment.id}) rollback failed.")
+        record.set("ROLLBACK_FAILED", now, reason)
+        return True
+    return False
 
 
 def _bake_time(service: Service, deployment: Deployment, pace: Pace) -> float:
     if not deployment.alarms_watched:
         return 0.0
     minutes = service.configuration.get("bakeTimeInMinutes")
-    return pace.bake if minutes is None else float(minutes)
+    return pace.bake if minutes is None else float(minutes) * pace.minute
 
 
-def _is_steady(service: Service, deployment: Deployment) -> bool:
+def is_steady(service: Service, deployment: Deployment) -> bool:
+    """Whether a deployment is the only one, with all its tasks and these healthy."""
     tasks = service.tasks_of(deployment)
     return (
         len(service.deployments) == 1
@@ -117,9 +169,10 @@ def _trip_breaker(service: Service, deployment: Deployment, now: float) -> bool:
     return True
 
 
-def _trip_alarms(
+def trip_alarms(
     service: Service, deployment: Deployment, now: float, alarm_states: AlarmStates
 ) -> bool:
+    """Fail a deployment whose alarm is on; whether it is so."""
     if not deployment.alarms_watched:
         return False
     record = deployment.record
@@ -149,6 +202,7 @@ def fail(
     rollback: bool,
 ) -> None:
     """Fail the PRIMARY deployment: no more tasks of it; back to the last completed one if asked."""
+    hooks.give_up(deployment.record)
     deployment.failed = True
     deployment.say("FAILED", f"{mechanism}: {cause}", now)
     service.say(f"(deployment {deployment.id}) deployment failed: {cause}")
@@ -156,44 +210,59 @@ def fail(
     if record.rollback is not None:
         record.set("ROLLBACK_FAILED", now, f"{mechanism}: {cause}")
         return
-    target = service.last_completed
-    if not rollback or target is None or target is deployment:
+    target = rollback_target(service, deployment)
+    if not rollback or target is None:
         record.set("STOPPED", now, f"{mechanism}: {cause}")
         return
-    roll_back(service, deployment, target, now, f"{mechanism}: {cause}", mechanism)
+    roll_back(service, target, now, f"{mechanism}: {cause}", mechanism)
+
+
+def rollback_target(service: Service, deployment: Deployment) -> Deployment | None:
+    """Return the deployment that the PRIMARY one would be rolled back to."""
+    target = service.last_completed or deployment.record.blue
+    return None if target is deployment else target
 
 
 def roll_back(
     service: Service,
-    deployment: Deployment,
     target: Deployment,
     now: float,
     reason: str,
     mechanism: str,
+    *,
+    asked: bool = False,
 ) -> None:
-    """Make an earlier deployment PRIMARY again, under its own id."""
+    """Make an earlier deployment PRIMARY again, under its own id, unless rollbacks are to fail."""
+    deployment = service.primary
+    record = deployment.record
+    hooks.give_up(record)
+    record.rollback = {
+        "reason": reason,
+        "startedAt": now,
+        "serviceRevisionArn": target.revision.arn,
+    }
+    record.set("ROLLBACK_REQUESTED" if asked else "ROLLBACK_IN_PROGRESS", now, reason)
+    record.breaker = "DISABLED" if record.breaker == "MONITORING" else record.breaker
+    if service.rollbacks_fail:
+        record.doomed = True
+        return
+    if asked:
+        deployment.say("FAILED", reason, now)
     deployment.status, deployment.desired, deployment.failed = "ACTIVE", 0, True
     target.status, target.failed, target.failed_tasks = "PRIMARY", False, 0
     target.desired, target.alarms_watched, target.steady_since = service.desired, False, None
-    target.crashes, target.launch_not_before = 0, 0.0
+    target.crashes, target.launch_not_before, target.leaving = 0, 0.0, False
     target.say("IN_PROGRESS", f"{mechanism}: rolling back to deploymentId {target.id}.", now)
     others = [known for known in service.deployments if known is not target]
     service.deployments[:] = [target, *others]
     service.last_completed = None
     service.settings["taskDefinition"] = target.revision.task_definition
     service.say(f"rolling back to deployment {target.id}.")
-    record = deployment.record
-    record.rollback = {
-        "reason": reason,
-        "startedAt": now,
-        "serviceRevisionArn": target.revision.arn,
-    }
-    record.set("ROLLBACK_IN_PROGRESS", now, reason)
-    record.breaker = "DISABLED" if record.breaker == "MONITORING" else record.breaker
     target.record = record
 
 
-def _complete(service: Service, deployment: Deployment, now: float) -> None:
+def complete(service: Service, deployment: Deployment, now: float) -> None:
+    """Take note that a deployment, or a rollback to it, is at its end."""
     deployment.say("COMPLETED", f"ECS deployment {deployment.id} completed.", now)
     service.last_completed = deployment
     record = deployment.record

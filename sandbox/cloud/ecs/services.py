@@ -4,9 +4,12 @@ import time
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from sandbox.cloud.ecs.configuration import merge
 from sandbox.cloud.ecs.describe import describe_service
+from sandbox.cloud.ecs.hooks import give_up
 from sandbox.cloud.ecs.model import Service
 from sandbox.cloud.ecs.registry import Registry, Shape
+from sandbox.cloud.ecs.shifts import Shifts
 from sandbox.cloud.errors import (
     invalid_parameter,
     service_not_active,
@@ -17,7 +20,6 @@ from sandbox.cloud.identifiers import name_of
 Effect = Callable[[str], None]
 """Notes in the list of requests what a call brought about."""
 
-_CONFIGURATION: Shape = {"maximumPercent": 200, "minimumHealthyPercent": 100}
 _REDEPLOYS = (
     "capacityProviderStrategy",
     "loadBalancers",
@@ -74,7 +76,8 @@ class Services:
         return {"service": {**describe_service(service), "tags": _tags(service)}}
 
     def _settings(self, p: Shape) -> Shape:
-        self._registry.check_balancers(p.get("loadBalancers") or [])
+        configuration = merge({}, p.get("deploymentConfiguration") or {})
+        self._registry.check_balancers(configuration, p.get("loadBalancers") or [])
         settings = {name: p[name] for name in _KEPT if p.get(name) is not None}
         settings.setdefault("loadBalancers", [])
         settings.setdefault("serviceRegistries", [])
@@ -83,7 +86,10 @@ class Services:
         settings["roleArn"] = settings.pop("role", None)
         settings["schedulingStrategy"] = p.get("schedulingStrategy") or "REPLICA"
         settings["deploymentController"] = p.get("deploymentController") or {"type": "ECS"}
-        settings["deploymentConfiguration"] = _configuration({}, p)
+        controller = settings["deploymentController"]["type"]
+        if configuration["strategy"] != "ROLLING" and controller != "ECS":
+            raise invalid_parameter(f"A {controller} deployment controller has no strategies.")
+        settings["deploymentConfiguration"] = configuration
         return settings
 
     @staticmethod
@@ -107,17 +113,18 @@ class Services:
             registry.task_definition(p["taskDefinition"]) if p.get("taskDefinition") else None
         )
         if definition is not None:
-            balancers = p.get("loadBalancers") or service.settings["loadBalancers"]
+            balancers = p.get("loadBalancers") or service.balancers
             self._check_containers(definition, balancers)
-        if p.get("loadBalancers"):
-            registry.check_balancers(p["loadBalancers"])
+        configuration = merge(service.configuration, p.get("deploymentConfiguration") or {})
+        if p.get("loadBalancers") or p.get("deploymentConfiguration"):
+            registry.check_balancers(configuration, p.get("loadBalancers") or service.balancers)
         controller = service.settings["deploymentController"]["type"]
         if controller != "ECS" and (definition is not None or p.get("forceNewDeployment")):
             raise invalid_parameter(
                 f"Unable to update task definition on services with a {controller} deployment"
                 " controller."
             )
-        changed = self._apply(service, p)
+        changed = self._apply(service, p, configuration)
         redeploys = changed or bool(p.get("forceNewDeployment"))
         if definition is not None and definition["taskDefinitionArn"] != current:
             redeploys = True
@@ -126,7 +133,7 @@ class Services:
             self._effect(f"deployment {registry.deploy(service, definition).id}")
         return {"service": describe_service(service)}
 
-    def _apply(self, service: Service, p: Shape) -> bool:
+    def _apply(self, service: Service, p: Shape, configuration: Shape) -> bool:
         """Take over new settings; return whether they need a new deployment."""
         changed = False
         for name in (*_REDEPLOYS, *_QUIET):
@@ -134,10 +141,12 @@ class Services:
             if value is not None and value != service.settings.get(name):
                 service.settings[name] = value
                 changed = changed or name in _REDEPLOYS
-        service.settings["deploymentConfiguration"] = _configuration(service.configuration, p)
+        service.settings["deploymentConfiguration"] = configuration
         if p.get("desiredCount") is not None and int(p["desiredCount"]) != service.desired:
             service.desired = int(p["desiredCount"])
             service.primary.desired = service.desired
+            if service.shifting:
+                Shifts.assign(service)
             self._effect(f"desiredCount {service.desired}")
         return changed
 
@@ -151,6 +160,9 @@ class Services:
         service.status, service.desired = "DRAINING", 0
         for deployment in service.deployments:
             deployment.desired = 0
+            if not deployment.record.over:
+                give_up(deployment.record)
+                deployment.record.set("STOPPED", time.time(), "The service was deleted.")
         self._effect("deleted")
         return {"service": describe_service(service)}
 
@@ -229,10 +241,3 @@ def page(items: list[Any], key: str, p: Shape, *, limit: int) -> Shape:
 
 def _tags(service: Service) -> list[Shape]:
     return [{"key": key, "value": value} for key, value in service.tags.items()]
-
-
-def _configuration(known: Shape, p: Shape) -> Shape:
-    given = p.get("deploymentConfiguration") or {}
-    if given.get("strategy", "ROLLING") != "ROLLING":
-        raise invalid_parameter(f"The sandbox does no {given['strategy']} deployments.")
-    return {**_CONFIGURATION, "strategy": "ROLLING", **known, **given}

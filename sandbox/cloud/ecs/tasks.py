@@ -56,7 +56,7 @@ class TaskRunner:
             "SANDBOX_TAG": self._digests.tag_of(image),
             "SANDBOX_SERVICE": service.name,
             "SANDBOX_TASK": identity,
-            "SANDBOX_HEALTH_PATH": self._health_path(service, definition["name"]),
+            "SANDBOX_HEALTH_PATH": self._health_path(service, deployment, definition["name"]),
         }
         if deployment.first_running is not None:
             environment["SANDBOX_SINCE"] = str(deployment.first_running)
@@ -71,10 +71,10 @@ class TaskRunner:
             environment=environment,
         )
 
-    def _health_path(self, service: Service, container: str) -> str:
-        for balancer in service.settings.get("loadBalancers") or []:
+    def _health_path(self, service: Service, deployment: Deployment, container: str) -> str:
+        for balancer in service.balancers:
             if balancer.get("containerName") == container and balancer.get("targetGroupArn"):
-                return self._front.group(balancer["targetGroupArn"]).check.path
+                return self._front.group(deployment.group_of(balancer)).check.path
         return "/health"
 
     def advance(self, service: Service, task: Task, now: float) -> None:
@@ -114,19 +114,20 @@ class TaskRunner:
                 group.add(container.check)
 
     def _register(self, service: Service, task: Task) -> None:
-        for balancer in service.settings.get("loadBalancers") or []:
+        for balancer in service.balancers:
             container = next(
                 (c for c in task.containers if c.name == balancer.get("containerName")), None
             )
             if container is None or container.process is None or container.process.port is None:
                 continue
-            group = self._front.group(balancer["targetGroupArn"])
+            group = self._front.group(task.deployment.group_of(balancer))
             group.service = service.arn
             target = Target(
                 port=container.process.port,
                 task=task.arn,
                 service=service.arn,
                 version=container.environment["SANDBOX_TAG"],
+                group=group.arn,
             )
             group.add(target)
             task.targets.append(target)
@@ -157,7 +158,8 @@ class TaskRunner:
         if task.status == "DEACTIVATING":
             if not all(t.drained(now, least, self._pace.drain_limit) for t in task.targets):
                 return
-            self._deregister(service, task)
+            for target in task.targets:
+                self._front.group(target.group).remove(target)
             task.status = "STOPPING"
         if task.signalled is None:
             task.signalled = now
@@ -166,12 +168,6 @@ class TaskRunner:
             self._signal(task, signal.SIGKILL)
         if all(c.process is None or c.process.exit_code() is not None for c in task.containers):
             self._bury(service, task, now)
-
-    def _deregister(self, service: Service, task: Task) -> None:
-        for balancer in service.settings.get("loadBalancers") or []:
-            group = self._front.group(balancer["targetGroupArn"])
-            for target in task.targets:
-                group.remove(target)
 
     def _signal(self, task: Task, number: int) -> None:
         for container in task.containers:

@@ -9,6 +9,7 @@ from typing import Any
 
 from sandbox.cloud.load_balancer.http import Message, exchange
 from sandbox.cloud.load_balancer.proxy import Listener, Proxy, bind
+from sandbox.cloud.load_balancer.rules import Rule, RuleView
 from sandbox.cloud.load_balancer.statistics import Statistics, Timeline
 from sandbox.cloud.load_balancer.targets import HealthCheck, Target, TargetGroup
 from sandbox.cloud.load_balancer.traffic import Direct, Rates, Source
@@ -18,14 +19,23 @@ _PROBE = Message("GET / HTTP/1.1", [("User-Agent", "ELB-HealthChecker/2.0")], b"
 
 @dataclass(frozen=True)
 class ListenerView:
-    """A listener as the control plane has it; `groups` are ARNs with weights."""
+    """A listener as the control plane has it, its rules in the order of their priority.
+
+    Nobody but testers uses a `quiet` one: it gets no traffic of the sandbox's own.
+    """
 
     arn: str
     balancer: str
     name: str
     port: int
-    groups: tuple[tuple[str, int], ...]
+    rules: tuple[RuleView, ...]
     idle_timeout: float
+    quiet: bool = False
+
+    @property
+    def groups(self) -> set[str]:
+        """The ARNs of all target groups that its rules forward to."""
+        return {arn for rule in self.rules for arn, _ in rule.groups}
 
 
 @dataclass(frozen=True)
@@ -85,12 +95,23 @@ class Front:
                 ports[view.arn] = listener.port
                 self._submit(self._proxy.serve(listener))
             listener = self.listeners[view.arn]
-            listener.groups = [(self.group(arn), weight) for arn, weight in view.groups]
-            listener.idle_timeout = view.idle_timeout
+            listener.rules = self._rules(listener, view)
+            listener.idle_timeout, listener.quiet = view.idle_timeout, view.quiet
         for arn in self.listeners.keys() - seen:
             self._loop.call_soon_threadsafe(self._close, self.listeners.pop(arn))
         self._sync_traffic()
         return ports
+
+    def _rules(self, listener: Listener, view: ListenerView) -> list[Rule]:
+        """Return a listener's rules as they are now; those that stay keep whose turn it is."""
+        known = {rule.arn: rule for rule in listener.rules}
+        rules = []
+        for wanted in view.rules:
+            rule = known.get(wanted.arn) or Rule(wanted.arn)
+            rule.conditions = wanted.conditions
+            rule.groups = [(self.group(arn), weight) for arn, weight in wanted.groups]
+            rules.append(rule)
+        return rules
 
     def send_direct(self, service: str, name: str, tasks: tuple[tuple[int, str], ...]) -> None:
         """Let traffic go straight to these tasks: port and version of each."""
@@ -106,14 +127,21 @@ class Front:
     def balancer_of(self, group: TargetGroup) -> str | None:
         """Return the ARN of a load balancer that uses a target group."""
         for listener in self.listeners.values():
-            if any(group is used for used, _ in listener.groups):
+            if any(group is used for used in listener.groups):
                 return listener.balancer
         return None
+
+    def rule_for(self, arn: str | None, group: str) -> Rule | None:
+        """Return the rule of that ARN, or else the first one that forwards to a target group."""
+        rules = [rule for listener in self.listeners.values() for rule in listener.rules]
+        named = [rule for rule in rules if rule.arn == arn]
+        using = [rule for rule in rules if any(known.arn == group for known, _ in rule.groups)]
+        return next(iter(named or using), None)
 
     def _sync_traffic(self) -> None:
         wanted = set()
         for listener in list(self.listeners.values()):
-            if any(group.service for group, _ in listener.groups):
+            if not listener.quiet and any(group.service for group in listener.groups):
                 key = f"listener {listener.arn}"
                 wanted.add(key)
                 self._ensure_source(key, listener.name, self._sender(listener))

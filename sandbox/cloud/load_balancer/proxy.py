@@ -3,12 +3,12 @@
 import asyncio
 import contextlib
 import itertools
-import random
 import socket
 import time
 from dataclasses import dataclass, field
 
 from sandbox.cloud.load_balancer.http import Message, exchange, plain_answer, read_message
+from sandbox.cloud.load_balancer.rules import Rule
 from sandbox.cloud.load_balancer.statistics import Statistics, Timeline
 from sandbox.cloud.load_balancer.targets import Target, TargetGroup
 
@@ -31,8 +31,9 @@ class Listener:
     balancer: str
     name: str
     socket: socket.socket
-    groups: list[tuple[TargetGroup, int]] = field(default_factory=list)
+    rules: list[Rule] = field(default_factory=list)
     idle_timeout: float = 60.0
+    quiet: bool = False
     server: asyncio.Server | None = None
 
     @property
@@ -45,14 +46,15 @@ class Listener:
         """Where it can be reached."""
         return f"http://127.0.0.1:{self.port}"
 
-    def choose(self) -> TargetGroup | None:
-        """Return the target group for the next request."""
-        weighted = [(group, weight) for group, weight in self.groups if weight > 0]
-        if len(weighted) < 2:
-            return weighted[0][0] if weighted else None
-        return random.choices([group for group, _ in weighted], [weight for _, weight in weighted])[
-            0
-        ]
+    @property
+    def groups(self) -> list[TargetGroup]:
+        """All target groups that its rules forward to."""
+        return [group for rule in self.rules for group, _ in rule.groups]
+
+    def choose(self, request: Message) -> TargetGroup | None:
+        """Return the target group for a request, by the first rule that is for it."""
+        rule = next((rule for rule in self.rules if rule.matches(request)), None)
+        return rule.choose() if rule else None
 
 
 class Proxy:
@@ -90,7 +92,7 @@ class Proxy:
 
     async def forward(self, listener: Listener, request: Message) -> Message:
         """Answer a request as a load balancer does."""
-        group = listener.choose()
+        group = listener.choose(request)
         target = group.pick() if group else None
         if group is None or target is None:
             return self._refuse(listener, group, 503, chose=False)

@@ -31,6 +31,7 @@ class Target:
     task: str
     service: str
     version: str
+    group: str = ""
     host: str = "127.0.0.1"
     state: str = "initial"
     reason: str | None = "Elb.RegistrationInProgress"
@@ -101,10 +102,14 @@ class TargetGroup:
         """Forget a target that is drained or gone."""
         self.targets = tuple(known for known in self.targets if known is not target)
 
-    def pick(self) -> Target | None:
-        """Return the next healthy target; when none is healthy, any (fail-open)."""
+    def candidates(self) -> list[Target]:
+        """Return the targets that get requests: healthy ones, or else all (fail-open)."""
         open_targets = [target for target in self.targets if target.state != "draining"]
-        candidates = [t for t in open_targets if t.state == "healthy"] or open_targets
+        return [t for t in open_targets if t.state == "healthy"] or open_targets
+
+    def pick(self) -> Target | None:
+        """Return the next target that gets requests."""
+        candidates = self.candidates()
         if not candidates:
             return None
         self._turn += 1

@@ -26,6 +26,10 @@ def install_elb(sync: Callable[[], None], group_of: Callable[[str], TargetGroup 
         "delete_listener",
         "delete_load_balancer",
         "modify_target_group",
+        "create_rule",
+        "modify_rule",
+        "delete_rule",
+        "set_rule_priorities",
     ):
         setattr(ELBV2Response, name, _followed(getattr(ELBV2Response, name), sync))
     moto_health = ELBV2Response.describe_target_health

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from moto.ecs.models import EC2ContainerServiceBackend, ecs_backends
 from moto.ecs.responses import EC2ContainerServiceResponse
-from moto.elbv2.models import ELBv2Backend, FakeAction, FakeTargetGroup
+from moto.elbv2.models import ELBv2Backend, FakeAction, FakeListener, FakeRule, FakeTargetGroup
 from moto.elbv2.responses import ELBV2Response
 from moto.ses.models import SESBackend
 from moto.sns.models import SNSBackend
@@ -20,6 +20,7 @@ _METHODS: dict[type, str] = {
     ELBV2Response: (
         "create_listener modify_listener delete_listener create_load_balancer"
         " delete_load_balancer create_target_group modify_target_group describe_target_health"
+        " create_rule modify_rule delete_rule set_rule_priorities"
     ),
     ELBv2Backend: "create_load_balancer create_listener create_target_group",
     FakeTargetGroup: "register health_for",
@@ -35,6 +36,8 @@ _ATTRIBUTES = {
     "SNS": "topics",
     "topic": "sent_notifications",
     "forward action": "type data",
+    "listener": "rules",
+    "rule": "arn conditions actions priority is_default listener_arn",
 }
 
 
@@ -60,6 +63,8 @@ def _examples() -> Iterator[tuple[str, object]]:
     yield "task definition", ecs.register_task_definition("f", [container])
     yield "ELB", ELBv2Backend(region, account)
     yield "forward action", FakeAction({"Type": "forward", "TargetGroupArn": "arn"})
+    yield "listener", FakeListener  # abstract, as moto declares it: its class is looked at
+    yield "rule", FakeRule("arn", [], "default", [], is_default=True)
     yield "SES", SESBackend(region, account)
     sns = SNSBackend(region, account)
     yield "SNS", sns

@@ -1,14 +1,16 @@
 """What moto keeps: clusters, task definitions, load balancers, mails, messages."""
 
+from collections.abc import Collection
 from typing import Any
 
 from moto.ecs.models import ecs_backends
-from moto.elbv2.models import elbv2_backends
+from moto.elbv2.models import FakeAction, elbv2_backends
 from moto.ses.models import ses_backends
 from moto.sns.models import sns_backends
 
 from sandbox.cloud.identifiers import Account
 from sandbox.cloud.load_balancer.front import GroupView, ListenerView
+from sandbox.cloud.load_balancer.rules import RuleView, Weights
 from sandbox.cloud.load_balancer.targets import HealthCheck
 
 Shape = dict[str, Any]
@@ -58,30 +60,59 @@ class Moto:
         group = self._elb.target_groups.get(target_group)
         if group is None:
             return None
-        return [view.balancer for view in self.listeners() if target_group in dict(view.groups)]
+        return [view.balancer for view in self.listeners() if target_group in view.groups]
 
-    def listeners(self) -> list[ListenerView]:
-        """Return all listeners."""
+    def has_rule(self, arn: str) -> bool:
+        """Whether there is a listener's rule of that ARN, a default rule for one."""
+        return self._rule(arn) is not None
+
+    def _rule(self, arn: str) -> Any:
+        for balancer in self._elb.load_balancers.values():
+            for listener in balancer.listeners.values():
+                for rule in listener.rules.values():
+                    if rule.arn == arn:
+                        return rule
+        return None
+
+    def weigh(self, arn: str, weights: Weights) -> None:
+        """Let a listener's rule forward by these weights, as ECS does; a rule that is gone stays.
+
+        A default rule is its listener's default action too.
+        """
+        rule = self._rule(arn)
+        if rule is None:
+            return
+        groups = [{"TargetGroupArn": group, "Weight": weight} for group, weight in weights]
+        rule.actions = [FakeAction({"Type": "forward", "ForwardConfig": {"TargetGroups": groups}})]
+        for balancer in self._elb.load_balancers.values():
+            listener = balancer.listeners.get(rule.listener_arn)
+            if listener is not None and rule.is_default:
+                listener.default_actions = rule.actions
+
+    def listeners(self, quiet: Collection[str] = ()) -> list[ListenerView]:
+        """Return all listeners; one that has only rules of `quiet` to forward by is quiet."""
         views = []
         for balancer in self._elb.load_balancers.values():
             idle = balancer.attrs.get("idle_timeout.timeout_seconds", 60)
             for listener in balancer.listeners.values():
-                groups = tuple(_forwards(listener.default_actions))
+                rules = tuple(_rule_views(listener))
+                forwarding = {rule.arn for rule in rules if rule.groups}
                 views.append(
                     ListenerView(
                         arn=listener.arn,
                         balancer=balancer.arn,
                         name=balancer.name,
                         port=int(listener.port),
-                        groups=groups,
+                        rules=rules,
                         idle_timeout=float(idle),
+                        quiet=bool(forwarding) and forwarding <= set(quiet),
                     )
                 )
         return views
 
     def groups(self) -> list[GroupView]:
         """Return all target groups."""
-        used = {arn for view in self.listeners() for arn, _ in view.groups}
+        used = {arn for view in self.listeners() for arn in view.groups}
         return [
             GroupView(group.arn, _health_check(group), group.arn in used)
             for group in self._elb.target_groups.values()
@@ -112,6 +143,14 @@ class Moto:
             for arn, topic in backend.topics.items()
             for identity, message, subject, _, _ in topic.sent_notifications
         ]
+
+
+def _rule_views(listener: Any) -> list[RuleView]:
+    rules = sorted(
+        listener.rules.values(),
+        key=lambda r: (r.is_default, 0 if r.is_default else int(r.priority)),
+    )
+    return [RuleView(r.arn, tuple(r.conditions), tuple(_forwards(r.actions))) for r in rules]
 
 
 def _forwards(actions: list[Any]) -> list[tuple[str, int]]:

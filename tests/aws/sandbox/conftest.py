@@ -15,7 +15,7 @@ from sandbox.scenarios.stack import Stack, make_stack
 PATIENCE = 30.0
 _QUICK = (
     *("--start-seconds", "0.1", "--drain-seconds", "0.2"),
-    *("--probe-seconds", "0.1", "--bake-seconds", "0.6"),
+    *("--probe-seconds", "0.1", "--bake-seconds", "0.6", "--minute", "0.5"),
 )
 
 
@@ -67,6 +67,13 @@ def clean(aws: Sandbox) -> Iterator[None]:
     aws.clear_faults()
     yield
     aws.clear_faults()
+
+
+@pytest.fixture
+def quiet(aws: Sandbox) -> Iterator[None]:
+    """The scheduler's errors are in the sandbox's log; there must be none."""
+    yield
+    assert aws.control("GET", "troubles") == []
 
 
 def eventually(look: Callable[[], Any], timeout: float = PATIENCE) -> Any:
