@@ -52,3 +52,6 @@ BLOCKED_ADDRESS = "BlockedAddress"
 
 MISSING_SECRET = "MissingSecret"  # noqa: S105 - the name of an error
 """A policy names an environment variable that the worker does not have."""
+
+REFUSED = "Refused"
+"""A guard does not do what was asked of it, and says why."""

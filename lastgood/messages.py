@@ -14,6 +14,7 @@ GUARD = "ServiceGuard"
 DEPLOYMENT = "Deployment"
 ROLLBACK = "Rollback"
 CHECK = "Check"
+GROUP = "GroupRelease"
 
 # Updates of ServiceGuard.
 DEPLOY = "deploy"
@@ -37,7 +38,6 @@ PROGRESS = "progress"
 EXPLAIN = "explain"
 
 # Signals between the guard and its children.
-ROLL_BACK_NOW = "roll_back_now"
 SUPERSEDE = "supersede"
 LIMITS_RESET = "limits_reset"
 INSTRUCT = "instruct"
@@ -46,9 +46,17 @@ MEMBER_ENDED = "member_ended"
 RELEASE_BEGUN = "release_begun"
 ROLLBACK_STARTED = "rollback_started"
 RELEASE_HELD = "release_held"
+RELEASE_RESUMED = "release_resumed"
 
 RELEASE_TAG = "lastgood:release"
 """The tag on a task definition that we registered; its value is the release's id."""
+
+COPY_TAG = "lastgood:copy-of"
+"""The tag on a digest-pinned copy of a task definition; its value is the original's ARN."""
+
+
+RELEASE_MEMO = "release"
+"""The memo of a release's or rollback's workflow by which it is found; its value is the id."""
 
 
 def guard_id(service: ServiceRef) -> str:
@@ -59,6 +67,11 @@ def guard_id(service: ServiceRef) -> str:
 def deployment_id(service: ServiceRef) -> str:
     """The workflow id of a service's release: constant, a second lock beside the guard."""
     return f"release/{service.region}/{service.cluster}/{service.name}"
+
+
+def group_id(region: str, group: str) -> str:
+    """The workflow id of a group's release: constant, so that there is one at a time."""
+    return f"group/{region}/{group}"
 
 
 def rollback_id(service: ServiceRef) -> str:

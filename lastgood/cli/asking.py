@@ -15,11 +15,9 @@ from typing import Any, TypeVar
 import click
 from temporalio.client import (
     Client,
-    WithStartWorkflowOperation,
     WorkflowUpdateFailedError,
     WorkflowUpdateRPCTimeoutOrCancelledError,
 )
-from temporalio.common import WorkflowIDConflictPolicy
 from temporalio.exceptions import ApplicationError, FailureError
 from temporalio.runtime import LogForwardingConfig, LoggingConfig, Runtime, TelemetryConfig
 from temporalio.runtime import TelemetryFilter as Filter
@@ -27,8 +25,8 @@ from temporalio.service import RPCError, RPCStatusCode
 
 from lastgood import messages
 from lastgood.connection import connect, require_worker
-from lastgood.contracts import GuardState
-from lastgood.errors import LastgoodError, UnreachableError
+from lastgood.errors import REFUSED, LastgoodError, UnreachableError
+from lastgood.guards import starting
 from lastgood.model import Model, ServiceRef
 
 T = TypeVar("T")
@@ -76,18 +74,6 @@ async def _find_worker(client: Client) -> None:
             await asyncio.sleep(_PAUSE)
         else:
             return
-
-
-def starting(service: ServiceRef) -> WithStartWorkflowOperation[Any, Any]:
-    """Start the service's guard, if it does not run yet."""
-    return WithStartWorkflowOperation(
-        messages.GUARD,
-        GuardState(service=service),
-        id=messages.guard_id(service),
-        task_queue=messages.TASK_QUEUE,
-        id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
-        static_summary=f"Guards {service}",
-    )
 
 
 async def tell_guard(
@@ -189,7 +175,7 @@ async def _remark() -> None:
 
 
 def _failure(cause: BaseException) -> LastgoodError:
-    if isinstance(cause, ApplicationError) and cause.type == "Refused":
+    if isinstance(cause, ApplicationError) and cause.type == REFUSED:
         return RefusedError(cause.message)
     return FailedError(f"It could not be carried out: {innermost(cause)}")
 

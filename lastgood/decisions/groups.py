@@ -1,0 +1,247 @@
+"""Services that belong together: what comes next, who goes back, and the one verdict.
+
+The rule. In order, a member begins when the one before it is healthy; at once, all begin together.
+The first member that ends otherwise than healthy, or that is rolled back after its end, is the one
+that went wrong: no further member begins, and all that were changed go back, one after the other,
+in the reverse order of their start. A member that waits for a person holds the group: nothing
+begins and nothing goes back until it has ended. What was not changed is left alone, and so is what
+somebody else has changed since.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections import Counter
+from typing import Literal
+
+from lastgood.contracts import GroupState, Member, MemberStanding, Overview, ReleaseOrder
+from lastgood.messages import rollback_id
+from lastgood.model import Model, Outcome, ReleaseResult, ServiceRef
+
+_LONGEST = 128
+"""Characters of a member's release id."""
+_STAYS_CHANGED = (Outcome.HEALTHY, Outcome.HELD, Outcome.CANCELLED)
+"""Ends that leave the service on the new revision, if it came so far."""
+
+
+class Move(Model):
+    """Something to do about one member."""
+
+    do: Literal["begin", "take_back"]
+    release: str
+
+
+class WayBack(Model):
+    """How one member goes back, as of now."""
+
+    do: Literal["cancel", "roll_back", "nothing"]
+    """``nothing``: it has ended, and is not ours to change, or no longer."""
+    result: ReleaseResult | None = None
+    """How its release ended, if it has."""
+    back: ReleaseResult | None = None
+    """What became of its way back, if that is known."""
+
+
+def release_ids(release: str, services: tuple[ServiceRef, ...]) -> tuple[str, ...]:
+    """An id for each member's release: what is registered or told twice is known by it."""
+    names = Counter(one.name for one in services)
+    clusters = Counter((one.cluster, one.name) for one in services)
+    found = []
+    for one in services:
+        words = [one.name] if names[one.name] == 1 else [one.cluster, one.name]
+        if clusters[one.cluster, one.name] > 1:
+            words = [one.region, *words]
+        found.append(_short(".".join([release, *words])))
+    return tuple(found)
+
+
+def _short(ident: str) -> str:
+    if len(ident) <= _LONGEST:
+        return ident
+    digest = hashlib.sha256(ident.encode()).hexdigest()[:12]
+    return f"{ident[: _LONGEST - 13]}-{digest}"
+
+
+# --- What comes next ---------------------------------------------------------------------------
+
+
+def begin(
+    group: str, order: Literal["in-order", "at-once"], members: tuple[ReleaseOrder, ...]
+) -> GroupState:
+    """Where a group's release stands before anything was done."""
+    return GroupState(
+        group=group,
+        order=order,
+        members=tuple(Member(service=one.policy.ref(), release=one.id) for one in members),
+    )
+
+
+def next_moves(state: GroupState) -> tuple[Move, ...]:
+    """What is to be done now; nothing where something must end first."""
+    if state.wrong is not None:
+        return _backwards(state)
+    if any(_is_held(one) for one in state.members):
+        return ()
+    waiting = [one for one in state.members if not one.asked]
+    if state.order == "in-order":
+        under_way = any(one.asked and not _is_healthy(one) for one in state.members)
+        waiting = [] if under_way else waiting[:1]
+    return tuple(Move(do="begin", release=one.release) for one in waiting)
+
+
+def _backwards(state: GroupState) -> tuple[Move, ...]:
+    for member in reversed(state.members):
+        if goes_back(member):
+            move = Move(do="take_back", release=member.release)
+            return () if member.leaving else (move,)
+    return ()
+
+
+def is_over(state: GroupState) -> bool:
+    """Whether nothing is left to be done or waited for."""
+    if state.wrong is not None:
+        return not any(goes_back(one) for one in state.members)
+    if next_moves(state):
+        return False
+    return not any(one.asked and one.result is None for one in state.members)
+
+
+def goes_back(member: Member) -> bool:
+    """Whether a member has to go back now that one went wrong."""
+    if not member.asked or member.back is not None:
+        return False
+    return member.result is None or is_changed(member.result)
+
+
+def is_changed(result: ReleaseResult) -> bool:
+    """Whether a release left its service on the new revision."""
+    moved = result.to_task_definition not in (None, result.from_task_definition)
+    return result.outcome in _STAYS_CHANGED and moved
+
+
+def waits_for_a_person(state: GroupState) -> bool:
+    """Whether nothing happens until somebody decides."""
+    ended = [one.held is not None or one.result is not None for one in state.members if one.asked]
+    held = any(_is_held(one) for one in state.members)
+    return state.wrong is None and held and all(ended) and not is_over(state)
+
+
+def _is_held(member: Member) -> bool:
+    if member.result is None:
+        return member.held is not None
+    return member.result.outcome is Outcome.HELD
+
+
+def _is_healthy(member: Member) -> bool:
+    return member.result is not None and member.result.outcome is Outcome.HEALTHY
+
+
+# --- What was seen -----------------------------------------------------------------------------
+
+
+def find(state: GroupState, release: str) -> Member | None:
+    """The member with this release."""
+    return next((one for one in state.members if one.release == release), None)
+
+
+def changed(state: GroupState, release: str, **update: object) -> GroupState:
+    """The state with one member's fields replaced."""
+    members = tuple(
+        one.model_copy(update=update) if one.release == release else one for one in state.members
+    )
+    return state.model_copy(update={"members": members})
+
+
+def with_end(state: GroupState, result: ReleaseResult) -> GroupState:
+    """A member's release has ended, for good; the first end counts."""
+    member = find(state, result.release)
+    if member is None or member.result is not None:
+        return state
+    state = changed(state, result.release, result=result, asked=True)
+    fine = result.outcome in (Outcome.HEALTHY, Outcome.HELD)
+    return state if fine else _went_wrong(state, result.release)
+
+
+def with_hold(state: GroupState, result: ReleaseResult) -> GroupState:
+    """A member's release waits for a person."""
+    member = find(state, result.release)
+    if member is None or member.result is not None:
+        return state
+    return changed(state, result.release, held=result)
+
+
+def with_undoing(state: GroupState, release: str, rollback: ReleaseResult) -> GroupState:
+    """Somebody rolled a member back after its release had ended well."""
+    member = find(state, release)
+    if member is None or member.back is not None:
+        return state
+    return _went_wrong(changed(state, release, back=rollback), release)
+
+
+def _went_wrong(state: GroupState, release: str) -> GroupState:
+    return state if state.wrong else state.model_copy(update={"wrong": release})
+
+
+# --- What its guard says -----------------------------------------------------------------------
+
+
+def standing(overview: Overview, service: ServiceRef, release: str) -> MemberStanding:
+    """Where a release stands, read from what its guard says of the service."""
+    current = overview.current.release if overview.current else None
+    if current == release:
+        return MemberStanding(state="running")
+    if release in overview.queued:
+        return MemberStanding(state="queued")
+    known = [one.release for one in overview.results]
+    if release not in known:
+        return MemberStanding(state="unknown")
+    place = known.index(release)
+    later = tuple(reversed(overview.results[:place]))
+    ours = rollback_id(service)
+    newer = next((one.release for one in later if one.workflow_id != ours), current)
+    first = later[0] if later and later[0].workflow_id == ours else None
+    return MemberStanding(
+        state="ended", result=overview.results[place], undone=first, replaced_by=newer
+    )
+
+
+def way_back(member: Member, seen: MemberStanding) -> WayBack:
+    """How a member goes back, from what its guard says of it."""
+    if seen.state == "queued":
+        return WayBack(do="cancel")
+    if seen.state == "running":
+        return WayBack(do="roll_back")
+    result = member.result or seen.result
+    if result is None:
+        return WayBack(do="nothing", result=lost(member))
+    if seen.undone or not is_changed(result):
+        return WayBack(do="nothing", result=result, back=seen.undone)
+    if seen.replaced_by:
+        return WayBack(do="nothing", result=result, back=_replaced(result, seen.replaced_by))
+    return WayBack(do="roll_back", result=result)
+
+
+def _replaced(result: ReleaseResult, newer: str) -> ReleaseResult:
+    reason = f"Release {newer} came after it, and is left alone."
+    return result.model_copy(update={"outcome": Outcome.SUPERSEDED, "reason": reason})
+
+
+def lost(member: Member) -> ReleaseResult:
+    """A release that its guard does not know any more: nobody judged it to its end."""
+    return ReleaseResult(
+        release=member.release,
+        workflow_id="",
+        run_id="",
+        service=str(member.service),
+        outcome=Outcome.HELD,
+        reason=(
+            "Its guard does not know it any more, and may have been terminated: it was not judged "
+            f"to its end. Look at the service: lastgood status {member.service}"
+        ),
+    )
+
+
+def stays(result: ReleaseResult, why: str) -> ReleaseResult:
+    """A member that could not be taken back."""
+    reason = f"It should have gone back, and could not: {why}"
+    return result.model_copy(update={"outcome": Outcome.ROLLBACK_FAILED, "reason": reason})
