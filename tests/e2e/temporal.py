@@ -9,6 +9,7 @@ from collections.abc import Coroutine
 from pathlib import Path
 from typing import Any, TypeVar
 
+from temporalio.api.history.v1 import HistoryEvent
 from temporalio.api.workflowservice.v1 import DescribeNamespaceRequest
 from temporalio.client import Client, WorkflowExecution
 from temporalio.service import RPCError
@@ -75,6 +76,16 @@ class TemporalServer:
                 return None
 
         return self._do(ask())
+
+    def events(self, namespace: str, workflow_id: str) -> list[HistoryEvent]:
+        """The history of a workflow's latest run."""
+
+        async def read() -> list[HistoryEvent]:
+            client = await self._client(namespace)
+            handle = client.get_workflow_handle(workflow_id)
+            return [event async for event in handle.fetch_history_events()]
+
+        return self._do(read())
 
     def runs(self, namespace: str, workflow_ids: list[str]) -> Runs:
         """All runs of some workflows, each with its history as bytes."""
