@@ -26,6 +26,7 @@ from temporalio.runtime import (
 from temporalio.service import RPCError
 from temporalio.worker import Worker, WorkerDeploymentConfig
 
+from activities.calendar import CalendarActivities
 from activities.clients import AwsClients
 from activities.cloudwatch import CloudWatchActivities
 from activities.ecr import EcrActivities
@@ -116,6 +117,7 @@ def make_workers(
             cloudwatch.describe_alarms,
             balancers.describe_target_groups,
             HttpActivities(prober).smoke_test,
+            CalendarActivities().look_up_freeze,
             notifications.notify_slack,
             notifications.notify_email_ses,
             notifications.notify_email_smtp,

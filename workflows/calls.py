@@ -15,6 +15,7 @@ from workflows.options import (
 )
 
 with workflow.unsafe.imports_passed_through():
+    from activities.calendar import CalendarActivities
     from activities.cloudwatch import CloudWatchActivities
     from activities.ecr import EcrActivities
     from activities.ecs import EcsActivities
@@ -24,6 +25,8 @@ with workflow.unsafe.imports_passed_through():
     from lastgood.contracts import (
         AlarmQuery,
         AlarmState,
+        FreezeAnswer,
+        FreezeQuery,
         ImageQuery,
         LoadBalancerFacts,
         MetricFacts,
@@ -155,6 +158,16 @@ async def get_metric_data(probe: MetricProbe) -> MetricFacts:
         CloudWatchActivities.get_metric_data,
         probe,
         summary=f"Read the metric of {probe.trigger.trigger.type}",
+        **READ,
+    )
+
+
+async def look_up_freeze(query: FreezeQuery) -> FreezeAnswer:
+    """Read whether the policy's freeze windows hold."""
+    return await workflow.execute_activity_method(
+        CalendarActivities.look_up_freeze,
+        query,
+        summary="Look up the freeze windows",
         **READ,
     )
 

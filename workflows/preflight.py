@@ -9,7 +9,13 @@ from workflows import calls
 from workflows.resolving import CannotResolveError, Resolver
 
 with workflow.unsafe.imports_passed_through():
-    from lastgood.contracts import DeploymentOrder, MetricProbe, SmokeOrder, WatchedTrigger
+    from lastgood.contracts import (
+        DeploymentOrder,
+        FreezeQuery,
+        MetricProbe,
+        SmokeOrder,
+        WatchedTrigger,
+    )
     from lastgood.decisions import preflight, targets
     from lastgood.decisions.task_definitions import container_of, with_image
     from lastgood.model import Model, Revision, ServiceState
@@ -60,6 +66,7 @@ async def prepare(order: DeploymentOrder) -> Prepared:
 
 async def _prepare(order: DeploymentOrder) -> Prepared:
     policy = order.release.policy
+    await _refuse_frozen(order)
     state = await calls.describe_service(order.service)
     _refuse(preflight.of_service(policy, state))
     if state is None:
@@ -105,6 +112,17 @@ async def _with_digests(region: str, state: ServiceState, running: Revision) -> 
         workflow.logger.warning("The image digests cannot be read: %s", calls.why(error))
         return running
     return running.model_copy(update={"images": images}) if images else running
+
+
+async def _refuse_frozen(order: DeploymentOrder) -> None:
+    """A person's freeze, or one of the policy's windows; neither is for a forced release."""
+    if order.release.force:
+        return
+    _refuse(preflight.of_freeze(order.frozen, order.release.policy, workflow.now()))
+    windows = tuple(order.release.policy.deploy.freeze)
+    if windows:
+        answer = await calls.look_up_freeze(FreezeQuery(windows=windows, at=workflow.now()))
+        _refuse(preflight.of_freeze_windows(order.release.policy, answer))
 
 
 def _refuse(findings: preflight.Findings) -> None:

@@ -7,7 +7,7 @@ from typing import Any, Literal
 
 from lastgood.contracts.watching import WatchedTrigger
 from lastgood.model import Model, ServiceRef
-from lastgood.policy import SmokeCheck
+from lastgood.policy import FreezeWindow, SmokeCheck
 
 
 class ServiceQuery(Model):
@@ -180,3 +180,20 @@ class ProbeAnswer(Model):
     text: str
     status: int | None = None
     milliseconds: float
+
+
+class FreezeQuery(Model):
+    """Whether a policy's freeze windows hold at a moment."""
+
+    windows: tuple[FreezeWindow, ...]
+    at: datetime
+
+
+class FreezeAnswer(Model):
+    """What the freeze windows say."""
+
+    frozen: bool
+    text: str = ""
+    """Until when, and why: ``until Mon 08:00 Europe/Berlin (Weekend)``."""
+    until: datetime | None = None
+    """None: at no hour may a release begin; or nothing is frozen."""

@@ -8,7 +8,9 @@ burning service must be deployable.
 
 from __future__ import annotations
 
-from lastgood.contracts import AlarmState
+from datetime import datetime
+
+from lastgood.contracts import AlarmState, Freeze, FreezeAnswer
 from lastgood.decisions.targets import Choice, is_steady, why_not_steady
 from lastgood.model import Model, ServiceState
 from lastgood.policy import AlarmTrigger, Policy
@@ -48,6 +50,27 @@ def of_service(policy: Policy, state: ServiceState | None) -> Findings:
     if not is_steady(state):
         return Findings(warnings=(f"{name} is not steady: {why_not_steady(state)}.",))
     return Findings()
+
+
+def of_freeze(frozen: Freeze | None, policy: Policy, at: datetime) -> Findings:
+    """Whether a person froze the service, and it has not thawed by itself."""
+    if frozen is None or (frozen.until and frozen.until <= at):
+        return Findings()
+    until = f" until {frozen.until:%Y-%m-%d %H:%M} UTC" if frozen.until else ""
+    return _refused(
+        f"{frozen.actor} has frozen {policy.service}{until}: {frozen.reason.rstrip('.')}. "
+        f"Release after `lastgood unfreeze {policy.service}`, or with --force --reason."
+    )
+
+
+def of_freeze_windows(policy: Policy, answer: FreezeAnswer) -> Findings:
+    """Whether the policy lets a release begin at this hour."""
+    if not answer.frozen:
+        return Findings()
+    then = "Release then, or" if answer.until else "Change deploy.freeze, or release"
+    return _refused(
+        f"The policy freezes {policy.service} {answer.text}. {then} with --force --reason."
+    )
 
 
 def of_target(choice: Choice) -> Findings:

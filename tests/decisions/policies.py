@@ -207,7 +207,7 @@ REFUSED = {
     ),
     "a freeze without zone": (
         under("deploy", "freeze:", '  - {days: [fri], from: "16:00"}'),
-        "4: deploy.freeze.0.zone: missing: add it (The IANA name of the time zone, such as Europe/B",
+        "4: deploy.freeze.0.zone: missing: add it (The IANA name of the time zone, such as Europe",
     ),
     "a zone that is none": (
         under("deploy", "freeze:", "  - zone: Europe/Berln"),
@@ -239,7 +239,7 @@ REFUSED = {
     ),
     "a time beyond the day": (
         under("deploy", "freeze:", '  - {to: "24:01", zone: UTC}'),
-        '4: deploy.freeze.0.to: write hours and minutes, such as "17:30"; "24:00" is the day\'s end',
+        '4: deploy.freeze.0.to: write hours and minutes, such as "17:30"; "24:00" is the day\'s',
     ),
     "a beginning at the day's end": (
         under("deploy", "freeze:", '  - {from: "24:00", zone: UTC}'),

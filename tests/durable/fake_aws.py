@@ -22,6 +22,8 @@ from lastgood.contracts import (
     AlarmQuery,
     AlarmState,
     EmailOrder,
+    FreezeAnswer,
+    FreezeQuery,
     ImageQuery,
     LoadBalancerFacts,
     MetricFacts,
@@ -75,6 +77,8 @@ class FakeAws:
         """The orders of all watches, once for each attempt."""
         self.watch_crashes = 0
         """So many attempts of watches over metrics die without an answer."""
+        self.frozen: str | None = None
+        """Until when, and why, if the policy's freeze windows hold."""
         self.meanwhile: dict[str, Callable[[], Awaitable[None]]] = {}
         """What happens while the first call of this name is under way."""
         self._counts: dict[str, int] = {}
@@ -94,12 +98,17 @@ class FakeAws:
             self.describe_alarms,
             self.describe_target_groups,
             self.smoke_test,
+            self.look_up_freeze,
             self.notify_slack,
             self.notify_email_ses,
             self.notify_email_smtp,
             self.notify_sns,
             self.notify_webhook,
         ]
+
+    def count(self, name: str) -> int:
+        """How often an activity of this name was called."""
+        return self._counts.get(name, 0)
 
     @property
     def watches(self) -> list[Any]:
@@ -234,6 +243,14 @@ class FakeAws:
         good = answers.pop(0) if len(answers) > 1 else answers[0]
         text = f"GET {order.check.url} answered {200 if good else 500}"
         return ProbeAnswer(ok=good, text=text, status=200 if good else 500, milliseconds=7)
+
+    @activity.defn(name="look_up_freeze")
+    async def look_up_freeze(self, query: FreezeQuery) -> FreezeAnswer:
+        now = self._now()
+        self._count("look_up_freeze")
+        if self.frozen is None:
+            return FreezeAnswer(frozen=False)
+        return FreezeAnswer(frozen=True, text=self.frozen, until=now + timedelta(hours=1))
 
     # --- Watches ---------------------------------------------------------------------------
 

@@ -22,7 +22,8 @@ def test_the_policy_loads_and_its_comments_are_not_wishes() -> None:
     default = Policy(service="a/b")
     assert policy.service == "servio-production/servio-production"
     assert policy.triggers[0].message == "Error rate exceeded threshold"
-    assert policy.deploy == default.deploy
+    assert policy.deploy.model_copy(update={"freeze": []}) == default.deploy
+    assert policy.deploy.freeze[0].days == ["fri"]
     assert policy.monitor == default.monitor
     assert policy.rollback == default.rollback
     assert policy.triggers[1] == default.triggers[1]
