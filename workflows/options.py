@@ -62,6 +62,20 @@ MUTATE_ON_THE_WAY_BACK = Options(
     retry_policy=_PATIENT,
 )
 
+READ_BRIEFLY = Options(
+    start_to_close_timeout=timedelta(seconds=10),
+    schedule_to_close_timeout=timedelta(seconds=45),
+    retry_policy=_PATIENT,
+)
+"""A look at what makes the way back shorter; without it there is another way."""
+
+STEER = Options(
+    start_to_close_timeout=timedelta(seconds=20),
+    schedule_to_close_timeout=timedelta(seconds=60),
+    retry_policy=_PATIENT,
+)
+"""Telling ECS to stop or to go on with what it does; without it there is another way."""
+
 _PROBE_MARGIN = timedelta(seconds=10)
 
 
@@ -110,3 +124,20 @@ def watch_options(lasts: timedelta) -> Options:
         retry_policy=_WATCH_RETRIES,
         cancellation_type=ActivityCancellationType.WAIT_CANCELLATION_COMPLETED,
     )
+
+
+ASK = Options(
+    start_to_close_timeout=timedelta(seconds=30),
+    schedule_to_close_timeout=timedelta(hours=24),
+    retry_policy=_PATIENT,
+)
+"""A question to a guard: whoever carries it out is the one who answers, so it gets an answer."""
+
+FOLLOW = Options(
+    task_queue=WATCH_TASK_QUEUE,
+    start_to_close_timeout=timedelta(hours=24),
+    heartbeat_timeout=timedelta(seconds=15),
+    retry_policy=_PATIENT,
+    cancellation_type=ActivityCancellationType.TRY_CANCEL,
+)
+"""A look at a guard every few seconds, as long as its service takes: in a queue, held, for days."""

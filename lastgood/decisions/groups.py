@@ -14,8 +14,15 @@ import hashlib
 from collections import Counter
 from typing import Literal
 
-from lastgood.contracts import GroupState, Member, MemberStanding, Overview, ReleaseOrder
-from lastgood.messages import rollback_id
+from lastgood.contracts import (
+    GroupOrder,
+    GroupState,
+    Member,
+    MemberStanding,
+    Overview,
+    ReleaseOrder,
+)
+from lastgood.messages import guard_id, rollback_id
 from lastgood.model import Model, Outcome, ReleaseResult, ServiceRef
 
 _LONGEST = 128
@@ -65,14 +72,12 @@ def _short(ident: str) -> str:
 # --- What comes next ---------------------------------------------------------------------------
 
 
-def begin(
-    group: str, order: Literal["in-order", "at-once"], members: tuple[ReleaseOrder, ...]
-) -> GroupState:
+def begin(order: GroupOrder) -> GroupState:
     """Where a group's release stands before anything was done."""
     return GroupState(
-        group=group,
-        order=order,
-        members=tuple(Member(service=one.policy.ref(), release=one.id) for one in members),
+        group=order.group,
+        order=order.order,
+        members=tuple(Member(service=one.policy.ref(), release=one.id) for one in order.members),
     )
 
 
@@ -224,6 +229,21 @@ def way_back(member: Member, seen: MemberStanding) -> WayBack:
 def _replaced(result: ReleaseResult, newer: str) -> ReleaseResult:
     reason = f"Release {newer} came after it, and is left alone."
     return result.model_copy(update={"outcome": Outcome.SUPERSEDED, "reason": reason})
+
+
+def refused(order: ReleaseOrder, why: str) -> ReleaseResult:
+    """A member that its guard did not take up: nothing was changed."""
+    service = order.policy.ref()
+    return ReleaseResult(
+        release=order.id,
+        workflow_id=guard_id(service),
+        run_id="",
+        service=str(service),
+        outcome=Outcome.REFUSED,
+        reason=why,
+        image=order.image,
+        actor=order.actor,
+    )
 
 
 def lost(member: Member) -> ReleaseResult:

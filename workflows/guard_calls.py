@@ -1,0 +1,72 @@
+"""A group's questions to its members' guards, as its workflow asks them: one line each."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+
+from temporalio import workflow
+from temporalio.exceptions import ActivityError
+from temporalio.workflow import ActivityHandle
+
+from workflows.options import ASK, FOLLOW
+
+with workflow.unsafe.imports_passed_through():
+    from activities.guards import GuardActivities
+    from lastgood.contracts import (
+        Accepted,
+        Answer,
+        CancelOrder,
+        MemberStanding,
+        ReleaseOrder,
+        RollbackAccepted,
+        StandingQuery,
+        TakeBackOrder,
+    )
+
+
+async def ask_to_release(order: ReleaseOrder) -> Accepted:
+    """Ask for a release, once."""
+    return await workflow.execute_activity_method(
+        GuardActivities.ask_to_release,
+        order,
+        summary=f"{order.what} → {order.policy.service}",
+        **ASK,
+    )
+
+
+async def ask_to_roll_back(order: TakeBackOrder) -> RollbackAccepted:
+    """Ask for a rollback, once."""
+    return await workflow.execute_activity_method(
+        GuardActivities.ask_to_roll_back, order, summary=f"{order.service} goes back", **ASK
+    )
+
+
+async def ask_to_cancel(order: CancelOrder) -> Answer:
+    """Ask to take a release out of the queue, once."""
+    return await workflow.execute_activity_method(
+        GuardActivities.ask_to_cancel, order, summary=f"{order.service} is not begun", **ASK
+    )
+
+
+async def read_standing(query: StandingQuery) -> MemberStanding:
+    """Read where a release stands."""
+    return await workflow.execute_activity_method(
+        GuardActivities.read_standing, query, summary=f"Read {query.service}", **ASK
+    )
+
+
+def watch_standing(query: StandingQuery) -> ActivityHandle[MemberStanding]:
+    """Wait until a release has ended, or was rolled back after that."""
+    return workflow.start_activity_method(
+        GuardActivities.watch_standing,
+        query,
+        summary=f"{query.service} until {query.until}",
+        **FOLLOW,
+    )
+
+
+async def stop(watch: ActivityHandle[MemberStanding]) -> None:
+    """End a watch that is not needed any more."""
+    watch.cancel()
+    with suppress(ActivityError):
+        await watch
