@@ -35,6 +35,7 @@ from activities.health import HealthActivities
 from activities.http import HttpActivities, Prober, check_transport
 from activities.load_balancer import LoadBalancerActivities
 from activities.notifications import NotificationActivities
+from activities.steering import SteeringActivities
 from activities.tagging import TaggingActivities
 from lastgood.connection import connect
 from lastgood.errors import LastgoodError
@@ -96,7 +97,7 @@ def make_workers(
         CloudWatchActivities(aws),
         HealthActivities(prober),
     )
-    balancers = LoadBalancerActivities(aws)
+    balancers, steering = LoadBalancerActivities(aws), SteeringActivities(aws)
     notifications = NotificationActivities(aws, http, os.environ, ui_url=settings.ui_url)
     shutdown = timedelta(seconds=settings.shutdown_timeout)
     deployment = versioning(settings)
@@ -111,6 +112,9 @@ def make_workers(
             ecs.describe_service_revisions,
             ecs.register_task_definition,
             ecs.update_service,
+            steering.describe_service_deployments,
+            steering.stop_service_deployment,
+            steering.continue_service_deployment,
             TaggingActivities(aws).tag_resource,
             EcrActivities(aws).describe_images,
             cloudwatch.get_metric_data,

@@ -10,7 +10,7 @@ from typing import Any
 from temporalio import activity
 from temporalio.exceptions import ApplicationError
 
-from activities.ecs import Clients
+from activities.clients import Clients
 from activities.failures import aws_call
 from activities.watch import conclude_polled, watch
 from lastgood.contracts import (

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import asyncio
 import time
-from collections.abc import Callable
-from datetime import timedelta
-from typing import Any
 
 from temporalio import activity
 from temporalio.exceptions import ApplicationError
 
-from activities.failures import aws_call
+from activities.ecs_answers import parse_service
+from activities.ecs_calls import EcsCalls, still_in_time
 from activities.watch import GRACE, beating, now, pause
 from lastgood import errors
 from lastgood.contracts import (
@@ -29,76 +26,18 @@ from lastgood.contracts import (
 from lastgood.decisions import rollout
 from lastgood.decisions.task_definitions import registrable
 from lastgood.messages import RELEASE_TAG
-from lastgood.model import ContainerImage, EcsDeployment, ServiceRef, ServiceState
-
-Clients = Callable[[str, str], Any]
-"""(AWS service, region) → boto3 client."""
+from lastgood.model import ContainerImage, ServiceDeploymentState, ServiceState
 
 _MOST_TAGS = 50
 
 
-def parse_service(raw: dict[str, Any]) -> ServiceState:
-    """A service as DescribeServices and UpdateService give it."""
-    breaker = raw.get("deploymentConfiguration", {}).get("deploymentCircuitBreaker", {})
-    return ServiceState(
-        arn=raw["serviceArn"],
-        status=raw.get("status", "ACTIVE"),
-        task_definition=raw.get("taskDefinition", ""),
-        desired=raw.get("desiredCount", 0),
-        running=raw.get("runningCount", 0),
-        pending=raw.get("pendingCount", 0),
-        deployments=tuple(_parse_deployment(one) for one in raw.get("deployments", [])),
-        controller=raw.get("deploymentController", {}).get("type", "ECS"),
-        scheduling=raw.get("schedulingStrategy", "REPLICA"),
-        strategy=raw.get("deploymentConfiguration", {}).get("strategy", "ROLLING"),
-        target_groups=tuple(
-            one["targetGroupArn"] for one in raw.get("loadBalancers", []) if "targetGroupArn" in one
-        ),
-        circuit_breaker=bool(breaker.get("enable")),
-        service_revision=next(
-            (one.get("arn") for one in raw.get("currentServiceRevisions", [])), None
-        ),
-    )
-
-
-def _parse_deployment(raw: dict[str, Any]) -> EcsDeployment:
-    return EcsDeployment(
-        id=raw["id"],
-        status=raw["status"],
-        task_definition=raw["taskDefinition"],
-        desired=raw.get("desiredCount", 0),
-        running=raw.get("runningCount", 0),
-        pending=raw.get("pendingCount", 0),
-        failed=raw.get("failedTasks", 0),
-        rollout_state=raw.get("rolloutState"),
-        reason=raw.get("rolloutStateReason", ""),
-    )
-
-
-class EcsActivities:
+class EcsActivities(EcsCalls):
     """Calls to ECS through injected clients."""
-
-    def __init__(self, clients: Clients) -> None:
-        self._clients = clients
-
-    async def _call(self, region: str, operation: str, **arguments: Any) -> dict[str, Any]:
-        client = self._clients("ecs", region)
-        with aws_call("ecs:" + operation.title().replace("_", "")):
-            method = getattr(client, operation)
-            answer: dict[str, Any] = await asyncio.to_thread(method, **arguments)
-        return answer
-
-    async def _describe(self, service: ServiceRef) -> ServiceState | None:
-        answer = await self._call(
-            service.region, "describe_services", cluster=service.cluster, services=[service.name]
-        )
-        found = answer.get("services", [])
-        return parse_service(found[0]) if found else None
 
     @activity.defn
     async def describe_services(self, query: ServiceQuery) -> ServiceState | None:
         """Read a service; None if ECS does not know it."""
-        return await self._describe(query.service)
+        return await self._describe(query.service, **_include(query))
 
     @activity.defn
     async def describe_task_definition(self, query: TaskDefinitionQuery) -> TaskDefinitionState:
@@ -192,7 +131,7 @@ class EcsActivities:
         if primary is None or primary.task_definition not in order.expected:
             there = primary.task_definition if primary else "nothing"
             raise _unexpected(f"{order.service} runs {there}: somebody else changed it.")
-        _still_in_time()
+        still_in_time()
         answer = await self._call(
             order.service.region,
             "update_service",
@@ -223,6 +162,7 @@ class EcsActivities:
                 started, moment, readable = time.monotonic(), now(), True
                 try:
                     state = await self._describe(order.service)
+                    going = await self._way(order)
                 except ApplicationError as error:
                     # The watch is not the service: what cannot be read decides nothing.
                     readable = False
@@ -231,7 +171,7 @@ class EcsActivities:
                 else:
                     seen = seen or bool(state and rollout.ours(order, state))
                     heart.beat(_glance(rollout.in_words(order, state), state, seen))
-                    news = rollout.assess(order, state, seen=seen, now=moment)
+                    news = rollout.assess(order, state, going, seen=seen, now=moment)
                     doubted = rollout.doubt(order, news, doubted)
                     if news and not doubted:
                         return news
@@ -242,6 +182,17 @@ class EcsActivities:
                 rest = order.interval.total_seconds() - (time.monotonic() - started)
                 left = (order.until - now()).total_seconds()
                 await pause(rest if last else min(rest, max(left, 0.0)))
+
+    async def _way(self, order: ServiceWatchOrder) -> ServiceDeploymentState | None:
+        """The service deployment that the order names; what may not be read is not needed."""
+        if order.service_deployment is None:
+            return None
+        try:
+            return await self._describe_deployment(order.service, order.service_deployment)
+        except ApplicationError as error:
+            if error.non_retryable:
+                return None
+            raise
 
 
 def _glance(
@@ -258,17 +209,13 @@ def _glance(
     )
 
 
+def _include(query: ServiceQuery) -> dict[str, list[str]]:
+    return {"include": ["TAGS"]} if query.with_tags else {}
+
+
 def _reserved(key: str) -> bool:
     return key == RELEASE_TAG or key.lower().startswith("aws:")
 
 
 def _unexpected(text: str) -> ApplicationError:
     return ApplicationError(text, type=errors.UNEXPECTED_STATE, non_retryable=True)
-
-
-def _still_in_time() -> None:
-    """Refuse to write in an attempt that Temporal has given up on (a process that was stopped)."""
-    info = activity.info()
-    limit = info.start_to_close_timeout or timedelta(days=1)
-    if now() > info.started_time + limit:
-        raise ApplicationError("This attempt is too old to write.", type=errors.OUTCOME_UNKNOWN)

@@ -8,7 +8,7 @@ from typing import Any
 from temporalio import activity
 from temporalio.exceptions import ApplicationError
 
-from activities.ecs import Clients
+from activities.clients import Clients
 from activities.failures import aws_call
 from lastgood import errors
 from lastgood.contracts import LoadBalancerFacts, ResolveOrder

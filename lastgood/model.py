@@ -76,6 +76,8 @@ class Revision(Model):
     proven: str | None = None
     """How it was proven: ``survived its monitor window`` or ``ran steadily before a release``."""
     proven_at: datetime | None = None
+    copy_of: str | None = None
+    """ARN of the task definition of which this one is a copy, with its images named by digest."""
 
     @property
     def label(self) -> str:

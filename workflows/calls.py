@@ -9,7 +9,9 @@ from workflows.options import (
     MUTATE,
     MUTATE_ON_THE_WAY_BACK,
     READ,
+    READ_BRIEFLY,
     READ_ON_THE_WAY_BACK,
+    STEER,
     Options,
     probe_options,
 )
@@ -21,10 +23,12 @@ with workflow.unsafe.imports_passed_through():
     from activities.ecs import EcsActivities
     from activities.http import HttpActivities
     from activities.load_balancer import LoadBalancerActivities
+    from activities.steering import SteeringActivities
     from activities.tagging import TaggingActivities
     from lastgood.contracts import (
         AlarmQuery,
         AlarmState,
+        ContinueOrder,
         FreezeAnswer,
         FreezeQuery,
         ImageQuery,
@@ -34,16 +38,25 @@ with workflow.unsafe.imports_passed_through():
         ProbeAnswer,
         RegisterOrder,
         ResolveOrder,
+        ServiceDeploymentQuery,
         ServiceQuery,
         ServiceRevisionQuery,
         SmokeOrder,
+        Steered,
+        StopOrder,
         TagOrder,
         TaskDefinitionQuery,
         TaskDefinitionState,
         Updated,
         UpdateOrder,
     )
-    from lastgood.model import ContainerImage, ServiceRef, ServiceState
+    from lastgood.model import (
+        ContainerImage,
+        Revision,
+        ServiceDeploymentState,
+        ServiceRef,
+        ServiceState,
+    )
 
 
 def why(error: ActivityError | ChildWorkflowError) -> str:
@@ -95,13 +108,27 @@ async def describe_service_revision(region: str, arn: str) -> tuple[ContainerIma
     return tuple(images)
 
 
-async def register_task_definition(order: RegisterOrder, *, back: bool = False) -> str:
-    """Register a task definition, once."""
+async def with_digests(region: str, service_revision: str | None, running: Revision) -> Revision:
+    """Add the digests of what runs; an endpoint that does not tell them is no reason to stop."""
+    if service_revision is None:
+        return running
+    try:
+        images = await describe_service_revision(region, service_revision)
+    except ActivityError as error:
+        workflow.logger.warning("The image digests cannot be read: %s", why(error))
+        return running
+    return running.model_copy(update={"images": images}) if images else running
+
+
+async def register_task_definition(
+    order: RegisterOrder, *, back: bool = False, briefly: bool = False
+) -> str:
+    """Register a task definition, once; briefly, where it can be done without."""
     return await workflow.execute_activity_method(
         EcsActivities.register_task_definition,
         order,
         summary=f"Register {order.source.get('family')} for {order.release}",
-        **_mutate(back),
+        **(STEER if briefly else _mutate(back)),
     )
 
 
@@ -112,6 +139,38 @@ async def update_service(order: UpdateOrder, *, back: bool = False) -> Updated:
         order,
         summary=f"{order.service} → {order.task_definition.rsplit('/', 1)[-1]}",
         **_mutate(back),
+    )
+
+
+async def describe_service_deployment(
+    service: ServiceRef, arn: str | None
+) -> ServiceDeploymentState | None:
+    """Read a service deployment, or the newest; None where ECS knows none."""
+    return await workflow.execute_activity_method(
+        SteeringActivities.describe_service_deployments,
+        ServiceDeploymentQuery(service=service, arn=arn),
+        summary=f"Read the deployment of {service}",
+        **READ_BRIEFLY,
+    )
+
+
+async def stop_service_deployment(order: StopOrder) -> Steered:
+    """Tell ECS to go back from a service deployment, once."""
+    return await workflow.execute_activity_method(
+        SteeringActivities.stop_service_deployment,
+        order,
+        summary=f"Stop the deployment of {order.service}",
+        **STEER,
+    )
+
+
+async def continue_service_deployment(order: ContinueOrder) -> Steered:
+    """Answer a PAUSE hook, once."""
+    return await workflow.execute_activity_method(
+        SteeringActivities.continue_service_deployment,
+        order,
+        summary=f"Answer a PAUSE hook of {order.service}: {order.action}",
+        **STEER,
     )
 
 

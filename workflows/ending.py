@@ -179,6 +179,7 @@ class Ending:
             from_task_definition=released,
             from_deployment=release.deployment,
             target_deployment=prepared.running_deployment if prepared else None,
+            before_revision=prepared.revision_before(target) if prepared else None,
             policy=release.policy,
             fired=finding.verdict,
             smoke_failed=finding.kind == "smoke",

@@ -41,6 +41,12 @@ class Prepared(Model):
     """What is wrong before the release already; it is not the release's doing."""
 
 
+    def revision_before(self, target: Revision) -> str | None:
+        """ARN of the ECS service revision that ran before, if it is what we would go back to."""
+        same = target.task_definition == self.running.task_definition
+        return self.state.service_revision if same else None
+
+
 class _Before(Model):
     said: tuple[str, ...]
     burning: tuple[str, ...]

@@ -2,30 +2,27 @@
 
 from __future__ import annotations
 
-import asyncio
 from datetime import datetime
 
 from temporalio import workflow
-from temporalio.exceptions import ActivityError, ApplicationError
+from temporalio.exceptions import ActivityError
 
 from workflows import calls
 from workflows.resolving import CannotResolveError, Resolver
 from workflows.watching import Round
+from workflows.way_back import OverError, WayBack
 
 with workflow.unsafe.imports_passed_through():
-    from lastgood import errors, messages
+    from lastgood import messages
     from lastgood.contracts import (
-        RegisterOrder,
         RollbackOrder,
         RollbackReport,
         ServiceNews,
         ServiceWatchOrder,
         SmokeOrder,
-        UpdateOrder,
         WatchedTrigger,
         WatchOrder,
     )
-    from lastgood.decisions import ladder
     from lastgood.model import Outcome, Verdict
     from lastgood.policy import HealthCheckTrigger
 
@@ -33,15 +30,6 @@ _ENDS = {
     "superseded": Outcome.SUPERSEDED,
     "rolled_back_by_ecs": Outcome.SUPERSEDED,
 }
-
-
-class _OverError(Exception):
-    """Raised inside to end a rollback early with an outcome and its reason."""
-
-    def __init__(self, outcome: Outcome, reason: str) -> None:
-        super().__init__(reason)
-        self.outcome = outcome
-        self.reason = reason
 
 
 @workflow.defn(name=messages.ROLLBACK)
@@ -52,134 +40,73 @@ class Rollback:
     def __init__(self, order: RollbackOrder) -> None:
         self._order = order
         self._started_at = workflow.now()
-        self._target = order.target.task_definition
-        self._deployment: str | None = order.target_deployment if order.adopt else None
-        self._called_at: datetime | None = None
+        self._way = WayBack(order)
         self._steady_at: datetime | None = None
+        self._deployment: str | None = None
         self._evidence: tuple[Verdict, ...] = ()
 
     @workflow.run
     async def run(self, order: RollbackOrder) -> RollbackReport:
         """Act, wait, verify."""
         try:
-            await self._act()
-            await self._wait_until_steady()
+            await self._go_back()
             proof = await self._verify()
-        except _OverError as over:
+        except OverError as over:
             return self._report(over.outcome, over.reason)
         except ActivityError as error:
             text = f"The rollback could not be carried out: {calls.why(error)}"
             return self._report(Outcome.ROLLBACK_FAILED, text)
-        outcome = Outcome.ROLLED_BACK_BY_ECS if order.adopt else Outcome.ROLLED_BACK
-        verb = "ECS brought" if order.adopt else "Brought"
+        outcome = Outcome.ROLLED_BACK if self._way.attempted else Outcome.ROLLED_BACK_BY_ECS
+        verb = "Brought" if self._way.attempted else "ECS brought"
         text = f"{verb} {order.service} back to {self._label}. {proof}"
         return self._report(outcome, text, verified=True)
 
     @property
     def _label(self) -> str:
-        return self._target.rsplit("/", 1)[-1]
+        label, there = self._order.target.label, self._way.target.rsplit("/", 1)[-1]
+        return label if there == label else f"{there} ({label} again)"
 
     def _report(self, outcome: Outcome, reason: str, *, verified: bool = False) -> RollbackReport:
         return RollbackReport(
             run_id=workflow.info().run_id,
             outcome=outcome,
             reason=reason,
-            to=self._target,
+            to=self._way.target,
             started_at=self._started_at,
-            called_at=self._called_at,
+            called_at=self._way.called_at,
             steady_at=self._steady_at,
             finished_at=workflow.now(),
             verified=verified,
             evidence=self._evidence,
+            calls=tuple(self._way.calls),
         )
 
-    # --- Act -------------------------------------------------------------------------------
+    # --- Act and wait ----------------------------------------------------------------------
 
-    async def _make_target_usable(self) -> None:
-        """An INACTIVE task definition cannot be used: register it again from what was stored."""
-        order = self._order
-        if order.adopt:
-            return
-        try:
-            found = await calls.describe_task_definition(
-                order.service.region, self._target, back=True
-            )
-        except ActivityError:
-            if not order.target.source:
-                raise
-        else:
-            if found.active:
+    async def _go_back(self) -> None:
+        """Act and wait until steady; if ECS's own way back fails, act once more."""
+        while True:
+            await self._way.act()
+            news = await self._wait_until_steady()
+            if news and news.kind == "complete":
+                self._steady_at, self._deployment = workflow.now(), news.deployment
                 return
-        self._target = await calls.register_task_definition(
-            RegisterOrder(
-                region=order.service.region,
-                source=order.target.source,
-                release=f"{order.release}-back",
-            ),
-            back=True,
-        )
+            again = news is not None and news.kind == "failed" and not self._way.tried.waited
+            if not again or self._way.tried.updated or self._order.adopt:
+                raise self._not_steady(news)
+            self._way.in_vain()
 
-    async def _act(self) -> None:
-        order = self._order
-        usable = asyncio.create_task(self._make_target_usable())
-        for _ in range(2):
-            state, _ = await asyncio.gather(
-                calls.describe_service(order.service, back=True), usable
-            )
-            rung = ladder.choose(
-                state,
-                target=self._target,
-                wrong=order.from_task_definition,
-                adopt=order.adopt,
-            )
-            if rung.do == "give_up":
-                raise _OverError(Outcome.ROLLBACK_FAILED, rung.reason)
-            if rung.do == "leave":
-                raise _OverError(Outcome.SUPERSEDED, f"Not touched. {rung.reason}")
-            if rung.do == "wait":
-                return
-            if await self._update_service():
-                return
-        raise _OverError(Outcome.ROLLBACK_FAILED, "The service kept changing under our hands.")
-
-    async def _update_service(self) -> bool:
-        """Send the call; False if the service changed between our look and the call."""
-        order = self._order
-        try:
-            updated = await calls.update_service(
-                UpdateOrder(
-                    service=order.service,
-                    task_definition=self._target,
-                    expected=(order.from_task_definition,),
-                ),
-                back=True,
-            )
-        except ActivityError as error:
-            cause = error.cause
-            if isinstance(cause, ApplicationError) and cause.type == errors.UNEXPECTED_STATE:
-                return False
-            raise
-        self._deployment, self._called_at = updated.deployment, updated.at
-        return True
-
-    # --- Wait ------------------------------------------------------------------------------
-
-    async def _wait_until_steady(self) -> None:
-        policy = self._order.policy
-        until = workflow.now() + policy.rollback.timeout
+    async def _wait_until_steady(self) -> ServiceNews | None:
+        until = workflow.now() + self._order.policy.rollback.timeout
         watched = Round(self._watch((), until), self._follow("steady", until))
         await workflow.wait_condition(lambda: watched.done)
-        news = watched.news
-        if news is None or news.kind != "complete":
-            raise self._not_steady(news)
-        self._steady_at = workflow.now()
-        self._deployment = news.deployment
+        return watched.news
 
-    def _not_steady(self, news: ServiceNews | None) -> _OverError:
+    def _not_steady(self, news: ServiceNews | None) -> OverError:
         if news is None:
-            return _OverError(Outcome.ROLLBACK_FAILED, "The service could not be followed.")
+            return OverError(Outcome.ROLLBACK_FAILED, "The service could not be followed.")
         outcome = _ENDS.get(news.kind, Outcome.ROLLBACK_FAILED)
-        return _OverError(outcome, f"{self._label} did not become steady: {news.reason}")
+        return OverError(outcome, f"{self._label} did not become steady: {news.reason}")
 
     # --- Verify ----------------------------------------------------------------------------
 
@@ -198,10 +125,10 @@ class Rollback:
         good, news, texts = watched.good, watched.news, watched.texts
         watched.cancel()
         if news and news.kind in _ENDS:
-            raise _OverError(Outcome.SUPERSEDED, f"While it was verified: {news.reason}")
+            raise OverError(Outcome.SUPERSEDED, f"While it was verified: {news.reason}")
         self._evidence = watched.verdicts
         if not good:
-            raise _OverError(
+            raise OverError(
                 Outcome.ROLLBACK_FAILED,
                 f"The service runs {self._label}, but it is not proven that this helped: "
                 f"{'; '.join(texts) or 'nothing could be measured'}.",
@@ -240,7 +167,7 @@ class Rollback:
             answer = await calls.smoke_test(SmokeOrder(check=check))
             if not answer.ok:
                 text = f"The smoke test fails on {self._label} too: {answer.text}"
-                raise _OverError(Outcome.ROLLBACK_FAILED, text)
+                raise OverError(Outcome.ROLLBACK_FAILED, text)
 
     def _watch(
         self,
@@ -262,18 +189,19 @@ class Rollback:
         )
 
     def _follow(self, goal: str, until: datetime) -> ServiceWatchOrder:
-        order = self._order
+        order, way, steady = self._order, self._way, goal == "steady"
         return ServiceWatchOrder.model_validate(
             {
                 "service": order.service,
-                "task_definition": self._target,
-                "deployment": self._deployment,
+                "task_definition": self._way.target,
+                "deployment": way.deployment if steady else self._deployment,
                 "previous_task_definition": order.from_task_definition,
-                "previous_deployment": None,
-                "deployed_at": self._called_at or self._started_at,
+                "previous_deployment": order.target_deployment if steady else None,
+                "deployed_at": way.called_at or self._started_at,
                 "until": until,
                 "interval": order.policy.monitor.interval,
                 "goal": goal,
+                "service_deployment": way.service_deployment if steady else None,
             }
         )
 

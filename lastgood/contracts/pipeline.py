@@ -135,6 +135,9 @@ class RollbackOrder(Model):
     from_deployment: str | None = None
     target_deployment: str | None = None
     """Id of the ECS deployment that ran before the release; ECS's own rollback returns to it."""
+    before_revision: str | None = None
+    """ARN of the ECS service revision that ran before the release, only if it is the very target:
+    then ECS itself can be told to go back to it."""
     policy: Policy
     fired: Verdict | None = None
     """The trigger that fired; it must be good again."""
@@ -158,3 +161,5 @@ class RollbackReport(Model):
     finished_at: datetime
     verified: bool
     evidence: tuple[Verdict, ...] = ()
+    calls: tuple[str, ...] = ()
+    """What was sent to ECS, in words and with its time, oldest first."""

@@ -1,42 +1,195 @@
 """Which call brings a service back, chosen by what was read immediately before it.
 
-If the service is on its way to the target already (ECS rolled back by itself, or an earlier
-attempt of ours was carried out), nothing is sent. If it runs the release that went wrong, it is
-moved to the target. If it runs anything else, it is somebody else's and is not touched.
+From the top; the first that fits is taken:
+
+1. The service is gone: give up.
+2. The target is PRIMARY: wait until it is steady. Also while ECS goes back by itself, whoever
+   told it to: a call of ours on top of that would begin a second rollback.
+3. Somebody else's release is PRIMARY: leave it.
+4. ECS went back, but to what ran before the release, and that is not the target: UpdateService.
+5. Our release is under way, and what ECS would go back to is the very target: let ECS go back.
+   A PAUSE hook waits: ContinueServiceDeployment(ROLLBACK). Else: StopServiceDeployment(ROLLBACK).
+   The old tasks are still there, or new ones come up with the digests that ran; where traffic
+   shifts, it is a matter of weights.
+6. Anything else of ours (finished, stopped, a rollback that failed, an endpoint that knows no
+   service deployments, a refusal): UpdateService, once. If that was made already: give up, and
+   people are told. It never loops.
+
+ECS goes back to *its* last completed revision, which may be one that we hold or demoted; that is
+why the fifth rung asks for the one revision that ran before.
 """
 
 from __future__ import annotations
 
 from typing import Literal
 
-from lastgood.model import Model, ServiceState
+from lastgood.model import AwaitingHook, Model, ServiceDeploymentState, ServiceState
+
+_OVER = ("SUCCESSFUL", "STOPPED")
+
+
+class Tried(Model):
+    """What this rollback did so far."""
+
+    steered: bool = False
+    """ECS was told to go back: by StopServiceDeployment or ContinueServiceDeployment."""
+    refused: bool = False
+    """It could not be told so: not asked again."""
+    waited: bool = False
+    """It was waited for ECS's own way back, in vain."""
+    updated: bool = False
+    """UpdateService was sent."""
+
+
+class Goal(Model):
+    """Where a rollback goes, and from where."""
+
+    targets: tuple[str, ...]
+    """ARNs of the task definition to go back to: itself, and a digest-pinned copy."""
+    wrong: str
+    """ARN of the task definition that went wrong."""
+    before: str | None = None
+    """ARN of the service revision that ran before the release, if it is the very target."""
+    before_deployment: str | None = None
+    """Id of the ECS deployment that ran before the release, target or not."""
+    adopt: bool = False
+    """ECS goes back by itself; send nothing."""
 
 
 class Rung(Model):
     """What to do now, and why."""
 
-    do: Literal["update_service", "wait", "leave", "give_up"]
+    do: Literal[
+        "stop_service_deployment",
+        "continue_service_deployment",
+        "update_service",
+        "wait",
+        "leave",
+        "give_up",
+    ]
     reason: str
+    service_deployment: str | None = None
+    """ARN: to be stopped or continued, or to be followed while ECS goes back."""
+    hook: str | None = None
+    """Id of the PAUSE hook to answer."""
+    expected: str = ""
+    """ARN of the task definition from which UpdateService is right."""
 
 
-def choose(state: ServiceState | None, *, target: str, wrong: str, adopt: bool = False) -> Rung:
+def is_under_way(state: ServiceDeploymentState) -> bool:
+    """Going forward, so that it can be stopped; statuses that we do not know count as such."""
+    return not is_going_back(state) and state.status not in _OVER and not _has_gone_back(state)
+
+
+def is_going_back(state: ServiceDeploymentState) -> bool:
+    """ECS goes back, or is about to: also in a status of that kind that we do not know."""
+    going = state.status.startswith("ROLLBACK") and not _has_gone_back(state)
+    return going or state.status == "STOP_REQUESTED"
+
+
+def _has_gone_back(state: ServiceDeploymentState) -> bool:
+    return state.status in ("ROLLBACK_SUCCESSFUL", "ROLLBACK_FAILED")
+
+
+def choose(
+    state: ServiceState | None,
+    deployment: ServiceDeploymentState | None,
+    goal: Goal,
+    tried: Tried,
+) -> Rung:
     """The next call of a rollback.
 
     Args:
         state: the service now; None if it does not exist.
-        target: ARN of the task definition to go back to.
-        wrong: ARN of the task definition that went wrong.
-        adopt: ECS goes back by itself; send nothing.
+        deployment: its newest service deployment; None where ECS tells of none.
+        goal: where to, and from where.
+        tried: what was done already.
     """
     if state is None or state.status != "ACTIVE":
         return Rung(do="give_up", reason="The service does not exist any more.")
     primary = state.primary
     there = primary.task_definition if primary else ""
-    if there == target:
-        return Rung(do="wait", reason="The service is on its way back already.")
-    if there != wrong:
-        reason = f"The service runs {there.rsplit('/', 1)[-1] or 'nothing'}: somebody else's."
+    going = deployment is not None and is_going_back(deployment)
+    arn = deployment.arn if deployment and (going or tried.steered) else None
+    if there in goal.targets:
+        if tried.waited and primary is not None and primary.rollout_state == "FAILED":
+            return Rung(do="give_up", reason=f"ECS gave {_label(there)} up, too.")
+        reason = "The service is on its way back already."
+        return Rung(do="wait", reason=reason, service_deployment=arn)
+    put_back = primary is not None and primary.id == goal.before_deployment
+    if there != goal.wrong and not put_back:
+        reason = f"The service runs {_label(there) or 'nothing'}: somebody else's."
         return Rung(do="leave", reason=reason)
-    if adopt:
-        return Rung(do="wait", reason="ECS goes back by itself.")
-    return Rung(do="update_service", reason="The service runs the release that went wrong.")
+    if going:
+        if tried.waited:
+            return Rung(do="give_up", reason="ECS is still going back, and does not arrive.")
+        return Rung(do="wait", reason="ECS is going back already.", service_deployment=arn)
+    if goal.adopt:
+        return _adopted(deployment, tried)
+    if put_back:
+        return _once(f"ECS went back to {_label(there)}, which is not the target.", there, tried)
+    if deployment is None:
+        return _once("The service runs the release that went wrong.", there, tried)
+    return _of_ours(deployment, goal, tried)
+
+
+def _of_ours(deployment: ServiceDeploymentState, goal: Goal, tried: Tried) -> Rung:
+    """Our release is PRIMARY, and ECS is not going back from it."""
+    if not is_under_way(deployment):
+        return _finished(deployment, goal, tried)
+    if tried.refused or tried.updated:
+        return _once("ECS could not be told to go back.", goal.wrong, tried)
+    if tried.waited:
+        return _once("ECS was told to go back and does not.", goal.wrong, tried)
+    if tried.steered:
+        reason = "ECS was told to go back."
+        return Rung(do="wait", reason=reason, service_deployment=deployment.arn)
+    if goal.before is None or deployment.sources != (goal.before,):
+        return _once("ECS would go back to another revision than the target.", goal.wrong, tried)
+    return _steer(deployment, next(iter(deployment.awaiting), None))
+
+
+def _steer(deployment: ServiceDeploymentState, hook: AwaitingHook | None) -> Rung:
+    if hook:
+        return Rung(
+            do="continue_service_deployment",
+            reason="The release waits at a PAUSE hook.",
+            service_deployment=deployment.arn,
+            hook=hook.id,
+        )
+    return Rung(
+        do="stop_service_deployment",
+        reason="The release is still being deployed.",
+        service_deployment=deployment.arn,
+    )
+
+
+def _finished(deployment: ServiceDeploymentState, goal: Goal, tried: Tried) -> Rung:
+    if deployment.status == "ROLLBACK_SUCCESSFUL" and not tried.updated and not tried.waited:
+        # What ECS says of the service may be older than what it says of the deployment.
+        reason = "ECS has gone back; the service does not show it yet."
+        return Rung(do="wait", reason=reason, service_deployment=deployment.arn)
+    reasons = {
+        "ROLLBACK_FAILED": "ECS's own rollback failed.",
+        "STOPPED": "The release's deployment was stopped, and nothing came back.",
+    }
+    reason = reasons.get(deployment.status, "The service runs the release that went wrong.")
+    return _once(reason, goal.wrong, tried)
+
+
+def _adopted(deployment: ServiceDeploymentState | None, tried: Tried) -> Rung:
+    failed = deployment is not None and deployment.status in ("ROLLBACK_FAILED", "STOPPED")
+    if failed or tried.waited:
+        return Rung(do="give_up", reason="ECS's own rollback did not arrive.")
+    return Rung(do="wait", reason="ECS goes back by itself.")
+
+
+def _once(reason: str, expected: str, tried: Tried) -> Rung:
+    """UpdateService, unless it was sent before: then people must look."""
+    if tried.updated:
+        return Rung(do="give_up", reason=f"{reason} UpdateService was tried, and did not help.")
+    return Rung(do="update_service", reason=reason, expected=expected)
+
+
+def _label(arn: str) -> str:
+    return arn.rsplit("/", 1)[-1]

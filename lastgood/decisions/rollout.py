@@ -18,7 +18,8 @@ import math
 from datetime import datetime, timedelta
 
 from lastgood.contracts import ServiceGlance, ServiceNews, ServiceWatchOrder
-from lastgood.model import EcsDeployment, Model, ServiceState
+from lastgood.decisions import ladder
+from lastgood.model import EcsDeployment, Model, ServiceDeploymentState, ServiceState
 from lastgood.policy import format_duration
 
 VISIBLE_WITHIN = timedelta(seconds=60)
@@ -98,13 +99,19 @@ def _label(arn: str) -> str:
 
 
 def assess(
-    order: ServiceWatchOrder, state: ServiceState | None, *, seen: bool, now: datetime
+    order: ServiceWatchOrder,
+    state: ServiceState | None,
+    service_deployment: ServiceDeploymentState | None = None,
+    *,
+    seen: bool,
+    now: datetime,
 ) -> ServiceNews | None:
     """What a look at the service means; None: go on watching.
 
     Args:
         order: which deployment is ours, and what the watch is for.
         state: the service now; None if ECS does not know it.
+        service_deployment: the one that the order names, if it names one and ECS tells of it.
         seen: our deployment has been visible at least once.
         now: the time of the look.
     """
@@ -112,7 +119,7 @@ def assess(
     if news or state is None:
         return news
     if order.goal == "steady":
-        return _steady(order, state, seen=seen, now=now)
+        return _steady(order, state, service_deployment, seen=seen, now=now)
     mine = ours(order, state)
     if mine is None or mine.status != "PRIMARY":
         early = not seen and now < order.deployed_at + VISIBLE_WITHIN
@@ -131,27 +138,68 @@ def assess(
 
 
 def _steady(
-    order: ServiceWatchOrder, state: ServiceState, *, seen: bool, now: datetime
+    order: ServiceWatchOrder,
+    state: ServiceState,
+    going: ServiceDeploymentState | None,
+    *,
+    seen: bool,
+    now: datetime,
 ) -> ServiceNews | None:
     primary = state.primary
     if primary is None or primary.task_definition != order.task_definition:
-        if not seen and now < order.deployed_at + VISIBLE_WITHIN:
-            return None
-        there = primary.task_definition if primary else ""
-        if there and there == order.previous_task_definition:
-            text = f"ECS put {_label(there)} back: {primary.reason if primary else ''}"
-            return _news("failed", text, now, state, primary.id if primary else None)
-        text = f"{_label(there) if there else 'Nothing'} is PRIMARY instead."
-        return _news("superseded", text, now, state, primary.id if primary else None)
+        return _not_there(order, state, going, seen=seen, now=now)
     if primary.rollout_state == "FAILED":
         text = f"ECS gave up: {primary.reason or 'no reason given'}"
         return _news("failed", text, now, state, primary.id)
     alone = all(one.running + one.pending == 0 for one in state.deployments if one is not primary)
-    if is_rolled_out(primary) and alone:
+    shifting = going is not None and ladder.is_going_back(going)
+    if is_rolled_out(primary) and alone and not shifting:
         text = (
             f"{primary.running} of {primary.desired} tasks run {_label(primary.task_definition)}."
         )
         return _news("complete", text, now, state, primary.id)
+    return None
+
+
+def _not_there(
+    order: ServiceWatchOrder,
+    state: ServiceState,
+    going: ServiceDeploymentState | None,
+    *,
+    seen: bool,
+    now: datetime,
+) -> ServiceNews | None:
+    """The target is not PRIMARY: not yet, not any more, or somebody else's release is."""
+    primary, early = state.primary, now < order.deployed_at + VISIBLE_WITHIN
+    there = primary.task_definition if primary else ""
+    before = primary is not None and primary.id == order.previous_deployment
+    if there and (there == order.previous_task_definition or before):
+        news = _of_ecs_way_back(order, state, going, early=early, now=now) if going else None
+        if news or (early and not seen) or (going and ladder.is_going_back(going)):
+            return news
+        text = f"ECS put {_label(there)} back: {primary.reason if primary else ''}"
+        return _news("failed", text, now, state, primary.id if primary else None)
+    if early and not seen:
+        return None
+    text = f"{_label(there) if there else 'Nothing'} is PRIMARY instead."
+    return _news("superseded", text, now, state, primary.id if primary else None)
+
+
+def _of_ecs_way_back(
+    order: ServiceWatchOrder,
+    state: ServiceState,
+    going: ServiceDeploymentState,
+    *,
+    early: bool,
+    now: datetime,
+) -> ServiceNews | None:
+    """ECS was told to go back, and what went wrong is still PRIMARY: has ECS given up?"""
+    if going.status in ("ROLLBACK_FAILED", "STOPPED"):
+        text = f"ECS's rollback failed: {going.reason or going.status}"
+        return _news("failed", text, now, state, order.deployment)
+    if not ladder.is_going_back(going) and not early:
+        text = f"ECS does not go back, though it was told to: it is {going.status}."
+        return _news("failed", text, now, state, order.deployment)
     return None
 
 

@@ -9,8 +9,9 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from lastgood.contracts import TaskDefinitionState
-from lastgood.model import ContainerImage, Model, Revision, ServiceState
+from lastgood.contracts import RollbackReport, TaskDefinitionState
+from lastgood.decisions.task_definitions import original_of
+from lastgood.model import ContainerImage, Model, Outcome, Revision, ServiceState
 
 STEADY = "ran steadily before a release"
 SURVIVED = "survived its monitor window"
@@ -71,6 +72,7 @@ def revision_of(definition: TaskDefinitionState, *, proven: str | None, at: date
         source=definition.source,
         proven=proven,
         proven_at=at if proven else None,
+        copy_of=original_of(definition.source),
     )
 
 
@@ -123,20 +125,48 @@ def is_blameless(running: Revision, target: Revision | None) -> bool:
     return target is not None and running.task_definition == target.task_definition
 
 
-def choose_for_operator(good: tuple[Revision, ...], running: str, to: Revision | None) -> Choice:
+def next_good(
+    good: tuple[Revision, ...], failed: Revision, report: RollbackReport, *, wanted: bool
+) -> Revision | None:
+    """Where to go after a rollback failed: the next older good revision, once; or nowhere.
+
+    Args:
+        good: revisions known to be good, newest first.
+        failed: the target that did not help.
+        report: how that rollback ended.
+        wanted: whether the policy asks for it.
+    """
+    if not wanted or report.outcome is not Outcome.ROLLBACK_FAILED:
+        return None
+    tried = {failed.task_definition, report.to}
+    arns = [one.task_definition for one in good]
+    older = (
+        good[arns.index(failed.task_definition) + 1 :] if failed.task_definition in arns else good
+    )
+    return next((one for one in older if one.task_definition not in tried), None)
+
+
+def choose_for_operator(
+    good: tuple[Revision, ...],
+    running: str,
+    to: Revision | None,
+    *,
+    copy_of: str | None = None,
+) -> Choice:
     """What an operator's rollback outside of a release goes back to.
 
     Args:
         good: revisions known to be good, newest first.
         running: ARN of the service's present task definition.
         to: what the operator named, if so.
+        copy_of: ARN of the original, if what runs is a copy with its images named by digest.
     """
     if to:
-        if to.task_definition == running:
+        if to.task_definition in (running, copy_of):
             return Choice(target=None, reason=f"{to.label} is already what the service runs.")
         return Choice(target=to, reason=f"{to.label} was named by the operator.")
     for revision in good:
-        if revision.task_definition != running:
+        if not {revision.task_definition, revision.copy_of} & {running, copy_of} - {None}:
             return Choice(
                 target=revision,
                 reason=f"{revision.label} is the newest good revision other than what runs.",

@@ -1,9 +1,14 @@
-"""A task definition that differs from the running one only in its image."""
+"""A task definition that differs from the running one only in its image, or in how it names it."""
 
 from __future__ import annotations
 
 import copy
+import hashlib
+from collections.abc import Iterable
 from typing import Any
+
+from lastgood.messages import COPY_TAG
+from lastgood.model import ContainerImage
 
 _ASSIGNED_BY_ECS = (
     "taskDefinitionArn",
@@ -56,3 +61,39 @@ def with_image(source: dict[str, Any], container: str, image: str) -> dict[str, 
         if one.get("name") == container:
             one["image"] = image
     return changed
+
+
+def pinned(source: dict[str, Any], images: Iterable[ContainerImage]) -> dict[str, Any] | None:
+    """The same task definition with its images named by the digests that ran.
+
+    A tag may have moved since; UpdateService would resolve it anew.
+
+    Returns:
+        What to register; None if every image is named by its digest, or no digest is known.
+    """
+    digests = {(one.container, one.image): one.digest for one in images if one.digest}
+    changed = registrable(source)
+    moved = False
+    for one in changed.get("containerDefinitions", []):
+        digest = digests.get((str(one.get("name")), str(one.get("image"))))
+        if digest and "@" not in str(one["image"]):
+            one["image"], moved = f"{one['image']}@{digest}", True
+    if not moved:
+        return None
+    original = str(source.get("taskDefinitionArn", ""))
+    others = [tag for tag in changed.get("tags", []) if tag.get("key") != COPY_TAG]
+    changed["tags"] = [{"key": COPY_TAG, "value": original}, *others] if original else others
+    return changed
+
+
+def pin_id(source: dict[str, Any]) -> str:
+    """By which a pinned copy is found again: the same for the same original and digests."""
+    images = [str(one.get("image")) for one in source.get("containerDefinitions", [])]
+    text = "\n".join([str(source.get("family")), original_of(source) or "", *images])
+    return f"pinned-{hashlib.sha256(text.encode()).hexdigest()[:16]}"
+
+
+def original_of(source: dict[str, Any]) -> str | None:
+    """ARN of the task definition of which this one is a digest-pinned copy; None if it is none."""
+    tags = {tag.get("key"): tag.get("value") for tag in source.get("tags") or []}
+    return tags.get(COPY_TAG) or None

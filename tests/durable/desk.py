@@ -28,7 +28,9 @@ from temporalio.workflow import ActivityCancellationType, ActivityHandle
 from lastgood import messages
 from lastgood.contracts import (
     Accepted,
+    Answer,
     CheckReport,
+    FreezeRequest,
     GuardState,
     OperatorRequest,
     Overview,
@@ -41,7 +43,7 @@ from lastgood.contracts import (
 from lastgood.model import Outcome, ReleaseResult
 from lastgood.policy import Policy
 from tests.durable.fake_aws import FakeAws
-from tests.durable.world import SERVICE, Call, World
+from tests.durable.world import SERVICE, Call, World, image_of
 from workflows.check import Check
 from workflows.deployment import Deployment
 from workflows.rollback import Rollback
@@ -147,10 +149,17 @@ class Desk:
         )
         return accepted
 
+    async def say(self, verb: str, **more: Any) -> str:
+        """An operator's message; what it is answered."""
+        lasts = {"lasts": more.pop("lasts")} if "lasts" in more else {}
+        shape = FreezeRequest if verb == messages.FREEZE else OperatorRequest
+        words = {"actor": "ann", "reason": "because"} | more | lasts
+        answer: Answer = await self._ask(verb, shape(**words), Answer)
+        return answer.text
+
     async def reset(self) -> str:
         """An operator lifts the limits."""
-        text: str = await self._ask(messages.RESET, OperatorRequest(actor="ann", reason="ok"), str)
-        return text
+        return await self.say(messages.RESET)
 
     async def cancel_release(self) -> None:
         """Cancel the release under way, as in the Temporal UI."""
@@ -249,14 +258,14 @@ class Desk:
 
     @property
     def updates(self) -> list[Call]:
-        """The UpdateService calls that had an effect."""
-        return [c for c in self.world.calls if c.name == "update_service" and c.effect]
+        """The calls that moved the service: to a release, or back."""
+        moving = ("update_service", "stop_service_deployment", "continue_service_deployment")
+        return [c for c in self.world.calls if c.name in moving and c.effect]
 
     @property
     def images(self) -> list[str]:
-        """The images that UpdateService moved the service to, in order."""
-        sources = [self.world.definitions[call.task_definition] for call in self.updates]
-        return [source["containerDefinitions"][0]["image"] for source in sources]
+        """The images that the service was moved to, in order."""
+        return [image_of(self.world.definitions[call.task_definition]) for call in self.updates]
 
     def told(self, kind: str, channel: str = "slack") -> list[datetime]:
         """When people were told of something of this kind."""

@@ -10,6 +10,7 @@ A watch computes from the script what it would have seen, so that nothing waits 
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -21,6 +22,7 @@ from lastgood import errors
 from lastgood.contracts import (
     AlarmQuery,
     AlarmState,
+    ContinueOrder,
     EmailOrder,
     FreezeAnswer,
     FreezeQuery,
@@ -32,6 +34,7 @@ from lastgood.contracts import (
     ProbeAnswer,
     RegisterOrder,
     ResolveOrder,
+    ServiceDeploymentQuery,
     ServiceNews,
     ServiceQuery,
     ServiceRevisionQuery,
@@ -39,6 +42,8 @@ from lastgood.contracts import (
     SlackOrder,
     SmokeOrder,
     SnsOrder,
+    Steered,
+    StopOrder,
     TagOrder,
     Tally,
     TaskDefinitionQuery,
@@ -53,7 +58,15 @@ from lastgood.contracts import (
 from lastgood.decisions import rollout
 from lastgood.decisions.task_definitions import registrable
 from lastgood.decisions.verdicts import conclude
-from lastgood.model import ContainerImage, Measurement, Reading, ServiceState, Status, Verdict
+from lastgood.model import (
+    ContainerImage,
+    Measurement,
+    Reading,
+    ServiceDeploymentState,
+    ServiceState,
+    Status,
+    Verdict,
+)
 from tests.durable.world import Call, World, image_of
 
 _AT_LEAST = timedelta(milliseconds=100)
@@ -82,6 +95,8 @@ class FakeAws:
         self.meanwhile: dict[str, Callable[[], Awaitable[None]]] = {}
         """What happens while the first call of this name is under way."""
         self._counts: dict[str, int] = {}
+        self._registered: dict[tuple[str, str], str] = {}
+        """By family and tag."""
         self._seen: set[str | None] = set()
 
     @property
@@ -92,6 +107,9 @@ class FakeAws:
             self.describe_service_revisions,
             self.register_task_definition,
             self.update_service,
+            self.describe_service_deployments,
+            self.stop_service_deployment,
+            self.continue_service_deployment,
             self.tag_resource,
             self.describe_images,
             self.get_metric_data,
@@ -134,13 +152,14 @@ class FakeAws:
     @activity.defn(name="describe_services")
     async def describe_services(self, query: ServiceQuery) -> ServiceState | None:
         self._now()
+        if query.with_tags:
+            self._count("read_tags")
+            state = self.world.state()
+            return state.model_copy(update={"tags": dict(self.world.tags)}) if state else None
         self._count("describe_services")
         if "describe_services" in self.meanwhile:
             await self.meanwhile.pop("describe_services")()
-        state = self.world.state()
-        if state and query.with_tags:
-            return state.model_copy(update={"tags": dict(self.world.tags)})
-        return state
+        return self.world.state()
 
     @activity.defn(name="describe_task_definition")
     async def describe_task_definition(self, query: TaskDefinitionQuery) -> TaskDefinitionState:
@@ -154,7 +173,7 @@ class FakeAws:
         return TaskDefinitionState(
             task_definition=name,
             active=name not in self.world.inactive,
-            source=self.world.definitions[name],
+            source={**self.world.definitions[name], "taskDefinitionArn": name},
         )
 
     @activity.defn(name="describe_service_revisions")
@@ -172,7 +191,11 @@ class FakeAws:
     async def register_task_definition(self, order: RegisterOrder) -> str:
         now = self._now()
         self._count("register_task_definition")
+        tagged = (order.source["family"], order.release)
+        if tagged in self._registered:
+            return self._registered[tagged]
         name = self.world.define(registrable(order.source))
+        self._registered[tagged] = name
         self.world.calls.append(Call("register_task_definition", now, name, effect=True))
         return name
 
@@ -193,6 +216,55 @@ class FakeAws:
         call.effect = True
         self._interfere("update_service", world.aftermath)
         return Updated(deployment=made.id, called=True, at=now)
+
+    # --- Service deployments ---------------------------------------------------------------
+
+    @activity.defn(name="describe_service_deployments")
+    async def describe_service_deployments(
+        self, query: ServiceDeploymentQuery
+    ) -> ServiceDeploymentState | None:
+        self._now()
+        self._count("describe_service_deployments")
+        return self._record(query.arn)
+
+    def _record(self, arn: str | None) -> ServiceDeploymentState | None:
+        record = self.world.record(arn)
+        if record is None:
+            return None
+        told = dataclasses.asdict(record)
+        told["awaiting"] = [{"id": one} for one in record.awaiting]
+        return ServiceDeploymentState.model_validate(told)
+
+    @activity.defn(name="stop_service_deployment")
+    async def stop_service_deployment(self, order: StopOrder) -> Steered:
+        now = self._now()
+        self._count("stop_service_deployment")
+        return self._steer("stop_service_deployment", order.arn, now)
+
+    @activity.defn(name="continue_service_deployment")
+    async def continue_service_deployment(self, order: ContinueOrder) -> Steered:
+        now = self._now()
+        self._count("continue_service_deployment")
+        record = self.world.record(order.arn)
+        waits = record is not None and order.hook in record.awaiting
+        if record and waits and order.action == "CONTINUE":
+            record.awaiting = tuple(one for one in record.awaiting if one != order.hook)
+            call = Call("continue", now, order.hook, effect=True)
+            self.world.calls.append(call)
+            return Steered(called=True, status=record.status, at=now)
+        return self._steer("continue_service_deployment", order.arn if waits else None, now)
+
+    def _steer(self, name: str, arn: str | None, now: datetime) -> Steered:
+        """Let the world go back, if it goes forward."""
+        record, wanted = self.world.record(arn), self.world.rollouts[-1].task_definition
+        call = Call(name, now, wanted, effect=False)
+        self.world.calls.append(call)
+        if arn is None or record is None or record.status != "IN_PROGRESS":
+            return Steered(called=False, status=record.status if record else "", at=now)
+        self.world.go_back(now, "Service deployment rolled back because it was asked for.")
+        call.effect = True
+        self._interfere(name, self.world.aftermath)
+        return Steered(called=True, status="IN_PROGRESS", at=now)
 
     @activity.defn(name="tag_resource")
     async def tag_resource(self, order: TagOrder) -> None:
@@ -263,7 +335,8 @@ class FakeAws:
             if state and rollout.ours(order, state):
                 self._seen.add(order.deployment)
             seen = order.deployment in self._seen
-            news = rollout.assess(order, state, seen=seen, now=now)
+            going = self._record(order.service_deployment) if order.service_deployment else None
+            news = rollout.assess(order, state, going, seen=seen, now=now)
             return news or (rollout.at_the_end(order, None, now) if now >= order.until else None)
 
         return await self._until(order.until, look, self.world.next_event)

@@ -57,9 +57,11 @@ async def test_second_rollback_while_the_first_is_under_way_changes_nothing(desk
     await desk.skip(seconds=75)
     assert desk.images == ["app:2", "app:1"]
 
-    await desk.rollback()
+    with pytest.raises(WorkflowUpdateFailedError) as refused:
+        await desk.rollback()
     result = await desk.result("app:2")
 
+    assert "Release app:2 is being rolled back already." in why(refused)
     assert (result.outcome, result.trigger) == (Outcome.ROLLED_BACK, "error-rate")
     assert desk.images == ["app:2", "app:1"]
 
@@ -79,15 +81,19 @@ async def test_rollback_long_after_goes_to_the_newest_good_revision_but_what_run
     assert desk.told_of(Outcome.ROLLED_BACK) == 1
 
 
-async def test_second_rollback_goes_further_back_not_forth_again(desk):
+async def test_second_rollback_goes_further_back_only_where_it_says_so(desk):
     await given_two_good_releases(desk)
-    await desk.result((await desk.rollback()).release)
+    first = (await desk.rollback()).release
+    await desk.result(first)
     await desk.skip(seconds=5)
 
-    accepted = await desk.rollback()
+    with pytest.raises(WorkflowUpdateFailedError) as refused:
+        await desk.rollback()
+    accepted = await desk.rollback(to="web:1")
     result = await desk.result(accepted.release)
 
-    assert result.to_task_definition == arn(1)
+    assert f"went back to web:2 with release {first} already" in why(refused)
+    assert result.outcome is Outcome.ROLLED_BACK
     assert desk.images == ["app:2", "app:3", "app:2", "app:1"]
 
 

@@ -24,7 +24,8 @@ def arn(revision: int, family: str = "web") -> str:
 
 
 def image_of(source: dict[str, Any]) -> str:
-    return str(source["containerDefinitions"][0]["image"])
+    """The image without the digest of a pinned copy: what it does is the same."""
+    return str(source["containerDefinitions"][0]["image"]).partition("@")[0]
 
 
 @dataclass
@@ -51,6 +52,20 @@ class Behaviour:
 
 
 @dataclass
+class Record:
+    """One ECS service deployment."""
+
+    arn: str
+    sources: tuple[str, ...]
+    target: str
+    status: str = "IN_PROGRESS"
+    stage: str | None = None
+    awaiting: tuple[str, ...] = ()
+    """Ids of PAUSE hooks."""
+    rollback_to: str | None = None
+
+
+@dataclass
 class Rollout:
     """One ECS deployment."""
 
@@ -61,6 +76,7 @@ class Rollout:
     state: str = "IN_PROGRESS"
     running: int = 0
     reason: str = ""
+    record: Record | None = None
 
 
 @dataclass
@@ -91,6 +107,10 @@ class World:
         self.desired = 2
         self.shape: dict[str, Any] = {}
         """Fields of ServiceState that are other than usual: controller, strategy…"""
+        self.service_deployments = True
+        """Whether this endpoint knows service deployments."""
+        self.rollbacks_fail = False
+        """Whether ECS's own rollbacks do."""
         self.alarms: dict[str, str] = {"web-5xx": "OK"}
         self.datapoints = 100
         self.tags: dict[str, str] = {}
@@ -172,6 +192,7 @@ class World:
         image = image_of(self.definitions[task_definition])
         behaviour = self.behaviours.get(image) or Behaviour(self.rollout)
         rollout = Rollout(f"ecs-svc/{self._deployments}", task_definition, now, behaviour)
+        self._record(rollout)
         self.rollouts.insert(0, rollout)
         if behaviour.ends != "never":
             self._events.append(Event(now + behaviour.rollout, lambda w, at: w._end(rollout, at)))
@@ -182,20 +203,67 @@ class World:
     def _end(self, rollout: Rollout, now: datetime) -> None:
         if rollout not in self.rollouts:
             return
-        ends = rollout.behaviour.ends
-        if ends == "complete":
+        ends, record = rollout.behaviour.ends, rollout.record
+        if ends == "complete" and rollout is self.primary:
             rollout.state, rollout.running = "COMPLETED", self.desired
-            self.rollouts = [rollout] if rollout is self.primary else self.rollouts
+            if record and record.status in ("IN_PROGRESS", "ROLLBACK_IN_PROGRESS"):
+                back = record.status == "ROLLBACK_IN_PROGRESS"
+                record.status = "ROLLBACK_SUCCESSFUL" if back else "SUCCESSFUL"
+            self.rollouts = [rollout]
+            return
+        if ends == "complete":
             return
         rollout.state = "FAILED"
         rollout.reason = "ECS deployment circuit breaker: tasks failed to start."
-        if ends == "rolled_back_by_ecs":
-            before = self.rollouts[1]
-            before.state, before.running, before.reason = "IN_PROGRESS", 2, rollout.reason
-            before.behaviour = Behaviour(self.rollout)
-            self.rollouts = [before, rollout]
-            after = now + before.behaviour.rollout
-            self._events.append(Event(after, lambda w, at: w._end(before, at)))
+        if ends == "rolled_back_by_ecs" and rollout is self.primary:
+            self.go_back(now, rollout.reason)
+        elif record:
+            record.status = "STOPPED"
+
+    def _record(self, rollout: Rollout) -> None:
+        """A service deployment begins; the one before, if it is under way, does not go on."""
+        for one in self.rollouts:
+            if one.record and one.record.status in ("IN_PROGRESS", "ROLLBACK_IN_PROGRESS"):
+                back = one.record.status == "ROLLBACK_IN_PROGRESS"
+                one.record.status = "ROLLBACK_FAILED" if back else "STOPPED"
+        rollout.record = Record(
+            arn=f"{ACCOUNT}:service-deployment/shop/web/{rollout.id[8:]}",
+            sources=tuple(self.revision(one) for one in self.rollouts),
+            target=self.revision(rollout),
+        )
+
+    def go_back(self, now: datetime, reason: str) -> None:
+        """ECS puts back what ran before, because of its circuit breaker or because it was told."""
+        wrong, before = self.rollouts[0], self.rollouts[1]
+        record = wrong.record
+        if record:
+            record.status, record.rollback_to = "ROLLBACK_IN_PROGRESS", self.revision(before)
+            record.awaiting = ()
+        wrong.state, wrong.reason = "FAILED", reason
+        if self.rollbacks_fail:
+            self._events.append(Event(now + self.rollout, lambda w, at: w._fail_to_go_back(wrong)))
+            return
+        before.state, before.running, before.reason = "IN_PROGRESS", 2, reason
+        before.behaviour, before.record = Behaviour(self.rollout), record
+        self.rollouts = [before, wrong]
+        self._events.append(Event(now + self.rollout, lambda w, at: w._end(before, at)))
+
+    @staticmethod
+    def _fail_to_go_back(wrong: Rollout) -> None:
+        if wrong.record:
+            wrong.record.status = "ROLLBACK_FAILED"
+
+    @staticmethod
+    def revision(rollout: Rollout) -> str:
+        """ARN of a rollout's service revision."""
+        return f"{ACCOUNT}:service-revision/shop/web/{rollout.id}"
+
+    def record(self, arn: str | None = None) -> Record | None:
+        """A service deployment, or the newest; None if there is none, or no such thing."""
+        if not self.service_deployments:
+            return None
+        found = [one.record for one in self.rollouts if one.record]
+        return next((one for one in found if arn in (None, one.arn)), None)
 
     def advance(self, now: datetime) -> None:
         """Let everything happen that has happened by now."""
@@ -218,7 +286,8 @@ class World:
             "desired": self.desired,
             "running": sum(rollout.running for rollout in self.rollouts),
             "pending": 0,
-            "service_revision": f"{ACCOUNT}:service-revision/shop/web/{self.primary.id}",
+            "service_revision": self.revision(self.primary),
+            "service_deployment": newest.arn if (newest := self.record()) else None,
             "deployments": tuple(
                 EcsDeployment(
                     id=one.id,

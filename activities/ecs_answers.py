@@ -1,0 +1,112 @@
+"""ECS's answers as our nouns."""
+
+from __future__ import annotations
+
+import math
+from datetime import timedelta
+from typing import Any
+
+from lastgood.model import AwaitingHook, EcsDeployment, Hook, ServiceDeploymentState, ServiceState
+
+_HOOKS_WAIT = timedelta(days=1)
+"""How long a PAUSE hook waits, unless its configuration says otherwise."""
+
+
+def parse_service(raw: dict[str, Any]) -> ServiceState:
+    """A service as DescribeServices and UpdateService give it."""
+    configuration = raw.get("deploymentConfiguration", {})
+    return ServiceState(
+        arn=raw["serviceArn"],
+        status=raw.get("status", "ACTIVE"),
+        task_definition=raw.get("taskDefinition", ""),
+        desired=raw.get("desiredCount", 0),
+        running=raw.get("runningCount", 0),
+        pending=raw.get("pendingCount", 0),
+        deployments=tuple(_parse_deployment(one) for one in raw.get("deployments", [])),
+        controller=raw.get("deploymentController", {}).get("type", "ECS"),
+        scheduling=raw.get("schedulingStrategy", "REPLICA"),
+        strategy=configuration.get("strategy", "ROLLING"),
+        bake=timedelta(minutes=configuration.get("bakeTimeInMinutes", 0)),
+        shift=_shift(configuration),
+        hooks=tuple(_parse_hook(one) for one in configuration.get("lifecycleHooks", [])),
+        service_deployment=raw.get("currentServiceDeployment"),
+        tags={one["key"]: one.get("value", "") for one in raw.get("tags", [])},
+        target_groups=_target_groups(raw.get("loadBalancers", [])),
+        circuit_breaker=bool(configuration.get("deploymentCircuitBreaker", {}).get("enable")),
+        service_revision=next(
+            (one.get("arn") for one in raw.get("currentServiceRevisions", [])), None
+        ),
+    )
+
+
+def _parse_deployment(raw: dict[str, Any]) -> EcsDeployment:
+    return EcsDeployment(
+        id=raw["id"],
+        status=raw["status"],
+        task_definition=raw["taskDefinition"],
+        desired=raw.get("desiredCount", 0),
+        running=raw.get("runningCount", 0),
+        pending=raw.get("pendingCount", 0),
+        failed=raw.get("failedTasks", 0),
+        rollout_state=raw.get("rolloutState"),
+        reason=raw.get("rolloutStateReason", ""),
+    )
+
+
+def _target_groups(balancers: list[dict[str, Any]]) -> tuple[str, ...]:
+    """The services' own target groups, then those that they alternate with."""
+    own = [one.get("targetGroupArn") for one in balancers]
+    others = [
+        one.get("advancedConfiguration", {}).get("alternateTargetGroupArn") for one in balancers
+    ]
+    return tuple(arn for arn in (*own, *others) if arn)
+
+
+def _shift(configuration: dict[str, Any]) -> timedelta:
+    """How long the steps of LINEAR or CANARY last, added up; ECS's defaults where none is given."""
+    strategy = configuration.get("strategy")
+    if strategy == "LINEAR":
+        linear = configuration.get("linearConfiguration", {})
+        steps = math.ceil(100 / max(1.0, float(linear.get("stepPercent", 10))))
+        return timedelta(minutes=linear.get("stepBakeTimeInMinutes", 6) * (steps - 1))
+    if strategy == "CANARY":
+        canary = configuration.get("canaryConfiguration", {})
+        return timedelta(minutes=canary.get("canaryBakeTimeInMinutes", 10))
+    return timedelta(0)
+
+
+def _parse_hook(raw: dict[str, Any]) -> Hook:
+    limit = raw.get("timeoutConfiguration", {})
+    pauses = raw.get("targetType") == "PAUSE"
+    minutes = limit.get("timeoutInMinutes")
+    waits = _HOOKS_WAIT if minutes is None else timedelta(minutes=minutes)
+    return Hook(
+        stages=tuple(raw.get("lifecycleStages", ())),
+        pauses=pauses,
+        timeout=waits if pauses else None,
+        on_timeout=limit.get("action", "ROLLBACK"),
+    )
+
+
+def parse_service_deployment(raw: dict[str, Any]) -> ServiceDeploymentState:
+    """A service deployment as DescribeServiceDeployments gives it."""
+    target = raw.get("targetServiceRevision", {})
+    return ServiceDeploymentState(
+        arn=raw["serviceDeploymentArn"],
+        status=raw["status"],
+        stage=raw.get("lifecycleStage"),
+        awaiting=tuple(
+            AwaitingHook(
+                id=one["hookId"],
+                expires_at=one.get("expiresAt"),
+                on_timeout=one.get("timeoutAction", "ROLLBACK"),
+            )
+            for one in raw.get("lifecycleHookDetails", [])
+            if one.get("status") == "AWAITING_ACTION" and one.get("targetType") == "PAUSE"
+        ),
+        sources=tuple(one["arn"] for one in raw.get("sourceServiceRevisions", []) if "arn" in one),
+        target=target.get("arn"),
+        production_weight=target.get("requestedProductionTrafficWeight"),
+        rollback_to=raw.get("rollback", {}).get("serviceRevisionArn"),
+        reason=raw.get("rollback", {}).get("reason") or raw.get("statusReason", ""),
+    )

@@ -1,0 +1,209 @@
+"""The way back: read, choose a rung of the ladder, take it; again, if that did not hold."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable
+from datetime import datetime
+
+from temporalio import workflow
+from temporalio.exceptions import ActivityError, ApplicationError
+
+from workflows import calls
+
+with workflow.unsafe.imports_passed_through():
+    from lastgood import errors
+    from lastgood.contracts import (
+        ContinueOrder,
+        RegisterOrder,
+        RollbackOrder,
+        Steered,
+        StopOrder,
+        UpdateOrder,
+    )
+    from lastgood.decisions import ladder
+    from lastgood.decisions.task_definitions import pin_id, pinned
+    from lastgood.model import Outcome, ServiceDeploymentState, ServiceState
+
+_MOST_LOOKS = 6
+"""Each look leads to a call or to an end; a service that changes more often is not ours alone."""
+
+
+class OverError(Exception):
+    """Raised inside to end a rollback early with an outcome and its reason."""
+
+    def __init__(self, outcome: Outcome, reason: str) -> None:
+        super().__init__(reason)
+        self.outcome = outcome
+        self.reason = reason
+
+
+class WayBack:
+    """Takes one service back to one revision; remembers what was sent for that."""
+
+    def __init__(self, order: RollbackOrder) -> None:
+        self._order = order
+        self.tried = ladder.Tried()
+        self.target = order.target.task_definition
+        """ARN of the task definition that the service goes to: the target's, or a copy's."""
+        self.deployment: str | None = order.target_deployment if order.adopt else None
+        self.service_deployment: str | None = None
+        """ARN of what ECS carries out while it goes back by itself."""
+        self.called_at: datetime | None = None
+        self.attempted = False
+        """Something was sent that may have moved the service."""
+        self.calls: list[str] = []
+        self._usable = False
+
+    async def act(self) -> None:
+        """Bring the service on its way to the target.
+
+        Raises:
+            OverError: if it is not ours to touch, or nothing can be done.
+        """
+        for _ in range(_MOST_LOOKS):
+            state, deployment = await self._look()
+            goal = ladder.Goal(
+                targets=(self._order.target.task_definition, self.target),
+                wrong=self._order.from_task_definition,
+                before=self._order.before_revision,
+                before_deployment=self._order.target_deployment,
+                adopt=self._order.adopt,
+            )
+            rung = ladder.choose(state, deployment, goal, self.tried)
+            if await self._take(rung, state):
+                return
+        raise OverError(Outcome.ROLLBACK_FAILED, "The service kept changing under our hands.")
+
+    def in_vain(self) -> None:
+        """What was waited for did not come: the next act does something else, or gives up."""
+        self.tried = self.tried.model_copy(update={"waited": True})
+
+    async def _look(self) -> tuple[ServiceState | None, ServiceDeploymentState | None]:
+        service = self._order.service
+        state = await calls.describe_service(service, back=True)
+        if state is None:
+            return None, None
+        try:
+            newest = await calls.describe_service_deployment(service, state.service_deployment)
+        except ActivityError as error:
+            self._say(f"service deployment not readable: {calls.why(error)}")
+            return state, None
+        if newest and state.service_deployment is None:
+            # The newest may have begun after our look at the service: look again.
+            state = await calls.describe_service(service, back=True)
+        return state, newest
+
+    async def _take(self, rung: ladder.Rung, state: ServiceState | None) -> bool:
+        """Take a rung; False: look again."""
+        if rung.do == "give_up":
+            raise OverError(Outcome.ROLLBACK_FAILED, rung.reason)
+        if rung.do == "leave":
+            raise OverError(Outcome.SUPERSEDED, f"Not touched. {rung.reason}")
+        if rung.do == "update_service":
+            return await self._update_service(rung)
+        if rung.do == "wait":
+            self._wait_for(rung, state)
+            return True
+        return await self._steer(rung)
+
+    def _wait_for(self, rung: ladder.Rung, state: ServiceState | None) -> None:
+        primary = state.primary if state else None
+        there = primary.task_definition if primary else self.target
+        self.target = there if there != self._order.from_task_definition else self.target
+        self.service_deployment = rung.service_deployment
+
+    # --- Let ECS go back -------------------------------------------------------------------
+
+    async def _steer(self, rung: ladder.Rung) -> bool:
+        """Tell ECS to go back; a refusal leaves UpdateService."""
+        service, arn = self._order.service, rung.service_deployment or ""
+        name = arn.rsplit("/", 1)[-1]
+        if rung.hook:
+            answer = ContinueOrder(service=service, arn=arn, hook=rung.hook, action="ROLLBACK")
+            call, what = calls.continue_service_deployment(answer), "ContinueServiceDeployment"
+        else:
+            stop = StopOrder(service=service, arn=arn)
+            call, what = calls.stop_service_deployment(stop), "StopServiceDeployment"
+        steered = await self._told(call, f"{what}(ROLLBACK) of {name}")
+        if steered is None:
+            self.tried = self.tried.model_copy(update={"refused": True})
+            return False
+        if not steered.called:
+            return False
+        self.tried = self.tried.model_copy(update={"steered": True})
+        self.attempted, self.called_at = True, steered.at
+        self.target = self._order.target.task_definition
+        self.deployment, self.service_deployment = None, arn
+        return True
+
+    async def _told(self, call: Awaitable[Steered], what: str) -> Steered | None:
+        """Make a call and note it; None if it was refused, or its answer never came."""
+        try:
+            steered = await call
+        except ActivityError as error:
+            self.attempted = True
+            self._say(f"{what}: {calls.why(error)}")
+            return None
+        self._say(what if steered.called else f"{what}: not sent, it was {steered.status} already")
+        return steered
+
+    # --- Go back by a deployment of our own ------------------------------------------------
+
+    async def _update_service(self, rung: ladder.Rung) -> bool:
+        """Send the call; False if the service must be looked at (again) before."""
+        order = self._order
+        if not self._usable:
+            await self._make_target_usable()
+            self._usable = True
+            return False
+        try:
+            updated = await calls.update_service(
+                UpdateOrder(
+                    service=order.service, task_definition=self.target, expected=(rung.expected,)
+                ),
+                back=True,
+            )
+        except ActivityError as error:
+            cause = error.cause
+            if isinstance(cause, ApplicationError) and cause.type == errors.UNEXPECTED_STATE:
+                return False
+            raise
+        # Without a new deployment it was ECS itself that went back meanwhile.
+        self.attempted = self.attempted or updated.deployment != order.target_deployment
+        self.tried = self.tried.model_copy(update={"updated": True})
+        self.deployment, self.called_at = updated.deployment, updated.at
+        self.service_deployment = None
+        self._say(f"UpdateService to {self.target.rsplit('/', 1)[-1]}")
+        return True
+
+    async def _make_target_usable(self) -> None:
+        """Register what UpdateService needs: a copy with digests, or a revision that was lost."""
+        order, region = self._order, self._order.service.region
+        active, source = False, order.target.source
+        try:
+            found = await calls.describe_task_definition(region, self.target, back=True)
+        except ActivityError:
+            if not source:
+                raise
+        else:
+            active, source = found.active, found.source
+        copy = pinned(source, order.target.images)
+        if copy and await self._pin(copy):
+            return
+        if not active:
+            back = RegisterOrder(region=region, source=source, release=f"{order.release}-back")
+            self.target = await calls.register_task_definition(back, back=True)
+
+    async def _pin(self, copy: dict[str, object]) -> bool:
+        """Go to a copy that names its images by digest; a tag may have moved since."""
+        region = self._order.service.region
+        order = RegisterOrder(region=region, source=copy, release=pin_id(copy))
+        try:
+            self.target = await calls.register_task_definition(order, briefly=True)
+        except ActivityError as error:
+            self._say(f"images not pinned to their digests: {calls.why(error)}")
+            return False
+        return True
+
+    def _say(self, text: str) -> None:
+        self.calls.append(f"{workflow.now():%H:%M:%S} UTC {text}")
