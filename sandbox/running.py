@@ -217,6 +217,35 @@ class Sandbox:
         """Let DescribeServices tell how services were some seconds ago."""
         self._fault("stale", "DescribeServices", times=times, seconds=seconds)
 
+    def unsupported(self, action: str, *, times: int | None = None) -> None:
+        """Refuse calls with UnsupportedFeatureException."""
+        self._fault("unsupported", action, times=times)
+
+    def fail_rollbacks(self, cluster: str, service: str, *, fail: bool = True) -> None:
+        """Let ECS's own rollbacks of a service end as ROLLBACK_FAILED."""
+        self.control("POST", "rollbacks", {"cluster": cluster, "service": service, "fail": fail})
+
+    def digest(self, image: str) -> str:
+        """Return the digest that a `repo:tag` of a started task has now."""
+        repository, _, tag = image.rpartition(":")
+        found: list[dict[str, Any]] = self.control("GET", "images")
+        here = [i for i in found if i["repository"] == repository and tag in i["tags"]]
+        return str(here[0]["digest"])
+
+    def move_tag(self, image: str, behaviour: str) -> str:
+        """Let a `repo:tag` be another image from now on; return the digest of that."""
+        answer = self.control("POST", "images", {"image": image, "behaviour": behaviour})
+        return str(answer["digest"])
+
+    def remove_image(self, image: str) -> None:
+        """Let an image, by tag or digest, be gone from the registry."""
+        self.control("DELETE", "images", {"image": image})
+
+    def troubles(self) -> list[str]:
+        """Return the sandbox's own errors, which should be none."""
+        found: list[str] = self.control("GET", "troubles")
+        return found
+
     def clear_faults(self) -> None:
         """Remove all faults."""
         self.control("DELETE", "faults")

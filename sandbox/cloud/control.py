@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterable
 from typing import Any
 from urllib.parse import parse_qs
 
+from sandbox.cloud.ecs.model import Service
 from sandbox.cloud.faults import KINDS, Fault
 from sandbox.cloud.identifiers import name_of
 from sandbox.cloud.truth import tell
@@ -32,6 +33,10 @@ class Control:
             ("GET", "mails"): lambda *_: world.moto.mails(),
             ("GET", "messages"): lambda *_: world.moto.messages(),
             ("POST", "kill"): self._kill,
+            ("POST", "rollbacks"): self._set_rollbacks,
+            ("GET", "images"): self._images,
+            ("POST", "images"): self._move,
+            ("DELETE", "images"): self._remove,
             ("GET", "troubles"): lambda *_: list(world.troubles),
         }
 
@@ -58,8 +63,34 @@ class Control:
         return [body]
 
     def _truth(self, query: Query, _body: Any) -> Answer:
-        key = (name_of(query.get("cluster", "default")), name_of(query["service"]))
-        return tell(self._world.registry.services[key], self._world.front)
+        return tell(self._service(query), self._world.front)
+
+    def _service(self, where: Query) -> Service:
+        key = (name_of(where.get("cluster", "default")), name_of(where["service"]))
+        return self._world.registry.services[key]
+
+    def _set_rollbacks(self, _query: Query, body: Any) -> Answer:
+        service = self._service(body)
+        service.rollbacks_fail = bool(body["fail"])
+        return {"service": service.arn, "fail": service.rollbacks_fail}
+
+    def _images(self, _query: Query, _body: Any) -> Answer:
+        digests = self._world.digests
+        return [
+            {
+                "repository": pushed.repository,
+                "digest": pushed.digest,
+                "tags": digests.tags(pushed),
+                "behaviour": pushed.words,
+            }
+            for pushed in digests.list()
+        ]
+
+    def _move(self, _query: Query, body: Any) -> Answer:
+        return {"digest": self._world.digests.move(str(body["image"]), str(body["behaviour"]))}
+
+    def _remove(self, _query: Query, body: Any) -> Answer:
+        return {"digest": self._world.digests.remove(str(body["image"]))}
 
     def _listeners(self, _query: Query, _body: Any) -> Answer:
         return [

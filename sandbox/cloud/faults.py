@@ -2,10 +2,10 @@
 
 import threading
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
-Kind = Literal["delay", "throttle", "error", "lose_answer", "deny", "stale"]
-KINDS: tuple[Kind, ...] = ("delay", "throttle", "error", "lose_answer", "deny", "stale")
+Kind = Literal["delay", "throttle", "error", "lose_answer", "deny", "unsupported", "stale"]
+KINDS: tuple[Kind, ...] = get_args(Kind)
 
 
 @dataclass

@@ -71,6 +71,9 @@ class Gate:
         if self._faults.take("deny", action):
             message = f"User is not authorized to perform: {action}"
             return Refusal("deny", 400, "AccessDeniedException", message)
+        if self._faults.take("unsupported", action):
+            message = f"{action} is not supported in this Region."
+            return Refusal("unsupported", 400, "UnsupportedFeatureException", message)
         if self._faults.take("throttle", action):
             return Refusal("throttle", 400, "ThrottlingException", "Rate exceeded")
         if self._faults.take("error", action):

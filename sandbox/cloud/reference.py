@@ -12,7 +12,8 @@ REFERENCE = """\
   GET    /sandbox/faults                      faults that are set
   POST   /sandbox/faults                      {"kind": K, "action": "UpdateService", ...}, where
                                               K: delay (seconds), throttle, error, lose_answer,
-                                              deny, stale (seconds; DescribeServices only);
+                                              deny, unsupported (UnsupportedFeatureException),
+                                              stale (seconds; DescribeServices only);
                                               times: how often (absent: until cleared),
                                               skip: how many calls to let through first,
                                               action "*": every call
@@ -20,4 +21,12 @@ REFERENCE = """\
   GET    /sandbox/mails                       what SES took
   GET    /sandbox/messages                    what SNS took
   POST   /sandbox/kill                        {"task": ARN or id}: SIGKILL to its processes
+  POST   /sandbox/rollbacks                   {"cluster": C, "service": S, "fail": true}: its
+                                              service deployments that ECS is to roll back end
+                                              as ROLLBACK_FAILED, the service as it was
+  GET    /sandbox/images                      images with digests, tags and behaviour
+  POST   /sandbox/images                      {"image": "shop:1.0", "behaviour": "1.0-errors-1"}:
+                                              the tag moves to a new image, or to the one with a
+                                              digest that is given for the behaviour
+  DELETE /sandbox/images                      {"image": "shop@sha256:…"}: it cannot be pulled
   GET    /sandbox/troubles                    the sandbox's own errors, which should be none"""

@@ -85,6 +85,7 @@ def _task(task: Task) -> dict[str, Any]:
         "deployment": task.deployment.id,
         "taskDefinition": task.task_definition,
         "image": task.containers[0].image,
+        "digest": task.containers[0].digest,
         "version": _version(task),
         "healthy": task.healthy,
         "pids": [process.pid for process in processes],

@@ -18,6 +18,11 @@ class Revision:
     images: list[dict[str, str]]
     created: float
 
+    def digest_of(self, container: str) -> str | None:
+        """Return the digest that a container's image had when the revision was made."""
+        found = [i["imageDigest"] for i in self.images if i["containerName"] == container]
+        return found[0] if found else None
+
 
 @dataclass
 class Hook:

@@ -1,9 +1,10 @@
 """CreateService, UpdateService, DeleteService, DescribeServices, ListServices, and tags."""
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
+from sandbox.cloud.ecs import tags
 from sandbox.cloud.ecs.configuration import merge
 from sandbox.cloud.ecs.describe import describe_service
 from sandbox.cloud.ecs.hooks import give_up
@@ -69,7 +70,7 @@ class Services:
             desired=int(p.get("desiredCount") or 0),
             settings=self._settings(p),
             created=time.time(),
-            tags={tag["key"]: tag.get("value", "") for tag in p.get("tags") or []},
+            tags=tags.read(p.get("tags") or [], {}),
         )
         registry.services[cluster, service.name] = service
         self._effect(f"deployment {registry.deploy(service, definition).id}")
@@ -214,9 +215,10 @@ class Services:
             raise service_not_active()
         return service
 
-    def tag(self, arn: str, tags: Shape) -> None:
+    def tag(self, arn: str, given: Iterable[Shape]) -> None:
         """TagResource."""
-        self.tagged(arn).tags.update(tags)
+        service = self.tagged(arn)
+        service.tags = tags.read(given, service.tags)
 
     def untag(self, arn: str, keys: Sequence[str]) -> None:
         """UntagResource."""

@@ -50,22 +50,26 @@ class TaskRunner:
     def _container(
         self, service: Service, deployment: Deployment, identity: str, definition: dict[str, Any]
     ) -> Container:
-        image = definition["image"]
+        image, name = definition["image"], definition["name"]
+        digest = self._digests.digest_of(image)
+        if definition.get("versionConsistency") != "disabled":
+            digest = deployment.revision.digest_of(name) or digest
+        pinned = self._digests.pin(image, digest)
         environment = {name: os.environ[name] for name in _KEPT if name in os.environ}
         environment |= {
-            "SANDBOX_TAG": self._digests.tag_of(image),
+            "SANDBOX_TAG": self._digests.tag_of(pinned),
             "SANDBOX_SERVICE": service.name,
             "SANDBOX_TASK": identity,
-            "SANDBOX_HEALTH_PATH": self._health_path(service, deployment, definition["name"]),
+            "SANDBOX_HEALTH_PATH": self._health_path(service, deployment, name),
         }
         if deployment.first_running is not None:
             environment["SANDBOX_SINCE"] = str(deployment.first_running)
         for variable in definition.get("environment") or []:
             environment[variable["name"]] = variable.get("value", "")
         return Container(
-            name=definition["name"],
+            name=name,
             image=image,
-            digest=self._digests.digest_of(image),
+            digest=digest,
             essential=bool(definition.get("essential", True)),
             checked=bool(definition.get("healthCheck")),
             environment=environment,
@@ -80,7 +84,7 @@ class TaskRunner:
     def advance(self, service: Service, task: Task, now: float) -> None:
         """Take the next step, if it is time for it."""
         if task.status == "PROVISIONING":
-            self._start(task)
+            self._start(task, now)
         elif task.status == "PENDING" and task.wanted == "RUNNING":
             self._come_up(service, task, now)
         elif task.status == "RUNNING" and task.wanted == "RUNNING":
@@ -88,7 +92,16 @@ class TaskRunner:
         if task.wanted == "STOPPED":
             self._go_down(service, task, now)
 
-    def _start(self, task: Task) -> None:
+    def _start(self, task: Task, now: float) -> None:
+        for container in task.containers:
+            pinned = self._digests.pin(container.image, container.digest)
+            if self._digests.find(pinned) is None:
+                reason = (
+                    "CannotPullContainerError: pull image manifest has been retried 1 time(s):"
+                    f" failed to resolve ref {pinned}: not found"
+                )
+                self.stop(task, reason, "TaskFailedToStart", now)
+                return
         for container in task.containers:
             container.process = TaskProcess(container.environment)
             self._reader.add(container.process)

@@ -60,7 +60,8 @@ class Source:
             due = max(due + 1 / rate, now - 0.5)  # catch up a little after a pause, not for ever
             if due > now:
                 await asyncio.sleep(min(due - now, 0.5))
-            if len(self._tasks) < _MOST_IN_FLIGHT:
+            still = self._rates.of(self._name) > 0
+            if still and len(self._tasks) < _MOST_IN_FLIGHT:
                 task: asyncio.Task[object] = asyncio.ensure_future(self._one())
                 self._tasks.add(task)
                 task.add_done_callback(self._tasks.discard)

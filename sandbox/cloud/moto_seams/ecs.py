@@ -1,6 +1,6 @@
 """ECS's actions on services and tasks, answered by our scheduler."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Protocol
 
 from moto.core.responses import ActionResult, EmptyResult
@@ -16,7 +16,7 @@ Operation = Callable[[Shape], Shape]
 class TaggableServices(Protocol):
     """Tagging of services, which our scheduler keeps."""
 
-    def tag(self, arn: str, tags: Shape) -> None:
+    def tag(self, arn: str, given: Iterable[Shape]) -> None:
         """TagResource."""
 
     def untag(self, arn: str, keys: Sequence[str]) -> None:
@@ -57,7 +57,7 @@ def _install_tags(services: TaggableServices) -> None:
         return method
 
     def tag(arn: str, p: Shape) -> ActionResult:
-        services.tag(arn, {tag["key"]: tag.get("value", "") for tag in p.get("tags") or []})
+        services.tag(arn, p.get("tags") or [])
         return EmptyResult()
 
     def untag(arn: str, p: Shape) -> ActionResult:

@@ -2,6 +2,8 @@
 
 from collections.abc import Iterator
 
+from moto.ecr.models import ECRBackend
+from moto.ecr.responses import ECRResponse
 from moto.ecs.models import EC2ContainerServiceBackend, ecs_backends
 from moto.ecs.responses import EC2ContainerServiceResponse
 from moto.elbv2.models import ELBv2Backend, FakeAction, FakeListener, FakeRule, FakeTargetGroup
@@ -24,6 +26,7 @@ _METHODS: dict[type, str] = {
     ),
     ELBv2Backend: "create_load_balancer create_listener create_target_group",
     FakeTargetGroup: "register health_for",
+    ECRResponse: "describe_images _get_param",
     SESBackend: "send_email send_raw_email",
     SNSBackend: "publish create_topic",
 }
@@ -31,6 +34,7 @@ _ATTRIBUTES = {
     "cluster": "status",
     "task definition": "arn container_definitions status cpu memory",
     "ECS": "clusters task_definitions",
+    "ECR": "repositories",
     "ELB": "load_balancers target_groups",
     "SES": "sent_messages",
     "SNS": "topics",
@@ -61,6 +65,7 @@ def _examples() -> Iterator[tuple[str, object]]:
     yield "cluster", ecs.create_cluster("c", [], [], {}, [], [])
     container = {"name": "app", "image": "app:1", "memory": 1}
     yield "task definition", ecs.register_task_definition("f", [container])
+    yield "ECR", ECRBackend(region, account)
     yield "ELB", ELBv2Backend(region, account)
     yield "forward action", FakeAction({"Type": "forward", "TargetGroupArn": "arn"})
     yield "listener", FakeListener  # abstract, as moto declares it: its class is looked at

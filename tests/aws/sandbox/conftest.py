@@ -73,7 +73,7 @@ def clean(aws: Sandbox) -> Iterator[None]:
 def quiet(aws: Sandbox) -> Iterator[None]:
     """The scheduler's errors are in the sandbox's log; there must be none."""
     yield
-    assert aws.control("GET", "troubles") == []
+    assert aws.troubles() == []
 
 
 def eventually(look: Callable[[], Any], timeout: float = PATIENCE) -> Any:
