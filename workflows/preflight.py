@@ -88,6 +88,7 @@ async def _prepare(order: DeploymentOrder) -> Prepared:
     findings = preflight.together(
         preflight.of_service(policy, state),
         preflight.of_target(choice),
+        preflight.of_changes(policy, running, order.last_released, order.good),
         preflight.of_alarms(policy, alarms),
     )
     _refuse(findings)

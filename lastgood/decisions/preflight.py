@@ -11,8 +11,10 @@ from __future__ import annotations
 from datetime import datetime
 
 from lastgood.contracts import AlarmState, Freeze, FreezeAnswer
+from lastgood.decisions import differences
 from lastgood.decisions.targets import Choice, is_steady, why_not_steady
-from lastgood.model import Model, ServiceState
+from lastgood.decisions.task_definitions import container_of
+from lastgood.model import Model, Revision, ServiceState
 from lastgood.policy import AlarmTrigger, Policy
 
 
@@ -78,6 +80,25 @@ def of_target(choice: Choice) -> Findings:
     if choice.target:
         return Findings()
     return Findings(warnings=(f"{choice.reason} A release that goes wrong will be held.",))
+
+
+def of_changes(
+    policy: Policy, running: Revision, last: Revision | None, good: tuple[Revision, ...]
+) -> Findings:
+    """What somebody else changed since our last release, beside the image that we replace."""
+    ours = {one.task_definition for one in good}
+    if last is None or not last.source or running.task_definition in ours | {last.task_definition}:
+        return Findings()
+    try:
+        released = container_of(running.source, policy.container)
+    except ValueError:
+        released = None
+    found = differences.changes(last.source, running.source, released)
+    if not found:
+        return Findings()
+    since = f"release {last.release}" if last.release else last.label
+    text = f"The task definition was changed since {since} by somebody else: "
+    return Findings(warnings=(f"{text}{differences.in_words(found)}.",))
 
 
 def of_alarms(policy: Policy, alarms: tuple[AlarmState, ...]) -> Findings:

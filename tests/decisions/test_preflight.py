@@ -1,15 +1,16 @@
 """Whether a release may begin."""
 
+from datetime import timedelta
 from typing import Any
 
 import pytest
 
-from lastgood.contracts import AlarmState
+from lastgood.contracts import AlarmState, Freeze, FreezeAnswer
 from lastgood.decisions import preflight
 from lastgood.decisions.targets import Choice
 from lastgood.model import ServiceState
 from lastgood.policy import Policy
-from tests.decisions.made import OLD, deployment, revision, service
+from tests.decisions.made import NEW, OLD, T0, deployment, revision, service
 
 POLICY = Policy(service="shop/web", region="us-east-1")
 
@@ -93,3 +94,55 @@ def test_together() -> None:
     other = preflight.Findings(refusals=("c",), warnings=("d", "e"))
     both = preflight.together(one, preflight.Findings(), other)
     assert (both.refusals, both.warnings) == (("a", "c"), ("b", "d", "e"))
+
+
+# --- Freezes -----------------------------------------------------------------------------------
+
+
+def test_a_persons_freeze_refuses_until_it_ends() -> None:
+    frozen = Freeze(at=T0, actor="ann", reason="Sale.", until=T0 + timedelta(hours=1))
+    (why,) = preflight.of_freeze(frozen, POLICY, T0).refusals
+    assert why.startswith("ann has frozen shop/web until 2026-01-31 13:00 UTC: Sale. Release after")
+    assert preflight.of_freeze(frozen, POLICY, T0 + timedelta(hours=1)) == preflight.Findings()
+    assert preflight.of_freeze(None, POLICY, T0) == preflight.Findings()
+
+
+def test_a_freeze_of_the_policy_that_never_ends_says_what_to_change() -> None:
+    answer = FreezeAnswer(frozen=True, text="at all hours (sold)")
+    assert preflight.of_freeze_windows(POLICY, answer).refusals == (
+        "The policy freezes shop/web at all hours (sold). Change deploy.freeze, or release with "
+        "--force --reason.",
+    )
+
+
+# --- What somebody else changed ----------------------------------------------------------------
+
+
+def having(arn: str, memory: int) -> Any:
+    container = {"name": "app", "image": arn, "memory": memory}
+    source = {"family": "web", "containerDefinitions": [container]}
+    return revision(arn).model_copy(update={"source": source, "release": "r1"})
+
+
+def test_what_somebody_else_changed_is_said_with_the_release_since() -> None:
+    last, running = having(OLD, 512), having(NEW, 1024)
+    assert preflight.of_changes(POLICY, running, last, (last,)).warnings == (
+        "The task definition was changed since release r1 by somebody else: "
+        "app: memory 512 → 1024.",
+    )
+
+
+@pytest.mark.parametrize(
+    ("running", "last", "good"),
+    [
+        (having(NEW, 1024), None, ()),
+        (having(NEW, 1024), having(OLD, 512), (having(NEW, 1024),)),  # we went back to it
+        (having(OLD, 1024), having(OLD, 512), ()),
+        (having(NEW, 512), having(OLD, 512), ()),  # the image alone
+        (having(NEW, 512), revision(OLD), ()),  # its JSON is not known
+    ],
+)
+def test_what_we_know_or_did_ourselves_is_not_somebody_elses(
+    running: Any, last: Any, good: tuple[Any, ...]
+) -> None:
+    assert preflight.of_changes(POLICY, running, last, good) == preflight.Findings()
