@@ -31,6 +31,7 @@ from activities.clients import AwsClients
 from activities.cloudwatch import CloudWatchActivities
 from activities.ecr import EcrActivities
 from activities.ecs import EcsActivities
+from activities.guards import GuardActivities
 from activities.health import HealthActivities
 from activities.http import HttpActivities, Prober, check_transport
 from activities.load_balancer import LoadBalancerActivities
@@ -44,6 +45,7 @@ from lastgood.messages import TASK_QUEUE, WATCH_TASK_QUEUE
 from lastgood.settings import Settings, load
 from workflows.check import Check
 from workflows.deployment import Deployment
+from workflows.group_release import GroupRelease
 from workflows.rollback import Rollback
 from workflows.service_guard import ServiceGuard
 from workflows.versioned_guard import VersionedServiceGuard
@@ -99,13 +101,14 @@ def make_workers(
     )
     balancers, steering = LoadBalancerActivities(aws), SteeringActivities(aws)
     notifications = NotificationActivities(aws, http, os.environ, ui_url=settings.ui_url)
+    guards = GuardActivities()
     shutdown = timedelta(seconds=settings.shutdown_timeout)
     deployment = versioning(settings)
     guard = VersionedServiceGuard if deployment else ServiceGuard
     calls = Worker(
         client,
         task_queue=TASK_QUEUE,
-        workflows=[guard, Deployment, Rollback, Check],
+        workflows=[guard, Deployment, Rollback, GroupRelease, Check],
         activities=[
             ecs.describe_services,
             ecs.describe_task_definition,
@@ -127,6 +130,10 @@ def make_workers(
             notifications.notify_email_smtp,
             notifications.notify_sns,
             notifications.notify_webhook,
+            guards.ask_to_release,
+            guards.ask_to_roll_back,
+            guards.ask_to_cancel,
+            guards.read_standing,
         ],
         deployment_config=deployment,
         graceful_shutdown_timeout=shutdown,
@@ -141,6 +148,7 @@ def make_workers(
             cloudwatch.watch_metrics,
             cloudwatch.watch_alarms,
             health.watch_health,
+            guards.watch_standing,
         ],
         deployment_config=deployment,
         graceful_shutdown_timeout=shutdown,

@@ -11,13 +11,15 @@ from typing import Any
 import click
 
 from lastgood import messages
-from lastgood.cli import actor, asking, showing
+from lastgood.cli import actor, asking, group, showing
 from lastgood.cli.following import Follower
-from lastgood.cli.options import load_policy, no_wait_option, output_option, policy_option
+from lastgood.cli.options import load_any_policy, no_wait_option, output_option, policy_option
 from lastgood.cli.output import print_json, print_text, say
 from lastgood.contracts import Accepted, ReleaseOrder
 from lastgood.errors import UsageError
+from lastgood.group_policy import GroupPolicy
 from lastgood.model import Outcome, ReleaseResult
+from lastgood.policy import Policy
 
 _IMAGE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:/@+-]{0,511}")
 _REGISTERED = re.compile(r"(arn:aws[a-z-]*:ecs:[a-z0-9-]+:\d+:task-definition/)?[\w-]{1,255}:\d+")
@@ -25,7 +27,14 @@ _MAX_BYTES = 256 * 1024
 
 
 @click.command()
-@click.option("--image", metavar="IMAGE", help="The image to release, by tag or digest.")
+@click.option(
+    "--image",
+    "images",
+    metavar="IMAGE",
+    multiple=True,
+    help="The image to release, by tag or digest. Of a group: one for all of its services, or "
+    "CLUSTER/SERVICE=IMAGE for each.",
+)
 @click.option(
     "--task-definition",
     metavar="ARN|FAMILY:REVISION|FILE.json",
@@ -41,7 +50,7 @@ _MAX_BYTES = 256 * 1024
 @no_wait_option
 @output_option
 def deploy(
-    image: str | None,
+    images: tuple[str, ...],
     task_definition: str | None,
     path: str,
     release: str | None,
@@ -54,6 +63,8 @@ def deploy(
     Example:
       lastgood deploy --image registry.example.com/shop:2.1 --policy lastgood.yaml
 
+    With the policy of a group, its services are released together and go back together.
+
     The release runs in Temporal: Ctrl-C, or the end of the CI job, does not stop it.
 
     \b
@@ -65,18 +76,26 @@ def deploy(
       10  rolled back by us               16  cancelled
       11  rolled back by ECS itself
     """
-    order = make_order(image, task_definition, path, release)
+    policy = load_any_policy(path)
+    if isinstance(policy, GroupPolicy):
+        if task_definition is not None:
+            raise UsageError("--task-definition: a group is released by --image")
+        of_group = group.make_order(policy, images, _IMAGE, release)
+        return group.deploy(of_group, no_wait=no_wait, output=output)
+    order = make_order(policy, images, task_definition, release)
     started = _Started(order)
     return asking.run(_deploy(started, no_wait=no_wait, output=output), started.on_signal)
 
 
 def make_order(
-    image: str | None, task_definition: str | None, path: str, release: str | None
+    policy: Policy, images: tuple[str, ...], task_definition: str | None, release: str | None
 ) -> ReleaseOrder:
     """The release that is asked for; everything is checked before anything is started."""
-    if (image is None) == (task_definition is None):
+    if bool(images) == (task_definition is not None):
         raise UsageError("Say what to release: either --image or --task-definition")
-    policy = load_policy(path)
+    if len(images) > 1:
+        raise UsageError("--image: this policy is about one service; several are for a group")
+    image = images[0] if images else None
     if image is not None and not _IMAGE.fullmatch(image):
         raise UsageError("--image: not an image; write one such as registry.example.com/shop:2.1")
     registered, source = _task_definition(task_definition)

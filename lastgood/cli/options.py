@@ -11,6 +11,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from lastgood import policy_file
 from lastgood.errors import UsageError
+from lastgood.group_policy import GroupPolicy
 from lastgood.model import ServiceRef
 from lastgood.policy import Policy
 from lastgood.values import Region, ServiceName
@@ -88,6 +89,20 @@ def load_policy(path: str) -> Policy:
     """
     policy = policy_file.load(path)
     if policy.region:
+        return policy
+    return policy.model_copy(update={"region": configured_region()})
+
+
+def load_any_policy(path: str) -> Policy | GroupPolicy:
+    """A policy file, of one service or of a group, with all regions settled.
+
+    Raises:
+        PolicyError: with every problem of the file.
+        UsageError: if a region is said nowhere.
+    """
+    policy = policy_file.load_any(path)
+    parts = policy.services if isinstance(policy, GroupPolicy) else [policy]
+    if policy.region or all(one.region for one in parts):
         return policy
     return policy.model_copy(update={"region": configured_region()})
 

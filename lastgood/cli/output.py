@@ -10,6 +10,7 @@ from typing import Any
 
 import click
 
+from lastgood.contracts import GroupResult
 from lastgood.decisions.wording import took
 from lastgood.model import Outcome, ReleaseResult, Status, Verdict
 
@@ -85,7 +86,8 @@ HEADLINES = {
 
 def headline(result: ReleaseResult) -> str:
     """One line that says how it ended."""
-    return f"{HEADLINES[result.outcome]}: {title(result)} of {result.service}"
+    group = "the group " if isinstance(result, GroupResult) else ""
+    return f"{HEADLINES[result.outcome]}: {title(result)} of {group}{result.service}"
 
 
 def title(result: ReleaseResult) -> str:
@@ -106,10 +108,17 @@ def facts(result: ReleaseResult) -> list[tuple[str, str]]:
         found.append(("revision", moved))
     if result.rollback:
         found.append(("rollback", rollback_text(result)))
+    if isinstance(result, GroupResult):
+        found += [("member", _member(one)) for one in result.members]
     if result.timings:
         found.append(("steps", steps(result.timings)))
     failures = result.notification_failures
     return found + [("not told", f"{one.channel}: {one.error}") for one in failures]
+
+
+def _member(result: ReleaseResult) -> str:
+    """``shop/web ROLLED BACK: …``."""
+    return f"{result.service} {HEADLINES[result.outcome]}: {result.reason}"
 
 
 def rollback_text(result: ReleaseResult) -> str:
@@ -134,6 +143,9 @@ def result_lines(result: ReleaseResult) -> list[str]:
 
 def advice(result: ReleaseResult) -> list[str]:
     """What a person can do now, where something is to be done."""
+    if isinstance(result, GroupResult):
+        at_fault = [one for one in result.members if one.outcome is result.outcome]
+        return [line for one in at_fault for line in advice(one)]
     back = f'lastgood rollback {result.service} --reason "…"'
     if result.outcome is Outcome.HELD:
         return [

@@ -1,0 +1,162 @@
+"""``lastgood deploy`` of a group: start its release, follow it, end with its one verdict."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+from collections import Counter
+
+from lastgood import messages
+from lastgood.cli import actor, asking, showing
+from lastgood.cli.group_following import GroupFollower, Handle, Said, attach
+from lastgood.cli.output import print_json, print_text, say
+from lastgood.contracts import GroupOrder, GroupResult, ReleaseOrder
+from lastgood.decisions.groups import release_ids
+from lastgood.errors import UnreachableError, UsageError
+from lastgood.group_policy import GroupPolicy
+from lastgood.model import Outcome
+
+_EACH = "--image CLUSTER/SERVICE=IMAGE"
+
+
+# --- What is asked for -------------------------------------------------------------------------
+
+
+def make_order(
+    policy: GroupPolicy, given: tuple[str, ...], image: re.Pattern[str], release: str | None
+) -> GroupOrder:
+    """The group's release that is asked for; ``image`` is what an image looks like.
+
+    Raises:
+        UsageError: if a member has no image, or what was given is none.
+    """
+    members = policy.members()
+    images = _images(tuple(one.service for one in members), given)
+    for one in images:
+        if not image.fullmatch(one):
+            raise UsageError("--image: not an image; write one such as example.com/shop:2.1")
+    services = tuple(one.ref() for one in members)
+    for service, count in Counter(services).items():
+        if count > 1:
+            raise UsageError(f"{service} is named twice, once with its region and once without")
+    same = len(set(images)) == 1
+    what = images[0] if same else ", ".join(images)
+    ident = actor.release_id(release, images[0] if same else json.dumps(images), os.environ)
+    region = policy.region or services[0].region
+    group = messages.group_id(region, policy.group)
+    asker, url = actor.actor(os.environ), actor.ci_url(os.environ)
+    return GroupOrder(
+        id=ident,
+        group=policy.group,
+        region=region,
+        order=policy.order,
+        members=tuple(
+            ReleaseOrder(id=one, image=tag, policy=part, actor=asker, ci_url=url, group=group)
+            for one, tag, part in zip(release_ids(ident, services), images, members, strict=True)
+        ),
+        what=what,
+        actor=asker,
+    )
+
+
+def _images(services: tuple[str, ...], given: tuple[str, ...]) -> tuple[str, ...]:
+    """One image for each service, from one for all or one for each."""
+    if not given:
+        raise UsageError(f"Say what to release: --image IMAGE for all, or {_EACH} for each")
+    if len(given) == 1 and "=" not in given[0]:
+        return given * len(services)
+    named: dict[str, str] = {}
+    for one in given:
+        service, equals, image = one.partition("=")
+        if not equals:
+            raise UsageError(f"--image: one for all services, or {_EACH} for each; not both")
+        if service not in services:
+            known = ", ".join(services)
+            raise UsageError(f"--image: {service!r} is not in the group; write one of {known}")
+        if service in named:
+            raise UsageError(f"--image: {service} has two images: leave one out")
+        named[service] = image
+    missing = [service for service in services if service not in named]
+    if missing:
+        each = " ".join(f"--image {service}=IMAGE" for service in missing)
+        raise UsageError(f"--image: no image for {', '.join(missing)}: add {each}")
+    return tuple(named[service] for service in services)
+
+
+# --- The verb ----------------------------------------------------------------------------------
+
+
+class _Started:
+    """The release that was asked for, and whether it is known to be accepted."""
+
+    def __init__(self, order: GroupOrder) -> None:
+        self.order = order
+        self.accepted = False
+
+    def on_signal(self) -> str:
+        """What is said when the command is stopped."""
+        if not self.accepted:
+            return f"Stopped. Release {self.order.id} may have been accepted."
+        return (
+            f"Detached: release {self.order.id} of the group {self.order.group} goes on. "
+            f"To follow it again: the same command with --release {self.order.id}"
+        )
+
+
+def deploy(order: GroupOrder, *, no_wait: bool, output: str) -> int:
+    """Release a group to its exit code."""
+    started = _Started(order)
+    return asking.run(_deploy(started, no_wait=no_wait, output=output), started.on_signal)
+
+
+async def _deploy(started: _Started, *, no_wait: bool, output: str) -> int:
+    order = started.order
+    client = await asking.reach()
+    try:
+        handle, known = await attach(client, order)
+    except asking.RefusedError as error:
+        return showing.end(_refused(order, str(error)), output)
+    started.accepted = True
+    how = "follows the release that has this id" if known else "accepted"
+    names = ", ".join(one.policy.service for one in order.members)
+    say(f"Release {order.id}: {order.what} → group {order.group} ({names}, {order.order}); {how}")
+    if no_wait:
+        _show_accepted(order, handle, output)
+        return 0
+    said, result = Said(), None
+    async for look in GroupFollower(handle, order).follow():
+        said.show(look)
+        result = look.progress.result if look.progress else None
+    if result is None:
+        raise UnreachableError("The release could not be followed to its end.")
+    return showing.end(result, output)
+
+
+def _refused(order: GroupOrder, reason: str) -> GroupResult:
+    return GroupResult(
+        release=order.id,
+        workflow_id=messages.group_id(order.region, order.group),
+        run_id="",
+        service=order.group,
+        outcome=Outcome.REFUSED,
+        reason=reason,
+        image=order.what,
+        actor=order.actor,
+    )
+
+
+def _show_accepted(order: GroupOrder, handle: Handle, output: str) -> None:
+    if output == "json":
+        print_json(
+            {
+                "release": order.id,
+                "workflow_id": handle.id,
+                "service": order.group,
+                "members": [
+                    {"release": one.id, "service": one.policy.service} for one in order.members
+                ],
+            }
+        )
+        return
+    print_text([f"ACCEPTED: release {order.id} of the group {order.group}"])
