@@ -279,6 +279,10 @@ class RollbackPolicy(Part):
     """The service must be steady on the target by then."""
     verify_timeout: Deadline = timedelta(minutes=10)
     """What fired must be good again by then."""
+    try_next_good: bool = False
+    """When a rollback fails: go back once more, to the next older revision that was good."""
+    remind_every: Deadline = timedelta(minutes=15)
+    """People are told of a failed rollback again so often, until somebody acknowledges it."""
 
 
 class SlackChannel(Part):

@@ -13,6 +13,7 @@ from temporalio.exceptions import ActivityError, ApplicationError
 
 from workflows import calls
 from workflows.ending import Ending
+from workflows.explaining import explain
 from workflows.preflight import RefusedError, prepare
 from workflows.release import Release
 from workflows.watching import Round, until_after
@@ -23,12 +24,13 @@ with workflow.unsafe.imports_passed_through():
         Begun,
         DeploymentOrder,
         DeploymentReport,
+        Explanation,
         Finding,
+        Instruction,
         Limits,
         ProbeAnswer,
         Progress,
         RegisterOrder,
-        RollbackRequest,
         SmokeOrder,
         Tally,
         UpdateOrder,
@@ -60,14 +62,25 @@ class Deployment:
         """The pipeline."""
         ending = Ending(self._release)
         try:
-            finding = await self._preflight() or await self._deploy()
-            if finding is None:
-                finding = await self._see_it_through(ending)
-            return await ending.reach(finding)
+            report = await self._carry_out(ending)
         except asyncio.CancelledError:
             if workflow.cancellation_reason() is None:
                 raise  # this run only leaves the worker's memory
-            return await ending.reach(self._cancelled())
+            reason = self._release.cancelled_by()
+            report = await ending.close(Finding(kind="cancelled", reason=reason))
+        self._release.over = True
+        await workflow.wait_condition(workflow.all_handlers_finished)
+        return report
+
+    async def _carry_out(self, ending: Ending) -> DeploymentReport:
+        """Forward, until the release has its outcome; a held one may be judged again."""
+        finding = await self._preflight() or await self._deploy()
+        while True:
+            finding = finding or await self._see_it_through(ending)
+            report = await ending.reach(finding)
+            if report:
+                return report
+            finding, self._round, self._carry = None, None, ()
 
     async def _see_it_through(self, ending: Ending) -> Finding | None:
         """Wait, test, watch; and once more after a cooldown, if something fired during it."""
@@ -98,8 +111,7 @@ class Deployment:
             why = "; ".join(prepared.burning) or f"{prepared.running.label} is not known to be good"
             self._journal.note(f"Armed only after the rollout, as before it: {why}")
         if release.interruption:
-            reason = f"{release.interruption.reason} Nothing had been changed."
-            return Finding(kind="cancelled", reason=reason)
+            return findings.before_any_change(release.interruption)
         return None
 
     async def _deploy(self) -> Finding | None:
@@ -118,6 +130,7 @@ class Deployment:
                 await release.tell_guard(messages.RELEASE_BEGUN, begun)
                 release.deployed_at = workflow.now()
                 self._journal.to_task_definition = release.released.task_definition
+                self._journal.call(f"UpdateService: {release.service} → {release.released.label}")
                 updated = await calls.update_service(
                     UpdateOrder(
                         service=release.service,
@@ -138,6 +151,7 @@ class Deployment:
             release=self._release.order.release.id,
         )
         arn = await calls.register_task_definition(order)
+        self._journal.call(f"RegisterTaskDefinition: {arn.rsplit('/', 1)[-1]}")
         return Revision(
             task_definition=arn,
             images=images_of(source),
@@ -232,10 +246,13 @@ class Deployment:
                     return findings.of_trigger(self._round.fired)
                 self._round = current = release.watch("window", end, carry=carry)
                 await self._until_news(current)
+                self._journal.judged(*current.verdicts)
                 finding = self._seen()
-                if finding or current.done:
+                if finding or release.orders.promoted:
                     current.cancel()
-                    return finding or findings.of_window(current.verdicts, release.policy.monitor)
+                    return finding
+                if current.done:
+                    return findings.of_window(current.verdicts, release.policy.monitor)
                 carry = await self._hand_over()
 
     async def _hand_over(self) -> tuple[Tally, ...]:
@@ -263,7 +280,12 @@ class Deployment:
         """Wait for a round's news or end, or for an operator who lifts the cooldown."""
         waited_for = self._release.not_before
         await workflow.wait_condition(
-            lambda: bool(self._seen() or current.done or self._release.not_before != waited_for),
+            lambda: bool(
+                self._seen()
+                or current.done
+                or self._release.not_before != waited_for
+                or self._release.orders.promoted
+            ),
             timeout=timeout,
         )
 
@@ -290,29 +312,19 @@ class Deployment:
             return finding
         return task.result()
 
-    def _cancelled(self) -> Finding:
-        if self._release.released is None:
-            return Finding(kind="cancelled", reason="Cancelled before anything was changed.")
-        reason = (
-            f"Cancelled: the service stays on {self._release.released.label}, which was not "
-            "judged to its end. To go back: lastgood rollback "
-            f"{self._release.service} --reason TEXT"
-        )
-        return Finding(kind="cancelled", reason=reason)
-
     # --- Messages --------------------------------------------------------------------------
 
-    @workflow.signal(name=messages.ROLL_BACK_NOW)
-    def roll_back_now(self, request: RollbackRequest) -> None:
-        """An operator's rollback, handed on by the guard; the first one counts."""
-        if self._release.request is None and not self._release.rolling_back:
-            self._release.request = request
+    @workflow.signal(name=messages.INSTRUCT)
+    async def instruct(self, instruction: Instruction) -> None:
+        """An operator's message, handed on by the guard; each is answered."""
+        answer = self._release.orders.take(instruction)
+        await self._release.tell_guard(messages.INSTRUCTION_ANSWERED, answer)
 
     @workflow.signal(name=messages.SUPERSEDE)
     def supersede(self, release: str) -> None:
         """A newer release takes over; not while a rollback is on its way."""
         if not self._release.rolling_back:
-            self._release.superseded_by = release
+            self._release.superseded_by = self._release.superseded_by or release
 
     @workflow.signal(name=messages.LIMITS_RESET)
     def limits_reset(self, limits: Limits) -> None:
@@ -324,3 +336,8 @@ class Deployment:
     def progress(self) -> Progress:
         """Where the release is."""
         return self._journal.progress()
+
+    @workflow.query(name=messages.EXPLAIN)
+    def explain(self) -> Explanation:
+        """All that went into the outcome."""
+        return explain(self._release)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Coroutine
+from datetime import datetime
 from typing import Any
 
 from temporalio import workflow
@@ -70,28 +71,50 @@ class Ending:
     def __init__(self, release: Release) -> None:
         self._release = release
         self._journal = release.journal
+        self._proven: str | None = None
         self._telling: list[asyncio.Task[tuple[ChannelFailure, ...]]] = []
 
-    async def reach(self, finding: Finding | None) -> DeploymentReport:
-        """From why the release does not go on (None: it is good) to its report."""
-        if finding is None:
-            end = result_of(self._release, Outcome.HEALTHY, "The window ended clean.")
-        else:
-            end = await self._follow(finding)
-        await self._tell(
-            notices.ended(
-                self._release.context(here()),
-                result=end,
-                fired=finding.verdict if finding else None,
-                target=self._release.target,
-            )
+    async def reach(self, finding: Finding | None) -> DeploymentReport | None:
+        """From why the release does not go on (None: it is good) to its report.
+
+        Returns:
+            None if a person wants a held release to be judged again.
+        """
+        end = self._good() if finding is None else await self._follow(finding)
+        return await self._close(end, finding) if end else None
+
+    async def close(self, finding: Finding) -> DeploymentReport:
+        """End without asking anybody."""
+        outcome = findings.outcome_without_rollback(finding)
+        end = result_of(self._release, outcome, finding.reason, finding)
+        return await self._close(end, finding)
+
+    def _good(self) -> ReleaseResult:
+        promoted = self._release.orders.promoted
+        if promoted is None:
+            return result_of(self._release, Outcome.HEALTHY, "The window ended clean.")
+        self._proven = f"promoted by {promoted.actor}"
+        reason = f"{promoted.actor} promoted it: {sentence(promoted.reason)}"
+        return result_of(self._release, Outcome.HEALTHY, reason)
+
+    async def _close(self, end: ReleaseResult, finding: Finding | None) -> DeploymentReport:
+        """Tell people; a rollback that comes meanwhile is not lost."""
+        release = self._release
+        release.judged_good = end.outcome is Outcome.HEALTHY
+        notice = notices.ended(
+            release.context(here()),
+            result=end,
+            fired=finding.verdict if finding else None,
+            target=release.target,
         )
+        await self._tell(notice)
         while self._telling:
             self._journal.failures.extend(await self._telling.pop(0))
-        late = self._release.interruption
-        if end.outcome is Outcome.HEALTHY and late and late.kind == "operator":
-            return await self.reach(late)  # it came while people were told of a good end
-        report = report_of(self._release, end)
+        late = release.interruption
+        if release.judged_good and late and late.kind == "operator":
+            release.judged_good = False
+            return await self._close(await self._roll_back(late), late)
+        report = report_of(release, end, self._proven, notice)
         self._journal.held = False
         self._journal.result = ReleaseResult.model_validate(report.model_dump())
         self._journal.note(f"Ended: {report.outcome.value}. {report.reason}")
@@ -100,6 +123,7 @@ class Ending:
     async def tell_of_cooldown(self, finding: Finding, remedy: Remedy) -> None:
         """Something fired during a cooldown: people hear of it at once."""
         self._journal.note(f"{sentence(finding.reason)} {remedy.reason}")
+        self._journal.decided(finding, remedy.do, remedy.reason)
         if remedy.until is None:
             return
         last = max(self._release.limits.rollbacks, key=lambda r: r.started_at, default=None)
@@ -115,17 +139,20 @@ class Ending:
 
     # --- The ways to end -------------------------------------------------------------------
 
-    async def _follow(self, finding: Finding) -> ReleaseResult:
+    async def _follow(self, finding: Finding) -> ReleaseResult | None:
         if finding.kind == "rolled_back_by_ecs":
+            self._journal.decided(finding, "verify")
             return await self._adopt(finding)
         remedy = self._release.remedy(finding)
         if remedy and remedy.do == "roll_back":
+            self._journal.decided(finding, "roll_back", remedy.reason)
             return await self._roll_back(finding)
         if findings.waits_for_a_person(finding):
+            self._journal.decided(finding, "hold", remedy.reason if remedy else "")
             return await self._hold(finding, remedy)
-        return result_of(
-            self._release, findings.outcome_without_rollback(finding), finding.reason, finding
-        )
+        outcome = findings.outcome_without_rollback(finding)
+        self._journal.decided(finding, outcome.value)
+        return result_of(self._release, outcome, finding.reason, finding)
 
     async def _roll_back(self, finding: Finding) -> ReleaseResult:
         release = self._release
@@ -155,10 +182,25 @@ class Ending:
         )
         with self._journal.step("roll back", target.label):
             report = await self._run(finding, target, adopt=False)
+            report = await self._once_more(finding, target, report)
         await remembered
         ended = {"finished_at": workflow.now(), "verified": report.verified}
         await self._remember(record.model_copy(update=ended))
         return after_rollback(self._release, report, finding)
+
+    async def _once_more(
+        self, finding: Finding, target: Revision, failed: RollbackReport
+    ) -> RollbackReport:
+        """After a rollback that failed: to the next good revision, if the policy wants that."""
+        release = self._release
+        further = targets.next_good(
+            release.order.good, target, failed, wanted=release.policy.rollback.try_next_good
+        )
+        if further is None:
+            return failed
+        self._journal.note(f"{sentence(failed.reason)} Going back further, to {further.label}.")
+        report = await self._run(finding, further, adopt=False, from_=failed.to)
+        return report.model_copy(update={"reason": f"{sentence(failed.reason)} {report.reason}"})
 
     async def _adopt(self, finding: Finding) -> ReleaseResult:
         """ECS went back by itself: no second rollback, but the same proof."""
@@ -169,14 +211,16 @@ class Ending:
             report = await self._run(finding, before, adopt=True)
         return after_rollback(self._release, report, finding)
 
-    async def _run(self, finding: Finding, target: Revision, *, adopt: bool) -> RollbackReport:
+    async def _run(
+        self, finding: Finding, target: Revision, *, adopt: bool, from_: str | None = None
+    ) -> RollbackReport:
         release, prepared = self._release, self._release.prepared
         released = release.released.task_definition if release.released else ""
         order = RollbackOrder(
             service=release.service,
             release=release.order.release.id,
             target=target,
-            from_task_definition=released,
+            from_task_definition=from_ or released,
             from_deployment=release.deployment,
             target_deployment=prepared.running_deployment if prepared else None,
             before_revision=prepared.revision_before(target) if prepared else None,
@@ -213,45 +257,58 @@ class Ending:
             return self._release.target
         return targets.revision_of(found, proven=None, at=workflow.now())
 
-    async def _hold(self, finding: Finding, remedy: Remedy | None) -> ReleaseResult:
+    async def _hold(self, finding: Finding, remedy: Remedy | None) -> ReleaseResult | None:
         """Wait for a person; somebody else's deployment or a newer release ends it too."""
-        release = self._release
+        release, since = self._release, workflow.now()
         why = f"{sentence(finding.reason)} {remedy.reason}" if remedy else finding.reason
         held = result_of(self._release, Outcome.HELD, why, finding)
         self._journal.held, self._journal.result = True, held
         self._journal.note(f"Held for a person: {why}")
-        release.request = None
-        await self._tell(
-            notices.held(
-                release.context(here()),
-                reason=why,
-                fired=finding.verdict,
-                until=workflow.now() + release.policy.rollback.hold_for,
-            )
-        )
-        await self._release.tell_guard(messages.RELEASE_HELD, release.order.release.id)
+        until = since + release.policy.rollback.hold_for
         with self._journal.step("hold"):
-            until = workflow.now() + release.policy.rollback.hold_for
-            watch = release.watch("window", until, triggers=())
-            try:
-                await workflow.wait_condition(
-                    lambda: release.interruption is not None or bool(watch.news),
-                    timeout=release.policy.rollback.hold_for,
-                )
-            except TimeoutError:
-                return held
-            finally:
-                watch.cancel()
-        decided = release.interruption or (
-            findings.of_service_news(watch.news) if watch.news else None
-        )
-        self._journal.held = False
+            release.orders.wait_for_a_person()
+            notice = notices.held(
+                release.context(here()), reason=why, fired=finding.verdict, until=until
+            )
+            await self._tell(notice)
+            await release.tell_guard(messages.RELEASE_HELD, held)
+            decided = await self._decision_of_a_person(until)
+        self._journal.held, self._journal.result = False, None
+        if release.orders.resumed:
+            await release.tell_guard(messages.RELEASE_RESUMED, release.order.release.id)
+            release.resume(since)
+            return None
         return await self._after_hold(decided, held)
 
+    async def _decision_of_a_person(self, until: datetime) -> Finding | None:
+        """What ends a hold; None: nothing did, or a person approved or resumed."""
+        release = self._release
+        watch = release.watch("window", until, triggers=())
+        try:
+            await workflow.wait_condition(
+                lambda: (
+                    release.interruption is not None or release.orders.decided or bool(watch.news)
+                ),
+                timeout=until - workflow.now(),
+            )
+        except TimeoutError:
+            return None
+        finally:
+            watch.cancel()
+        news = findings.of_service_news(watch.news) if watch.news else None
+        return release.interruption or (None if release.orders.decided else news)
+
     async def _after_hold(self, decided: Finding | None, held: ReleaseResult) -> ReleaseResult:
+        approved = self._release.orders.approved
+        if approved:
+            self._proven = f"approved by {approved.actor}"
+            reason = f"{approved.actor} approved it: {sentence(approved.reason)}"
+            reason = f"{reason} It was held: {held.reason}"
+            return result_of(self._release, Outcome.HEALTHY, reason)
         if decided is None or decided.kind in ("rollout", "lost"):
             return held
         if decided.kind == "operator":
+            self._journal.decided(decided, "roll_back")
             return await self._roll_back(decided)
         if decided.kind == "rolled_back_by_ecs":
             return await self._adopt(decided)

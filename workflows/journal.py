@@ -9,8 +9,8 @@ from datetime import datetime
 from temporalio import workflow
 
 with workflow.unsafe.imports_passed_through():
-    from lastgood.contracts import DeploymentOrder, Progress, Step
-    from lastgood.model import ChannelFailure, ReleaseResult
+    from lastgood.contracts import Decided, DeploymentOrder, Finding, Progress, Step
+    from lastgood.model import ChannelFailure, ReleaseResult, Verdict
 
 
 class Journal:
@@ -26,6 +26,11 @@ class Journal:
         self.rollback_target: str | None = None
         self.window_ends_at: datetime | None = None
         self.held = False
+        self.calls: list[str] = []
+        """What was sent to AWS, with its time."""
+        self.verdicts: dict[str, Verdict] = {}
+        """The last one of each trigger."""
+        self.decisions: list[Decided] = []
         self.result: ReleaseResult | None = None
 
     @contextmanager
@@ -46,6 +51,28 @@ class Journal:
         self._notes.append(text)
         self._show()
 
+    def call(self, text: str, at: datetime | None = None) -> None:
+        """Record a call that changes something."""
+        self.calls.append(f"{at or workflow.now():%Y-%m-%d %H:%M:%S} UTC  {text}")
+
+    def judged(self, *verdicts: Verdict) -> None:
+        """Record what triggers conclude."""
+        self.verdicts.update({verdict.trigger: verdict for verdict in verdicts})
+
+    def decided(self, finding: Finding, do: str, why: str = "") -> None:
+        """Record a decision; the same one again is one."""
+        if finding.verdict:
+            self.judged(finding.verdict)
+        decision = Decided(
+            at=workflow.now(), finding=finding.kind, reason=finding.reason, do=do, why=why
+        )
+        self.decisions.append(decision)
+
+    @property
+    def now(self) -> str:
+        """The step that is under way, or was last."""
+        return self._steps[-1].name if self._steps else "preflight"
+
     def timings(self) -> dict[str, float]:
         """Seconds by step; a step that came again is added up."""
         seconds: dict[str, float] = {}
@@ -62,7 +89,7 @@ class Journal:
             release=release.id,
             service=str(self._order.service),
             what=release.what,
-            step=self._steps[-1].name if self._steps else "preflight",
+            step=self.now,
             steps=tuple(self._steps),
             notes=tuple(self._notes),
             from_task_definition=self.from_task_definition,

@@ -81,12 +81,13 @@ async def _prepare(order: DeploymentOrder) -> Prepared:
     arn = primary.task_definition if primary else state.task_definition
     definition = await calls.describe_task_definition(order.service.region, arn)
     running = targets.revision_of(definition, proven=None, at=workflow.now())
-    running = await _with_digests(order.service.region, state, running)
+    running = await calls.with_digests(order.service.region, state.service_revision, running)
     choice = targets.choose(state, running, order.good, order.unproven)
     names = tuple(t.alarm for t in policy.triggers if isinstance(t, AlarmTrigger))
     alarms = tuple(await calls.describe_alarms(order.service.region, names)) if names else ()
     findings = preflight.together(
         preflight.of_service(policy, state),
+        preflight.of_strategy(policy, state),
         preflight.of_target(choice),
         preflight.of_changes(policy, running, order.last_released, order.good),
         preflight.of_alarms(policy, alarms),
@@ -107,18 +108,6 @@ async def _prepare(order: DeploymentOrder) -> Prepared:
         warnings=(*findings.warnings, *before.said),
         burning=before.burning,
     )
-
-
-async def _with_digests(region: str, state: ServiceState, running: Revision) -> Revision:
-    """Add the digests of what runs; an endpoint that does not tell them is no reason to refuse."""
-    if state.service_revision is None:
-        return running
-    try:
-        images = await calls.describe_service_revision(region, state.service_revision)
-    except ActivityError as error:
-        workflow.logger.warning("The image digests cannot be read: %s", calls.why(error))
-        return running
-    return running.model_copy(update={"images": images}) if images else running
 
 
 async def _refuse_frozen(order: DeploymentOrder) -> None:

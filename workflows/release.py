@@ -8,15 +8,16 @@ from typing import Literal
 from temporalio import workflow
 
 from workflows.journal import Journal
+from workflows.orders import Orders
 from workflows.preflight import Prepared
-from workflows.watching import Round
+from workflows.watching import Round, until_after
 
 with workflow.unsafe.imports_passed_through():
     from lastgood.contracts import (
         DeploymentOrder,
         Finding,
         Limits,
-        RollbackRequest,
+        OperatorRequest,
         ServiceWatchOrder,
         Tally,
         WatchedTrigger,
@@ -24,6 +25,7 @@ with workflow.unsafe.imports_passed_through():
     )
     from lastgood.decisions import findings, limits, targets
     from lastgood.decisions.notices import NoticeContext
+    from lastgood.decisions.wording import sentence
     from lastgood.model import Revision, RollbackRecord
 
 
@@ -37,7 +39,7 @@ class Release:
         self.journal = Journal(order)
         self.limits: Limits = order.limits
         self.started_at = workflow.now()
-        self.request: RollbackRequest | None = None
+        self.orders = Orders(self)
         self.superseded_by: str | None = None
         self.prepared: Prepared | None = None
         self.released: Revision | None = None
@@ -48,16 +50,47 @@ class Release:
         self.window_end: datetime | None = None
         self.not_before: datetime | None = None
         self.rolling_back = False
+        self.judged_good = False
+        self.over = False
 
     @property
     def interruption(self) -> Finding | None:
         """What a person or a newer release asked for."""
-        if self.request:
-            return findings.of_operator(self.request)
+        if self.orders.rollback:
+            return findings.of_operator(self.orders.rollback)
+        if self.orders.cancelled:
+            return Finding(kind="cancelled", reason=self.cancelled_by(self.orders.cancelled))
         if self.superseded_by:
             reason = f"Release {self.superseded_by} superseded it."
             return Finding(kind="superseded", reason=reason)
+        if self.orders.held:
+            return findings.of_hold(self.orders.held)
         return None
+
+    def cancelled_by(self, request: OperatorRequest | None = None) -> str:
+        """What a cancelled release leaves behind."""
+        who = (
+            f"{request.actor} cancelled it: {sentence(request.reason)}" if request else "Cancelled."
+        )
+        if self.released is None:
+            return f"{who} Nothing had been changed."
+        return (
+            f"{who} The service stays on {self.released.label}, which was not judged to its end. "
+            f'To go back: lastgood rollback {self.service} --reason "…"'
+        )
+
+    def resume(self, held_since: datetime) -> None:
+        """Be judged again: what was left of the window is watched now."""
+        self.orders.held = self.orders.resumed = None
+        self.not_before = None
+        if self.window_end is None:
+            return
+        triggers = self.prepared.triggers if self.prepared else ()
+        left = self.window_end - held_since
+        if left <= timedelta(0):
+            left = self.policy.monitor.window
+        least = until_after(workflow.now(), triggers, self.policy.monitor.interval)
+        self.window_end = max(workflow.now() + left, least)
 
     @property
     def target(self) -> Revision | None:

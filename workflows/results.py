@@ -7,7 +7,7 @@ from temporalio import workflow
 from workflows.release import Release
 
 with workflow.unsafe.imports_passed_through():
-    from lastgood.contracts import DeploymentReport, Finding, RollbackReport
+    from lastgood.contracts import DeploymentReport, Finding, Notice, RollbackReport
     from lastgood.decisions import findings
     from lastgood.model import Outcome, ReleaseResult, RollbackSummary
 
@@ -50,7 +50,9 @@ def after_rollback(release: Release, report: RollbackReport, finding: Finding) -
     return result.model_copy(update={"rollback": summary, "evidence": evidence})
 
 
-def report_of(release: Release, end: ReleaseResult) -> DeploymentReport:
+def report_of(
+    release: Release, end: ReleaseResult, proven: str | None, notice: Notice
+) -> DeploymentReport:
     """The result with what the guard should remember."""
     final = {
         "timings": release.journal.timings(),
@@ -58,5 +60,7 @@ def report_of(release: Release, end: ReleaseResult) -> DeploymentReport:
         "finished_at": workflow.now(),
         "released": release.released,
         "target": release.target,
+        "proven": proven,
+        "notice": notice if end.outcome is Outcome.ROLLBACK_FAILED else None,
     }
     return DeploymentReport.model_validate({**dict(end), **final})

@@ -6,40 +6,37 @@ import asyncio
 from datetime import timedelta
 
 from temporalio import workflow
-from temporalio.exceptions import (
-    ActivityError,
-    ApplicationError,
-    ChildWorkflowError,
-    FailureError,
-    WorkflowAlreadyStartedError,
-)
+from temporalio.exceptions import ChildWorkflowError, FailureError, WorkflowAlreadyStartedError
 from temporalio.workflow import ChildWorkflowHandle, ParentClosePolicy
 
-from workflows import calls
 from workflows.deployment import Deployment
-from workflows.ending import run_rollback
-from workflows.telling import here, tell
+from workflows.desk import Desk, refused
+from workflows.lost import report_of_lost
+from workflows.memory import Memory
+from workflows.operator_rollback import prepare_rollback, roll_back
+from workflows.reminding import remind
 
 with workflow.unsafe.imports_passed_through():
     from lastgood import messages
     from lastgood.contracts import (
         Accepted,
+        Answer,
         Begun,
         CurrentRelease,
         DeploymentOrder,
         DeploymentReport,
+        FreezeRequest,
         GuardState,
+        InstructionAnswer,
         OperatorRequest,
         Overview,
         ReleaseOrder,
         ReleaseView,
         RollbackAccepted,
-        RollbackOrder,
         RollbackRequest,
     )
-    from lastgood.decisions import guarding, notices, targets
-    from lastgood.model import Outcome, ReleaseResult, RollbackRecord, ServiceRef
-    from lastgood.policy import Policy
+    from lastgood.decisions import guarding, operators
+    from lastgood.model import ReleaseResult, RollbackRecord
 
 _ORPHAN_RETRY = timedelta(seconds=5)
 
@@ -50,16 +47,22 @@ class ServiceGuard:
 
     @workflow.init
     def __init__(self, state: GuardState) -> None:
-        self._state = state
+        self._memory = Memory(state)
+        self._order: ReleaseOrder | None = None
         self._current: CurrentRelease | None = None
         self._child: ChildWorkflowHandle[Deployment, DeploymentReport] | None = None
-        self._held = False
+        self._held: ReleaseResult | None = None
+        self._rolling_back = False
         self._begun: Begun | None = None
         self._asked: list[guarding.AskedRollback] = []
+        self._desk = Desk(self._memory)
 
     @workflow.run
     async def run(self, _: GuardState) -> None:
         """Carry out what is asked, one after the other; continue as new when history grows."""
+        tending = [asyncio.create_task(self._memory.keep())]
+        tending.append(asyncio.create_task(remind(self._memory)))
+        await self._memory.restore()
         while True:
             await workflow.wait_condition(
                 lambda: bool(self._asked or self._state.queue or self._long)
@@ -67,22 +70,63 @@ class ServiceGuard:
             if self._asked:
                 await self._roll_back(self._asked[0])
                 self._asked.pop(0)
-            elif self._long and workflow.all_handlers_finished():
+            elif self._long and self._idle:
                 workflow.continue_as_new(self._state)
             elif self._long:
-                await workflow.wait_condition(workflow.all_handlers_finished)
+                await workflow.wait_condition(lambda: self._idle or bool(self._asked))
             else:
                 await self._release(self._state.queue[0])
+
+    @property
+    def _state(self) -> GuardState:
+        return self._memory.state
+
+    @_state.setter
+    def _state(self, state: GuardState) -> None:
+        self._memory.state = state
 
     @property
     def _long(self) -> bool:
         """The history has grown long; what waits in the queue goes over with the state."""
         return workflow.info().is_continue_as_new_suggested()
 
+    @property
+    def _idle(self) -> bool:
+        return workflow.all_handlers_finished() and not self._memory.writing
+
     # --- A release -------------------------------------------------------------------------
 
     async def _release(self, release: ReleaseOrder) -> None:
+        self._take_up(release)
+        await self._memory.restore()
         state = self._state
+        order = DeploymentOrder(
+            release=release,
+            service=state.service,
+            good=state.good,
+            unproven=state.unproven,
+            limits=state.limits,
+            quarantine=state.quarantine,
+            frozen=operators.frozen_now(state, workflow.now()),
+            last_released=next(iter(state.good), None),
+            guard_id=workflow.info().workflow_id,
+        )
+        child = self._child = await self._start(order)
+        run_id = child.first_execution_run_id
+        if self._current:
+            self._current = self._current.model_copy(update={"run_id": run_id})
+        try:
+            report = await child
+        except ChildWorkflowError as error:
+            report = await report_of_lost(state.service, release, run_id, error, self._begun)
+        self._state = guarding.after_release(self._state, report, release.policy, workflow.now())
+        self._current, self._child, self._held, self._begun = None, None, None, None
+        self._rolling_back = False
+        self._order = None
+        await self._desk.tell_group(release, self._state.results[0])
+
+    def _take_up(self, release: ReleaseOrder) -> None:
+        state, self._order = self._state, release
         self._current = CurrentRelease(
             release=release.id,
             what=release.what,
@@ -92,23 +136,6 @@ class ServiceGuard:
             since=workflow.now(),
         )
         self._state = state.model_copy(update={"queue": state.queue[1:], "policy": release.policy})
-        order = DeploymentOrder(
-            release=release,
-            service=state.service,
-            good=state.good,
-            unproven=state.unproven,
-            limits=state.limits,
-            guard_id=workflow.info().workflow_id,
-        )
-        child = self._child = await self._start(order)
-        run_id = child.first_execution_run_id
-        self._current = self._current.model_copy(update={"run_id": run_id})
-        try:
-            report = await child
-        except ChildWorkflowError as error:
-            report = await self._after_lost_child(release, run_id, error)
-        self._state = guarding.after_release(self._state, report, workflow.now())
-        self._current, self._child, self._held, self._begun = None, None, False, None
 
     async def _start(
         self, order: DeploymentOrder
@@ -121,126 +148,29 @@ class ServiceGuard:
                     order,
                     id=messages.deployment_id(order.service),
                     parent_close_policy=ParentClosePolicy.ABANDON,
+                    memo={messages.RELEASE_MEMO: order.release.id},
                     static_summary=f"{order.release.id}: {order.release.what} → {order.service}",
                 )
             except WorkflowAlreadyStartedError:
                 await workflow.sleep(_ORPHAN_RETRY)
 
-    async def _after_lost_child(
-        self, release: ReleaseOrder, run_id: str | None, error: ChildWorkflowError
-    ) -> DeploymentReport:
-        """A release that ended without a verdict was not judged: people are asked."""
-        result = ReleaseResult(
-            release=release.id,
-            workflow_id=messages.deployment_id(self._state.service),
-            run_id=run_id or "",
-            service=str(self._state.service),
-            outcome=Outcome.HELD,
-            reason=(
-                f"Its workflow broke off ({calls.why(error)}): the release was not judged, and the "
-                "service may run it. Look at it, then release again or roll back."
-            ),
-            finished_at=workflow.now(),
-            image=release.image,
-            actor=release.actor,
-        )
-        context = notices.NoticeContext(
-            service=str(self._state.service),
-            release=release.id,
-            what=release.what,
-            actor=release.actor,
-            max_rollbacks=release.policy.rollback.max_rollbacks,
-            per=release.policy.rollback.per,
-            link=here(),
-            at=workflow.now(),
-        )
-        notice = notices.held(context, reason=result.reason)
-        failures = await tell(notice, release.policy.notify, self._state.service.region)
-        result = result.model_copy(update={"notification_failures": failures})
-        begun = self._begun
-        return DeploymentReport(
-            **result.model_dump(),
-            released=begun.released if begun else None,
-            target=begun.target if begun else None,
-        )
-
     # --- An operator's rollback outside of a release ---------------------------------------
 
     async def _roll_back(self, asked: guarding.AskedRollback) -> None:
-        record = RollbackRecord(
-            release=asked.id,
-            started_at=workflow.now(),
-            trigger="manual",
-            reason=asked.request.reason,
-            actor=asked.request.actor,
-            to=asked.target.task_definition,
-        )
-        self.rollback_started(record)
-        policy = asked.policy
-        context = guarding.context_of(asked, self._state, workflow.now(), here())
-        reason = f"{asked.request.actor} asked for it: {asked.request.reason}"
-        started = notices.rollback_started(
-            context, reason=reason, target=asked.target, asked_by=asked.request.actor
-        )
-        region = self._state.service.region
-        failed = asyncio.create_task(tell(started, policy.notify, region))
-        order = RollbackOrder(
-            service=self._state.service,
-            release=asked.id,
-            target=asked.target,
-            from_task_definition=asked.running.task_definition,
-            policy=policy,
-        )
-        report = await run_rollback(order)
-        self.rollback_started(
-            record.model_copy(update={"finished_at": workflow.now(), "verified": report.verified})
-        )
-        result = guarding.result_of(asked, report, self._state.service)
-        ended = notices.ended(context, result=result, target=asked.target)
-        failures = (*await failed, *await tell(ended, policy.notify, region))
-        result = result.model_copy(update={"notification_failures": failures})
-        self._state = guarding.after_rollback(self._state, asked, result, workflow.now())
+        result, notice = await roll_back(self._memory, asked)
+        self._state = guarding.after_rollback(self._state, asked, result, notice, workflow.now())
 
-    def _refuse_second_rollback(self) -> None:
-        if self._asked:
-            raise _refused(f"A rollback is under way already: {self._asked[0].id}.")
-
-    async def _prepare_rollback(self, request: RollbackRequest) -> guarding.AskedRollback:
-        """Find out what runs and what to go back to; refuse if there is nothing."""
-        service = self._state.service
-        try:
-            state = await calls.describe_service(service)
-            if state is None or state.primary is None:
-                raise _refused(f"{service} does not exist or runs nothing.")
-            running = await calls.describe_task_definition(
-                service.region, state.primary.task_definition
-            )
-            named = None
-            if request.to:
-                found = await calls.describe_task_definition(service.region, request.to)
-                named = targets.revision_of(found, proven=None, at=workflow.now())
-        except ActivityError as error:
-            raise _refused(f"Nothing was done: {calls.why(error)}") from error
-        choice = targets.choose_for_operator(self._state.good, running.task_definition, named)
-        if choice.target is None:
-            raise _refused(choice.reason)
-        return guarding.AskedRollback(
-            id=f"rollback-{workflow.now():%Y%m%d-%H%M%S}",
-            request=request,
-            policy=request.policy or self._state.policy or _bare_policy(service),
-            running=targets.revision_of(running, proven=None, at=workflow.now()),
-            target=choice.target,
-        )
-
-    # --- Messages --------------------------------------------------------------------------
+    # --- Releases --------------------------------------------------------------------------
 
     @workflow.update(name=messages.DEPLOY)
     async def deploy(self, release: ReleaseOrder) -> Accepted:
         """Accept a release, or say that it is known already."""
         known = guarding.find(self._state, self._current, release.id)
         if known is None:
-            self._state = self._state.model_copy(update={"queue": (*self._state.queue, release)})
             supersedes = release.policy.deploy.on_busy == "supersede"
+            if supersedes:
+                await self._desk.end_queued(f"Release {release.id} superseded it.")
+            self._state = self._state.model_copy(update={"queue": (*self._state.queue, release)})
             if self._held or supersedes:
                 await self._tell_child(messages.SUPERSEDE, release.id)
         view = self.release(release.id)
@@ -254,26 +184,31 @@ class ServiceGuard:
     @deploy.validator
     def _validate_deploy(self, release: ReleaseOrder) -> None:
         known = guarding.find(self._state, self._current, release.id)
-        busy = self._current is not None and not self._held
-        refusal = guarding.refuse_release(release, known=known, busy=busy, current=self._current)
-        if refusal:
-            raise _refused(refusal)
+        waiting = [order.id for order in self._state.queue]
+        under_way = self._current.release if self._current and not self._held else None
+        _refuse(
+            guarding.refuse_release(
+                release,
+                known=known,
+                busy=under_way or next(iter(waiting), None),
+                frozen=self._state.frozen,
+                now=workflow.now(),
+            )
+        )
 
     @workflow.update(name=messages.OPERATOR_ROLLBACK)
     async def rollback(self, request: RollbackRequest) -> RollbackAccepted:
         """An operator's rollback: of the release under way, or of what runs."""
+        return await self._desk.once(request.id, self._rollback(request), RollbackAccepted)
+
+    async def _rollback(self, request: RollbackRequest) -> RollbackAccepted:
         current = self._current  # it may end while we wait
-        if current and await self._tell_child(messages.ROLL_BACK_NOW, request):
-            self._note(request.actor, "rollback", request.reason)
-            return RollbackAccepted(
-                release=current.release,
-                during_release=True,
-                text=f"Release {current.release} is rolled back.",
-            )
-        self._refuse_second_rollback()
-        asked = await self._prepare_rollback(request)
-        self._refuse_second_rollback()
-        self._note(request.actor, "rollback", request.reason)
+        if current:
+            text = await self._instructed("rollback", request)
+            return RollbackAccepted(release=current.release, during_release=True, text=text)
+        asked = await prepare_rollback(self._memory, request)
+        self._validate_rollback(request)
+        self._memory.note(request.actor, "rollback", request.reason)
         self._asked.append(asked)
         return RollbackAccepted(
             release=asked.id,
@@ -281,43 +216,210 @@ class ServiceGuard:
             text=f"{self._state.service} goes back to {asked.target.label}.",
         )
 
+    @rollback.validator
+    def _validate_rollback(self, request: RollbackRequest) -> None:
+        if self._desk.answered(request.id):
+            return
+        if self._asked:
+            raise refused(f"A rollback is under way already: {self._asked[0].id}.")
+        standing = self._standing(request.release)
+        if not (standing.phase == "ended" and self._current is None):
+            _refuse(operators.refuse("rollback", standing))
+
+    # --- Operators: the release under way --------------------------------------------------
+
+    @workflow.update(name=messages.PROMOTE)
+    async def promote(self, request: OperatorRequest) -> Answer:
+        """End the monitor window now: the release is good."""
+        return await self._instruct("promote", request)
+
+    @promote.validator
+    def _validate_promote(self, request: OperatorRequest) -> None:
+        self._check("promote", request)
+
+    @workflow.update(name=messages.HOLD)
+    async def hold(self, request: OperatorRequest) -> Answer:
+        """No automatic remedy from now on: a person decides."""
+        return await self._instruct("hold", request)
+
+    @hold.validator
+    def _validate_hold(self, request: OperatorRequest) -> None:
+        self._check("hold", request)
+
+    @workflow.update(name=messages.RESUME)
+    async def resume(self, request: OperatorRequest) -> Answer:
+        """Let a held release be judged again."""
+        return await self._instruct("resume", request)
+
+    @resume.validator
+    def _validate_resume(self, request: OperatorRequest) -> None:
+        self._check("resume", request)
+
+    @workflow.update(name=messages.APPROVE)
+    async def approve(self, request: OperatorRequest) -> Answer:
+        """A held release is good."""
+        return await self._instruct("approve", request)
+
+    @approve.validator
+    def _validate_approve(self, request: OperatorRequest) -> None:
+        self._check("approve", request)
+
+    @workflow.update(name=messages.DENY)
+    async def deny(self, request: OperatorRequest) -> Answer:
+        """A held release is rolled back."""
+        return await self._instruct("deny", request)
+
+    @deny.validator
+    def _validate_deny(self, request: OperatorRequest) -> None:
+        self._check("deny", request)
+
+    @workflow.update(name=messages.CANCEL)
+    async def cancel(self, request: OperatorRequest) -> Answer:
+        """Take a release out of the queue, or end the watch over the one under way."""
+        if self._standing(request.release).phase != "queued":
+            return await self._instruct("cancel", request)
+        return await self._desk.once(request.id, self._desk.cancel_queued(request), Answer)
+
+    @cancel.validator
+    def _validate_cancel(self, request: OperatorRequest) -> None:
+        self._check("cancel", request)
+
+    def _check(self, verb: operators.Verb, request: OperatorRequest) -> None:
+        if not self._desk.answered(request.id):
+            _refuse(operators.refuse(verb, self._standing(request.release)))
+
+    async def _instruct(self, verb: operators.Verb, request: OperatorRequest) -> Answer:
+        return await self._desk.once(request.id, self._told(verb, request), Answer)
+
+    async def _told(self, verb: operators.Verb, request: OperatorRequest) -> Answer:
+        release = self._current.release if self._current else None
+        return Answer(text=await self._instructed(verb, request), release=release)
+
+    async def _instructed(
+        self, verb: operators.Verb, request: OperatorRequest | RollbackRequest
+    ) -> str:
+        """Hand a message to the release, which knows best, and wait for its answer."""
+        await workflow.wait_condition(lambda: bool(self._child or not self._current))
+        child = self._child
+        instruction = self._desk.instruction(verb, request)
+        if await self._tell_child(messages.INSTRUCT, instruction):
+            await workflow.wait_condition(
+                lambda: self._desk.has_answer(instruction) or self._child is not child
+            )
+        text = self._desk.answer_to(instruction)
+        self._memory.note(request.actor, verb, request.reason)
+        return text
+
+    @workflow.signal(name=messages.INSTRUCTION_ANSWERED)
+    def instruction_answered(self, answer: InstructionAnswer) -> None:
+        """The release says what it made of an instruction."""
+        self._desk.take_answer(answer)
+
+    def _standing(self, release: str | None) -> operators.Standing:
+        return guarding.standing(
+            self._state,
+            self._current,
+            release,
+            held=self._held is not None,
+            rolling_back=self._rolling_back,
+        )
+
+    # --- Operators: the service ------------------------------------------------------------
+
     @workflow.update(name=messages.RESET)
-    async def reset(self, request: OperatorRequest) -> str:
+    async def reset(self, request: OperatorRequest) -> Answer:
         """Forget the rollbacks counted so far: no cooldown, no limit reached."""
+        return await self._desk.once(request.id, self._reset(request), Answer)
+
+    async def _reset(self, request: OperatorRequest) -> Answer:
         counted = self._state.limits.model_copy(update={"counted_from": workflow.now()})
         self._state = self._state.model_copy(update={"limits": counted})
-        self._note(request.actor, "reset", request.reason)
+        self._memory.note(request.actor, "reset", request.reason)
         await self._tell_child(messages.LIMITS_RESET, counted)
-        return f"Cooldown and rollback limit of {self._state.service} are reset."
+        return Answer(text=f"Cooldown and rollback limit of {self._state.service} are reset.")
+
+    @reset.validator
+    def _validate_reset(self, request: OperatorRequest) -> None:
+        if not self._desk.answered(request.id):
+            _refuse(operators.refuse_reset(self._state))
+
+    @workflow.update(name=messages.FREEZE)
+    async def freeze(self, request: FreezeRequest) -> Answer:
+        """No new release may begin; rollbacks may."""
+        return await self._desk.once(request.id, self._desk.freeze(request), Answer)
+
+    @freeze.validator
+    def _validate_freeze(self, request: FreezeRequest) -> None:
+        if not self._desk.answered(request.id):
+            _refuse(operators.refuse_freeze(self._state, workflow.now()))
+
+    @workflow.update(name=messages.UNFREEZE)
+    async def unfreeze(self, request: OperatorRequest) -> Answer:
+        """Releases may begin again."""
+        return await self._desk.once(request.id, self._desk.unfreeze(request), Answer)
+
+    @unfreeze.validator
+    def _validate_unfreeze(self, request: OperatorRequest) -> None:
+        if not self._desk.answered(request.id):
+            _refuse(operators.refuse_unfreeze(self._state, workflow.now()))
+
+    @workflow.update(name=messages.ADOPT)
+    async def adopt(self, request: OperatorRequest) -> Answer:
+        """What runs steadily now is known to be good."""
+        return await self._desk.once(request.id, self._adopt(request), Answer)
+
+    async def _adopt(self, request: OperatorRequest) -> Answer:
+        revision = await self._desk.revision_to_adopt(request)
+        self._validate_adopt(request)
+        return self._desk.adopt(request, revision)
+
+    @adopt.validator
+    def _validate_adopt(self, request: OperatorRequest) -> None:
+        if not self._desk.answered(request.id):
+            busy = self._current.release if self._current else None
+            busy = busy or (self._asked[0].id if self._asked else None)
+            _refuse(operators.refuse_adopt(busy))
+
+    @workflow.update(name=messages.ACKNOWLEDGE)
+    async def acknowledge(self, request: OperatorRequest) -> Answer:
+        """Stop telling people of a failed rollback: somebody takes care of it."""
+        return await self._desk.once(request.id, self._desk.acknowledge(request), Answer)
+
+    @acknowledge.validator
+    def _validate_acknowledge(self, request: OperatorRequest) -> None:
+        if not self._desk.answered(request.id):
+            _refuse(operators.refuse_acknowledge(self._state))
+
+    # --- What the release under way tells --------------------------------------------------
 
     @workflow.signal(name=messages.RELEASE_BEGUN)
     def release_begun(self, begun: Begun) -> None:
         """The release is about to touch the service: remembered in case it breaks off."""
         if self._current and self._current.release == begun.release:
             self._begun = begun
+            self._state = guarding.release_begun(self._state, begun, workflow.now())
 
     @workflow.signal(name=messages.ROLLBACK_STARTED)
     def rollback_started(self, record: RollbackRecord) -> None:
         """A rollback begins, or ends: remembered at once, whatever becomes of the release."""
         self._state = guarding.with_rollback(self._state, record)
+        if self._current and self._current.release == record.release:
+            self._rolling_back = True
 
     @workflow.signal(name=messages.RELEASE_HELD)
-    async def release_held(self, release: str) -> None:
+    async def release_held(self, held: ReleaseResult) -> None:
         """The release under way waits for a person: it must not stand in the way."""
-        if self._current and self._current.release == release:
-            self._held = True
+        if self._current and self._current.release == held.release:
+            self._held = held
             if self._state.queue:
                 await self._tell_child(messages.SUPERSEDE, self._state.queue[0].id)
+            await self._desk.tell_group(self._order, held)
 
-    @workflow.query(name=messages.RELEASE)
-    def release(self, release: str) -> ReleaseView:
-        """Where a release stands."""
-        return guarding.view(self._state, self._current, self._asked, release)
-
-    @workflow.query(name=messages.OVERVIEW)
-    def overview(self) -> Overview:
-        """What the guard knows of its service."""
-        return guarding.overview(self._state, self._current, self._held, workflow.now())
+    @workflow.signal(name=messages.RELEASE_RESUMED)
+    def release_resumed(self, release: str) -> None:
+        """The release under way is judged again."""
+        if self._current and self._current.release == release:
+            self._held = None
 
     async def _tell_child(self, message: str, content: object) -> bool:
         """Signal the release under way; False if there is none, or it has just ended."""
@@ -329,13 +431,20 @@ class ServiceGuard:
             return False
         return True
 
-    def _note(self, actor: str, verb: str, reason: str) -> None:
-        self._state = guarding.with_action(self._state, actor, verb, reason, workflow.now())
+    # --- Questions -------------------------------------------------------------------------
+
+    @workflow.query(name=messages.RELEASE)
+    def release(self, release: str) -> ReleaseView:
+        """Where a release stands."""
+        return guarding.view(self._state, self._current, self._asked, release)
+
+    @workflow.query(name=messages.OVERVIEW)
+    def overview(self) -> Overview:
+        """What the guard knows of its service."""
+        held = self._held is not None
+        return guarding.overview(self._state, self._current, held, workflow.now())
 
 
-def _refused(text: str) -> ApplicationError:
-    return ApplicationError(text, type="Refused", non_retryable=True)
-
-
-def _bare_policy(service: ServiceRef) -> Policy:
-    return Policy(service=str(service), region=service.region)
+def _refuse(why: str | None) -> None:
+    if why:
+        raise refused(why)

@@ -16,7 +16,7 @@ from lastgood.cli.options import (
     service_ref,
 )
 from lastgood.cli.output import print_json, print_text
-from lastgood.contracts import OperatorRequest
+from lastgood.contracts import Answer, OperatorRequest
 from lastgood.model import EXIT_CODES, Outcome, ServiceRef
 
 
@@ -45,7 +45,8 @@ async def _reset(ref: ServiceRef, reason: str, output: str) -> int:
     client = await asking.reach()
     request = OperatorRequest(actor=actor.actor(os.environ), reason=reason)
     try:
-        text = await asking.tell_running_guard(client, ref, messages.RESET, request, str)
+        answer = await asking.tell_running_guard(client, ref, messages.RESET, request, Answer)
+        text = answer.text
         done = True
     except asking.RefusedError as error:
         text, done = str(error), False

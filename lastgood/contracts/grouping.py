@@ -99,5 +99,7 @@ class MemberStanding(Model):
     result: ReleaseResult | None = None
     undone: ReleaseResult | None = None
     """The rollback that came right after its end."""
+    being_undone: bool = False
+    """A rollback has begun after its end, and goes on."""
     replaced_by: str | None = None
     """A newer release of the same service, under way or ended."""

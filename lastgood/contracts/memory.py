@@ -68,7 +68,8 @@ class Answered(Model):
     """A request that was carried out: delivered again, it gets the same answer."""
 
     id: str
-    text: str
+    answer: str
+    """As JSON."""
 
 
 class GuardState(Model):

@@ -5,10 +5,12 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Literal
 
-from lastgood.contracts.asking import OperatorRequest, ReleaseOrder
+from lastgood.contracts.asking import OperatorRequest, ReleaseOrder, RollbackRequest
 from lastgood.contracts.memory import Freeze, Limits, Quarantined
+from lastgood.contracts.telling import Notice
 from lastgood.contracts.watching import WatchedTrigger
 from lastgood.model import (
+    Action,
     ChannelFailure,
     Model,
     Outcome,
@@ -46,8 +48,10 @@ class Begun(Model):
 class Instruction(Model):
     """An operator's message to the release under way, handed on by the guard."""
 
-    verb: Literal["promote", "hold", "resume", "approve", "deny", "cancel"]
+    verb: Literal["promote", "hold", "resume", "approve", "deny", "cancel", "rollback"]
     request: OperatorRequest
+    rollback: RollbackRequest | None = None
+    """Set for ``rollback``."""
 
 
 class InstructionAnswer(Model):
@@ -88,6 +92,38 @@ class Progress(Model):
     notification_failures: tuple[ChannelFailure, ...] = ()
 
 
+class Decided(Model):
+    """One decision of a release: what was found, and what was to be done about it."""
+
+    at: datetime
+    finding: str
+    """The finding's kind: ``trigger``, ``rollout``, ``operator``…"""
+    reason: str
+    do: str
+    """``roll_back``, ``wait``, ``hold``, or the outcome."""
+    why: str = ""
+    """Why so: the limits as they stood."""
+
+
+class Explanation(Model):
+    """All that went into a release's outcome; answers the query ``explain``."""
+
+    release: ReleaseOrder
+    progress: Progress
+    target: Revision | None = None
+    """Without its JSON."""
+    target_reason: str | None = None
+    limits: Limits = Limits()
+    """As they stood when it was asked."""
+    verdicts: tuple[Verdict, ...] = ()
+    """The last one of each trigger, and what fired."""
+    decisions: tuple[Decided, ...] = ()
+    calls: tuple[str, ...] = ()
+    """What was sent to AWS, with its time, oldest first."""
+    actions: tuple[Action, ...] = ()
+    """What people asked of this release, oldest first."""
+
+
 class Finding(Model):
     """Why a release does not simply go on; what a decision made of what was seen."""
 
@@ -103,6 +139,7 @@ class Finding(Model):
         "superseded",
         "lost",
         "cancelled",
+        "hold",
     ]
     """``displaced``: somebody else's deployment; ``superseded``: a newer release of ours;
     ``lost``: the service is gone or scaled to 0, or its state cannot be told."""
@@ -123,6 +160,8 @@ class DeploymentReport(ReleaseResult):
     """The revision that was good before."""
     proven: str | None = None
     """How the released revision was proven, where it was not by its window."""
+    notice: Notice | None = None
+    """What people were told of the end."""
 
 
 class RollbackOrder(Model):

@@ -20,6 +20,8 @@ class MetricSource(Model):
     load_balancer: dict[str, str] = {}
     """The load balancer's own dimensions, for counts that exist only there."""
     statistic: str = "Average"
+    further: tuple[dict[str, str], ...] = ()
+    """Dimensions of the target groups that traffic shifts to and from; the worse one counts."""
     scale: float = 1.0
     """Multiply a datapoint by this to get a ratio, or milliseconds."""
 
@@ -137,6 +139,8 @@ class ServiceNews(Model):
     deployment: str | None = None
     hook: str | None = None
     """Id of the PAUSE hook that waits."""
+    service_deployment: str | None = None
+    """ARN of the service deployment that waits at it."""
     stage: str | None = None
 
 

@@ -37,7 +37,8 @@ ENDINGS = {
         title="went wrong, and the ROLLBACK FAILED",
         next=(
             "Nothing more happens by itself. Look at the service now "
-            "(lastgood status {service}), then: {command}"
+            "(lastgood status {service}), then: {command}. People are told again until somebody "
+            'says: lastgood acknowledge {service} --reason "…"'
         ),
     ),
     Outcome.HELD: Ending(

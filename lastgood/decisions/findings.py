@@ -4,7 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from lastgood.contracts import Finding, RollbackReport, RollbackRequest, ServiceNews
+from lastgood.contracts import (
+    Finding,
+    OperatorRequest,
+    RollbackReport,
+    RollbackRequest,
+    ServiceNews,
+)
 from lastgood.decisions.verdicts import worst
 from lastgood.decisions.wording import sentence
 from lastgood.model import Outcome, Status, Verdict
@@ -39,6 +45,23 @@ def of_operator(request: RollbackRequest) -> Finding:
         reason=f"{request.actor} asked for it: {request.reason}",
         actor=request.actor,
         to=request.to,
+    )
+
+
+def before_any_change(interruption: Finding) -> Finding:
+    """What an interruption means that came before anything was changed."""
+    nothing = "Nothing had been changed."
+    reason = sentence(interruption.reason)
+    if nothing not in reason:
+        reason = f"{reason} {nothing}"
+    kind = "superseded" if interruption.kind == "superseded" else "cancelled"
+    return interruption.model_copy(update={"kind": kind, "reason": reason})
+
+
+def of_hold(request: OperatorRequest) -> Finding:
+    """An operator held the release."""
+    return Finding(
+        kind="hold", reason=f"{request.actor} held it: {request.reason}", actor=request.actor
     )
 
 
@@ -92,4 +115,4 @@ def remedy_needed(finding: Finding, policy: MonitorPolicy) -> bool:
 
 def waits_for_a_person(finding: Finding) -> bool:
     """Whether a finding that is not rolled back holds the release until somebody decides."""
-    return finding.kind in ("trigger", "operator", "rollout", "smoke", "inconclusive")
+    return finding.kind in ("trigger", "operator", "rollout", "smoke", "inconclusive", "hold")

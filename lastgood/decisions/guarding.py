@@ -6,21 +6,27 @@ from datetime import datetime
 from typing import Any, Literal
 
 from lastgood.contracts import (
+    Answered,
+    Begun,
     CurrentRelease,
     DeploymentReport,
+    Freeze,
+    FreezeRequest,
     GuardState,
     LedgerEntry,
+    Notice,
     Overview,
     ReleaseOrder,
     ReleaseView,
     RollbackReport,
     RollbackRequest,
 )
-from lastgood.decisions import ledger, limits
+from lastgood.decisions import alerts, ledger, limits, preflight
 from lastgood.decisions.notices import NoticeContext
+from lastgood.decisions.operators import Phase, Standing, frozen_now
 from lastgood.decisions.targets import SURVIVED
 from lastgood.decisions.wording import sentence
-from lastgood.messages import deployment_id, rollback_id
+from lastgood.messages import deployment_id, guard_id, rollback_id
 from lastgood.model import (
     Action,
     Model,
@@ -33,6 +39,7 @@ from lastgood.model import (
 )
 from lastgood.policy import Policy, RollbackPolicy
 
+KEPT_ANSWERS = 100
 KEPT = 50
 """How many results, rollbacks and actions are remembered; a policy cannot count more rollbacks."""
 
@@ -61,12 +68,20 @@ def find(
 
 
 def refuse_release(
-    release: ReleaseOrder, *, known: Any, busy: bool, current: CurrentRelease | None
+    release: ReleaseOrder,
+    *,
+    known: Any,
+    busy: str | None,
+    frozen: Freeze | None,
+    now: datetime,
 ) -> str | None:
     """Why a release is not accepted; None if it is."""
-    if known is None and busy and release.policy.deploy.on_busy == "reject" and current:
+    freeze = preflight.of_freeze(frozen, release.policy, now).refusals
+    if known is None and freeze and not release.force:
+        return freeze[0]
+    if known is None and busy and release.policy.deploy.on_busy == "reject":
         return (
-            f"Release {current.release} is under way, and the policy says on_busy: reject. "
+            f"Release {busy} is under way, and the policy says on_busy: reject. "
             "Try again when it has ended, or set on_busy: queue."
         )
     return None
@@ -108,12 +123,102 @@ def view(
     return ReleaseView(release=release, state="unknown")
 
 
-def after_release(state: GuardState, report: DeploymentReport, now: datetime) -> GuardState:
+def standing(
+    state: GuardState,
+    current: CurrentRelease | None,
+    release: str | None,
+    *,
+    held: bool,
+    rolling_back: bool,
+) -> Standing:
+    """Where the release stands that an operator speaks of: the one named, or the one under way."""
+    service = str(state.service)
+    if current and release in (None, current.release):
+        phase: Phase = "rolling back" if rolling_back else "held" if held else "under way"
+        return Standing(service=service, phase=phase, release=current.release)
+    if release is None:
+        return Standing(service=service, phase="nothing")
+    under_way = current.release if current else None
+    phase = "unknown"
+    if release in (order.id for order in state.queue):
+        phase = "queued"
+    elif result_by_id(state, release):
+        phase = "ended"
+    return Standing(service=service, phase=phase, release=release, under_way=under_way)
+
+
+def result_by_id(state: GuardState, release: str) -> ReleaseResult | None:
+    """How a release ended, if it did."""
+    return next((one for one in state.results if one.release == release), None)
+
+
+def without_queued(
+    state: GuardState,
+    ended: list[ReleaseOrder],
+    outcome: Outcome,
+    reason: str,
+    now: datetime,
+    run_id: str,
+) -> GuardState:
+    """The memory after releases ended that had not begun."""
+    queue = tuple(one for one in state.queue if one not in ended)
+    state = state.model_copy(update={"queue": queue})
+    for order in ended:
+        result = ReleaseResult(
+            release=order.id,
+            workflow_id=guard_id(state.service),
+            run_id=run_id,
+            service=str(state.service),
+            outcome=outcome,
+            reason=reason,
+            finished_at=now,
+            image=order.image,
+            actor=order.actor,
+        )
+        state = _with_result(state, result)
+    return state
+
+
+def frozen(state: GuardState, request: FreezeRequest, now: datetime) -> GuardState:
+    """The memory after an operator froze the service."""
+    until = now + request.lasts if request.lasts else None
+    freeze = Freeze(at=now, actor=request.actor, reason=request.reason, until=until)
+    return state.model_copy(update={"frozen": freeze})
+
+
+def answer_to(state: GuardState, request_id: str) -> str | None:
+    """What a request was answered that was carried out already."""
+    if not request_id:
+        return None
+    return next((one.answer for one in state.answered if one.id == request_id), None)
+
+
+def with_answer(state: GuardState, request_id: str, answer: str) -> GuardState:
+    """Remember a request that was carried out."""
+    answered = (Answered(id=request_id, answer=answer), *state.answered)
+    return state.model_copy(update={"answered": answered[:KEPT_ANSWERS]})
+
+
+def release_begun(state: GuardState, begun: Begun, now: datetime) -> GuardState:
+    """The memory when the service is about to be moved: the target is good, the rest is open."""
+    if begun.target:
+        state = _with_target(state, begun.target, now)
+    return ledger.with_candidate(state, begun.released, now)
+
+
+def _with_target(state: GuardState, target: Revision, now: datetime) -> GuardState:
+    known = ledger.entry(state, target.task_definition)
+    if known and known.status == "good":
+        return state
+    return ledger.with_good(state, target, now)
+
+
+def after_release(
+    state: GuardState, report: DeploymentReport, policy: Policy, now: datetime
+) -> GuardState:
     """The memory after a release ended: what is good now, and what is not."""
     if report.target:
-        known = ledger.entry(state, report.target.task_definition)
-        if known is None or known.status != "good":
-            state = ledger.with_good(state, report.target, now)
+        state = _with_target(state, report.target, now)
     if report.released and report.outcome is Outcome.HEALTHY:
         proven = {"proven": report.proven or SURVIVED, "proven_at": now}
         state = ledger.with_good(state, report.released.model_copy(update=proven), now)
@@ -121,21 +226,62 @@ def after_release(state: GuardState, report: DeploymentReport, now: datetime) ->
         state = ledger.with_demoted(state, report.released, now, report.reason)
     elif report.released:
         state = ledger.with_candidate(state, report.released, now)
-    result = ReleaseResult.model_validate(
-        report.model_dump(include=set(ReleaseResult.model_fields))
-    )
+    fields = set(ReleaseResult.model_fields)
+    result = ReleaseResult.model_validate(report.model_dump(include=fields))
+    if report.notice:
+        state = alerts.after(state, result, report.notice, policy, now)
+    else:
+        state = alerts.resolved(state, result)
     return _with_result(state, result)
+
+
+def refuse_rollback(state: GuardState, request: RollbackRequest, running: str) -> str | None:
+    """Why what runs is not rolled back outside of a release; None if it is.
+
+    Args:
+        state: the memory.
+        request: what the operator asked for.
+        running: ARN of the service's present task definition.
+    """
+    last = next(iter(state.results), None)
+    if request.release:
+        result = result_by_id(state, request.release)
+        brought = result.to_task_definition if result else None
+        if brought != running:
+            return (
+                f"{state.service} no longer runs what release {request.release} brought "
+                f"({_label(brought)}), but {_label(running)}: nothing was done."
+            )
+    elif request.to is None and last and last.rollback and last.rollback.to == running:
+        return (
+            f"{state.service} went back to {_label(running)} with release {last.release} already. "
+            f"To go back further, name where: lastgood rollback {state.service} "
+            '--to FAMILY:REVISION --reason "…"'
+        )
+    return None
+
+
+def _label(arn: str | None) -> str:
+    return arn.rsplit("/", 1)[-1] if arn else "nothing"
 
 
 def after_rollback(
-    state: GuardState, asked: AskedRollback, result: ReleaseResult, now: datetime
+    state: GuardState, asked: AskedRollback, result: ReleaseResult, notice: Notice, now: datetime
 ) -> GuardState:
     """The memory after an operator's rollback: what it left is no longer good."""
     if result.outcome in (Outcome.ROLLED_BACK, Outcome.ROLLBACK_FAILED):
-        state = ledger.with_demoted(state, asked.running, now, result.reason)
+        blame = asked.request.group is None
+        state = ledger.with_demoted(state, asked.running, now, result.reason, blame=blame)
     if result.outcome is Outcome.ROLLED_BACK:
-        state = ledger.with_good(state, asked.target, now)
+        state = ledger.with_good(state, ran_in_the_end(asked.target, result), now)
+    state = alerts.after(state, result, notice, asked.policy, now)
     return _with_result(state, result)
+
+
+def ran_in_the_end(target: Revision, result: ReleaseResult) -> Revision:
+    """The target as it was brought back: the same images, perhaps in a digest-pinned copy."""
+    to = result.rollback.to if result.rollback else target.task_definition
+    return target.model_copy(update={"task_definition": to})
 
 
 def _with_result(state: GuardState, result: ReleaseResult) -> GuardState:
@@ -177,7 +323,7 @@ def overview(
         actions=state.actions,
         ledger=tuple(_bare(one) for one in state.ledger),
         quarantine=state.quarantine,
-        frozen=state.frozen,
+        frozen=frozen_now(state, now),
         alerts=tuple(one.release for one in state.alerts),
         mirror_problem=state.mirror_problem,
     )

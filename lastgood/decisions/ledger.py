@@ -47,11 +47,13 @@ def with_good(state: GuardState, revision: Revision, now: datetime) -> GuardStat
     return state.model_copy(update={"quarantine": left})
 
 
-def with_demoted(state: GuardState, revision: Revision, now: datetime, why: str) -> GuardState:
-    """The revision was rolled back: never gone back to, and its new images are quarantined."""
+def with_demoted(
+    state: GuardState, revision: Revision, now: datetime, why: str, *, blame: bool = True
+) -> GuardState:
+    """The revision was rolled back: never gone back to; if it is to blame, it is quarantined."""
     bare = revision.model_copy(update={"source": {}})
     state = _with(state, LedgerEntry(status="demoted", revision=bare, since=now, why=why))
-    blamed = images_to_blame(state, revision)
+    blamed = images_to_blame(state, revision) if blame else ()
     fresh = tuple(
         Quarantined(
             image=one.image, digest=one.digest, release=revision.release, at=now, reason=why

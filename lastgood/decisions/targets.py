@@ -52,6 +52,17 @@ def why_not_steady(state: ServiceState) -> str:
     return f"{state.running} of {state.desired} tasks run, {state.pending} are pending"
 
 
+def why_not_to_adopt(state: ServiceState | None) -> str | None:
+    """Why what runs cannot be taken for good on a person's word; None if it can."""
+    if state is None or state.status != "ACTIVE":
+        return "it does not exist; check service and region."
+    if state.desired == 0:
+        return "it has desiredCount 0; scale it up first."
+    if not is_steady(state):
+        return f"{why_not_steady(state)}; wait until it is steady."
+    return None
+
+
 def images_of(source: dict[str, object]) -> tuple[ContainerImage, ...]:
     """The images that a task definition names."""
     containers = source.get("containerDefinitions")

@@ -24,6 +24,7 @@ def finding(kind: str, **keys: Any) -> Finding:
 
 EXPECTED = {
     "complete": None,
+    "paused": None,
     "quiet": None,
     "failed": "rollout",
     "stuck": "rollout",
@@ -76,6 +77,7 @@ def test_the_end_of_a_window(
         ("displaced", False, False, Outcome.SUPERSEDED),
         ("superseded", False, False, Outcome.SUPERSEDED),
         ("cancelled", False, False, Outcome.CANCELLED),
+        ("hold", False, True, Outcome.HELD),
         ("rolled_back_by_ecs", False, False, Outcome.HELD),  # adopted before this is asked
     ],
 )

@@ -12,6 +12,7 @@ from lastgood.contracts import (
     DeploymentReport,
     GuardState,
     Limits,
+    Notice,
     ReleaseOrder,
     RollbackReport,
     RollbackRequest,
@@ -26,6 +27,17 @@ from tests.decisions.made import NEW, OLD, REF, T0, at, record, revision
 
 POLICY = Policy(service="shop/web", region="us-east-1")
 EMPTY = GuardState(service=REF)
+NOTICE = Notice(
+    dedup="r/ended",
+    kind="ended",
+    severity="critical",
+    title="the rollback failed",
+    summary="",
+    facts=(),
+    service="shop/web",
+    release="r",
+    at=T0,
+)
 
 
 def remembering(*good: Revision) -> GuardState:
@@ -99,7 +111,7 @@ def test_the_queue_moves_up_when_nothing_runs() -> None:
 )
 def test_what_is_refused(on_busy: str, known: Any, busy: bool, refused: bool) -> None:
     why = guarding.refuse_release(
-        order("b", on_busy), known=known, busy=busy, current=current("a") if busy else None
+        order("b", on_busy), known=known, busy="a" if busy else None, frozen=None, now=T0
     )
     assert bool(why) == refused
     assert not why or "Release a is under way" in why
@@ -115,7 +127,7 @@ def report(
 
 @pytest.mark.parametrize("outcome", list(Outcome))
 def test_what_is_good_after_a_release(outcome: Outcome) -> None:
-    state = guarding.after_release(EMPTY, report(outcome, revision(2), revision(1)), at(9))
+    state = guarding.after_release(EMPTY, report(outcome, revision(2), revision(1)), POLICY, at(9))
     good = [one.task_definition for one in state.good]
     if outcome is Outcome.HEALTHY:
         assert good == [NEW, OLD]
@@ -130,14 +142,15 @@ def test_what_is_good_after_a_release(outcome: Outcome) -> None:
 def test_a_release_that_changed_nothing_leaves_all_as_it_was() -> None:
     before = remembering(revision(3))
     before = ledger.with_candidate(before, revision(2), T0)
-    state = guarding.after_release(before, report(Outcome.REFUSED, None, None), T0)
+    state = guarding.after_release(before, report(Outcome.REFUSED, None, None), POLICY, T0)
     assert (state.good, state.unproven) == (before.good, before.unproven)
 
 
 def test_a_target_that_was_known_keeps_its_place_and_its_proof() -> None:
     proven = revision(1, proven=SURVIVED)
     before = remembering(revision(3), proven)
-    state = guarding.after_release(before, report(Outcome.HELD, revision(2), revision(1)), T0)
+    held = report(Outcome.HELD, revision(2), revision(1))
+    state = guarding.after_release(before, held, POLICY, T0)
     assert state.good == before.good
 
 
@@ -153,7 +166,8 @@ def test_after_an_operators_rollback(
     outcome: Outcome, good: list[str], unproven: tuple[str, ...]
 ) -> None:
     before = remembering(revision(2))
-    state = guarding.after_rollback(before, ASKED, result("rollback-1", outcome), T0)
+    ended = result("rollback-1", outcome)
+    state = guarding.after_rollback(before, ASKED, ended, NOTICE, T0)
     assert [one.task_definition for one in state.good] == good
     assert state.unproven == unproven
 

@@ -6,7 +6,7 @@ import asyncio
 import io
 import os
 import sys
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager, redirect_stderr, redirect_stdout
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -16,17 +16,19 @@ from typing import Any
 import pytest
 from temporalio import activity, workflow
 from temporalio.client import Client
+from temporalio.common import RawValue
 from temporalio.contrib.pydantic import pydantic_data_converter
 from temporalio.exceptions import ApplicationError
 from temporalio.testing import WorkflowEnvironment
 from temporalio.worker import UnsandboxedWorkflowRunner, Worker
 
-from lastgood import messages
+from lastgood import contracts, messages
 from lastgood.cli import main
 from lastgood.contracts import (
     Accepted,
     CheckReport,
     CurrentRelease,
+    FreezeRequest,
     GuardState,
     OperatorRequest,
     Overview,
@@ -179,6 +181,7 @@ class FakeGuard:
         self._views: dict[str, ReleaseView] = {}
         self._current: CurrentRelease | None = None
         self._asked = 0
+        self._requests: list[tuple[str, FreezeRequest]] = []
 
     @workflow.run
     async def run(self, state: GuardState) -> None:
@@ -226,8 +229,23 @@ class FakeGuard:
         return RollbackAccepted(release=name, during_release=self._asked == 1, text="On its way.")
 
     @workflow.update(name=messages.RESET)
-    async def reset(self, request: OperatorRequest) -> str:
-        return f"Reset by {request.actor}: {request.reason}"
+    async def reset(self, request: OperatorRequest) -> contracts.Answer:
+        return contracts.Answer(text=f"Reset by {request.actor}: {request.reason}")
+
+    @workflow.update(dynamic=True)
+    async def operate(self, verb: str, given: Sequence[RawValue]) -> contracts.Answer:
+        """Whatever an operator asks for."""
+        converter = workflow.payload_converter()
+        request = converter.from_payload(given[0].payload, FreezeRequest)
+        if request.reason == "not now":
+            text = f"There is nothing to {verb} now."
+            raise ApplicationError(text, type="Refused", non_retryable=True)
+        self._requests.append((verb, request))
+        return contracts.Answer(text=f"Did {verb} for {request.actor}.", release=request.release)
+
+    @workflow.query
+    def requests(self) -> list[tuple[str, FreezeRequest]]:
+        return self._requests
 
     @workflow.signal
     def be(self, view: ReleaseView) -> None:

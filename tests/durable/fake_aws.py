@@ -335,7 +335,8 @@ class FakeAws:
             if state and rollout.ours(order, state):
                 self._seen.add(order.deployment)
             seen = order.deployment in self._seen
-            going = self._record(order.service_deployment) if order.service_deployment else None
+            followed = rollout.follows(order, state)
+            going = self._record(followed) if followed else None
             news = rollout.assess(order, state, going, seen=seen, now=now)
             return news or (rollout.at_the_end(order, None, now) if now >= order.until else None)
 

@@ -7,7 +7,7 @@ from temporalio.exceptions import ApplicationError
 
 from lastgood import errors
 from lastgood.model import Outcome
-from tests.durable.world import World, arn
+from tests.durable.world import World
 
 
 def raising(kind: str, *, final: bool = True, text: str = "ecs:UpdateService said no"):

@@ -113,13 +113,17 @@ async def test_strangers_release_ends_the_hold(desk):
 
 
 async def test_reset_does_not_decide_for_the_person_that_a_held_release_waits_for(desk):
-    await given_a_held_release(desk)
+    desk.world.bad("app:2", after=60)
+    desk.world.bad("app:3", after=60)
+    limits = {"max_rollbacks": 1, "cooldown": "1s", "hold_for": "2h"}
+    await desk.release("app:2", rollback=limits)
+    await desk.until_held("app:3", rollback=limits)
 
     await desk.reset()
     await desk.skip(minutes=2)
 
     assert (await desk.progress()).held
-    assert desk.images == ["app:2"]
+    assert desk.images == ["app:2", "app:1", "app:3"]
 
 
 async def test_first_release_that_goes_wrong_without_a_target_is_held(desk):

@@ -1,0 +1,118 @@
+"""What operators ordered about the release under way, each answered at once."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from temporalio import workflow
+
+with workflow.unsafe.imports_passed_through():
+    from lastgood.contracts import (
+        Instruction,
+        InstructionAnswer,
+        OperatorRequest,
+        RollbackRequest,
+    )
+    from lastgood.decisions import operators
+    from lastgood.model import Action
+
+if TYPE_CHECKING:
+    from workflows.release import Release
+
+_PHASES: dict[str, operators.Phase] = {
+    "hold": "held",
+    "roll back": "rolling back",
+    "verify": "rolling back",
+}
+"""Steps whose phase has another name."""
+
+
+class Orders:
+    """The orders in force; the release's steps look at them."""
+
+    def __init__(self, release: Release) -> None:
+        self._release = release
+        self._answers: dict[str, InstructionAnswer] = {}
+        self.actions: list[Action] = []
+        self.rollback: RollbackRequest | None = None
+        self.cancelled: OperatorRequest | None = None
+        self.held: OperatorRequest | None = None
+        self.resumed: OperatorRequest | None = None
+        self.promoted: OperatorRequest | None = None
+        self.approved: OperatorRequest | None = None
+
+    @property
+    def phase(self) -> operators.Phase:
+        """Where the release stands."""
+        release = self._release
+        if release.over:
+            return "ended"
+        if release.rolling_back:
+            return "rolling back"
+        if release.judged_good:
+            return "ending"
+        now = release.journal.now
+        return _PHASES.get(now) or operators.phase(now)
+
+    @property
+    def decided(self) -> bool:
+        """Whether a person said what becomes of a held release, other than to go back."""
+        return bool(self.approved or self.resumed)
+
+    def wait_for_a_person(self) -> None:
+        """What was ordered so far led to the hold: it takes a new order to end it."""
+        self.rollback = self.held = self.promoted = None
+
+    def take(self, instruction: Instruction) -> InstructionAnswer:
+        """Carry out an instruction, or refuse it; the same one again gets the same answer."""
+        ident = instruction.request.id
+        if ident not in self._answers:
+            self._answers[ident] = self._decide(instruction)
+        return self._answers[ident]
+
+    def _decide(self, instruction: Instruction) -> InstructionAnswer:
+        verb, request, release = instruction.verb, instruction.request, self._release
+        ident = release.order.release.id
+        standing = operators.Standing(service=str(release.service), phase=self.phase, release=ident)
+        given = self._given(verb)
+        why = f"{given.actor} ordered {verb} already." if given else None
+        why = why or operators.refuse(verb, standing)
+        if why:
+            return InstructionAnswer(id=request.id, done=False, text=why)
+        self._put_in_force(instruction)
+        action = Action(at=workflow.now(), actor=request.actor, verb=verb, reason=request.reason)
+        self.actions.append(action)
+        release.journal.note(f"{request.actor}: {verb}. {request.reason}")
+        text = operators.done(verb, ident)
+        return InstructionAnswer(id=request.id, done=True, text=text)
+
+    def _given(self, verb: operators.Verb) -> OperatorRequest | RollbackRequest | None:
+        """An order of this kind that is in force."""
+        orders: dict[str, OperatorRequest | RollbackRequest | None] = {
+            "rollback": self.rollback,
+            "deny": self.rollback,
+            "cancel": self.cancelled,
+            "hold": self.held,
+            "resume": self.resumed,
+            "promote": self.promoted,
+            "approve": self.approved,
+        }
+        return orders[verb]
+
+    def _put_in_force(self, instruction: Instruction) -> None:
+        request = instruction.request
+        match instruction.verb:
+            case "rollback" | "deny":
+                self.rollback = instruction.rollback or RollbackRequest(
+                    actor=request.actor, reason=request.reason, service=self._release.service
+                )
+            case "cancel":
+                self.cancelled = request
+            case "hold":
+                self.held = request
+            case "resume":
+                self.resumed = request
+            case "promote":
+                self.promoted = request
+            case "approve":
+                self.approved = request

@@ -1,0 +1,28 @@
+"""A failed rollback is told again and again until somebody acknowledges it."""
+
+from __future__ import annotations
+
+from temporalio import workflow
+
+from workflows.memory import Memory
+from workflows.telling import tell
+
+with workflow.unsafe.imports_passed_through():
+    from lastgood.decisions import alerts
+
+
+async def remind(memory: Memory) -> None:
+    """Tell people of each failure at its intervals, for as long as nobody acknowledges it."""
+    while True:
+        await workflow.wait_condition(lambda: bool(memory.state.alerts))
+        waiting_for = alerts.next_at(memory.state)
+        try:
+            await workflow.wait_condition(
+                lambda due=waiting_for: alerts.next_at(memory.state) != due,  # type: ignore[misc]
+                timeout=max(alerts.NO_TIME, waiting_for - workflow.now()) if waiting_for else None,
+            )
+        except TimeoutError:
+            for alert in alerts.due(memory.state, workflow.now()):
+                notice = alerts.reminder(alert, workflow.now())
+                memory.state = alerts.told(memory.state, alert, workflow.now())
+                await tell(notice, alert.notify, memory.state.service.region)
