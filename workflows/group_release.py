@@ -175,10 +175,12 @@ class GroupRelease:
             await workflow.sleep(_SHORTLY)  # its guard may be about to say what it just told us
 
     async def _ask_back(self, order: ReleaseOrder, way: groups.WayBack, number: int) -> str | None:
-        """Ask the guard; why it refused, if it did."""
+        """Ask the guard, unless somebody else has; why it refused, if it did."""
         service = order.policy.ref()
         ident, actor = f"{order.id}/back/{number}", "lastgood"
         reason = f"group {self._order.group}: {group_verdicts.blame(self._state)}"
+        if way.do == "wait":
+            return None
         try:
             if way.do == "cancel":
                 ask = OperatorRequest(id=ident, actor=actor, reason=reason, release=order.id)

@@ -41,8 +41,9 @@ class Move(Model):
 class WayBack(Model):
     """How one member goes back, as of now."""
 
-    do: Literal["cancel", "roll_back", "nothing"]
-    """``nothing``: it has ended, and is not ours to change, or no longer."""
+    do: Literal["cancel", "roll_back", "wait", "nothing"]
+    """``wait``: an operator's rollback is on its way. ``nothing``: it has ended, and is not ours
+    to change, or no longer."""
     result: ReleaseResult | None = None
     """How its release ended, if it has."""
     back: ReleaseResult | None = None
@@ -205,8 +206,22 @@ def standing(overview: Overview, service: ServiceRef, release: str) -> MemberSta
     ours = rollback_id(service)
     newer = next((one.release for one in later if one.workflow_id != ours), current)
     first = later[0] if later and later[0].workflow_id == ours else None
+    result = overview.results[place]
     return MemberStanding(
-        state="ended", result=overview.results[place], undone=first, replaced_by=newer
+        state="ended",
+        result=result,
+        undone=first,
+        being_undone=first is None and newer is None and _goes_on(overview, result),
+        replaced_by=newer,
+    )
+
+
+def _goes_on(overview: Overview, result: ReleaseResult) -> bool:
+    """Whether a rollback that began after a release's end has not ended."""
+    end = result.finished_at
+    return any(
+        one.finished_at is None and (end is None or one.started_at >= end)
+        for one in overview.rollbacks
     )
 
 
@@ -223,7 +238,7 @@ def way_back(member: Member, seen: MemberStanding) -> WayBack:
         return WayBack(do="nothing", result=result, back=seen.undone)
     if seen.replaced_by:
         return WayBack(do="nothing", result=result, back=_replaced(result, seen.replaced_by))
-    return WayBack(do="roll_back", result=result)
+    return WayBack(do="wait" if seen.being_undone else "roll_back", result=result)
 
 
 def _replaced(result: ReleaseResult, newer: str) -> ReleaseResult:

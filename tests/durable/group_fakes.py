@@ -38,15 +38,15 @@ from lastgood.contracts import (
     RollbackRequest,
 )
 from lastgood.decisions.groups import release_ids
-from lastgood.model import Outcome, ReleaseResult, RollbackSummary, ServiceRef
+from lastgood.model import Outcome, ReleaseResult, RollbackRecord, RollbackSummary, ServiceRef
 from lastgood.policy import Policy
 from tests.durable.cli_fakes import BIN
 from workflows.group_release import GroupRelease
 
 REGION = "eu-west-1"
 GROUP = messages.group_id(REGION, "shop")
-QUICK = timedelta(seconds=0.2)
-PATIENCE = 40.0
+QUICK, LONG = timedelta(seconds=0.2), timedelta(seconds=8)
+PATIENCE = 120.0
 
 
 @workflow.defn(name=messages.GUARD)
@@ -60,6 +60,7 @@ class ScriptedGuard:
         self._since = workflow.now()
         self._told: list[RollbackRequest] = []
         self._asked: list[str] = []
+        self._rollbacks: list[RollbackRecord] = []
         self._word: Outcome | None = None
         self._unable = False
 
@@ -150,7 +151,17 @@ class ScriptedGuard:
 
     async def _roll_back(self, name: str, request: RollbackRequest) -> None:
         started = workflow.now()
-        await workflow.sleep(QUICK)
+        self._rollbacks.append(
+            RollbackRecord(
+                release=name,
+                started_at=started,
+                trigger="manual",
+                reason=request.reason,
+                actor=request.actor,
+                to="web:1",
+            )
+        )
+        await workflow.sleep(QUICK if request.reason != "takes long" else LONG)
         failed = self._unable
         rolled_back = ReleaseResult(
             release=name,
@@ -210,7 +221,7 @@ class ScriptedGuard:
             max_rollbacks=3,
             cooldown_until=None,
             results=tuple(self._results),
-            rollbacks=(),
+            rollbacks=tuple(self._rollbacks),
             actions=(),
         )
 
