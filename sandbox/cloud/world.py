@@ -20,6 +20,7 @@ from sandbox.cloud.ecs.services import Services
 from sandbox.cloud.ecs.shifts import Shifts
 from sandbox.cloud.ecs.task_operations import Tasks
 from sandbox.cloud.ecs.tasks import TaskRunner
+from sandbox.cloud.ecs.traffic_shares import Shares
 from sandbox.cloud.faults import Faults
 from sandbox.cloud.identifiers import Account
 from sandbox.cloud.images import Digests
@@ -52,7 +53,7 @@ class World:
         self._reader = Reader()
         self.runner = TaskRunner(self.front, self._reader, self.digests, pace)
         alarm_states = self.metrics.alarm_states
-        self._shifts = Shifts(pace, alarm_states, self._weigh)
+        self._shifts = Shifts(pace, alarm_states, Shares(self._weigh))
         self.registry = Registry(account, self.moto, self.digests, alarm_states, self._shifts)
         crew = Crew(self.runner, self._definition)
         self._scheduler = Scheduler(crew, self._shifts, pace, alarm_states)

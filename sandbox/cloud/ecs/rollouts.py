@@ -7,7 +7,7 @@ from sandbox.cloud.ecs.describe import brief_record, describe_record, describe_r
 from sandbox.cloud.ecs.hooks import AWAITING
 from sandbox.cloud.ecs.model import Deployment, Service
 from sandbox.cloud.ecs.registry import Registry, Shape
-from sandbox.cloud.ecs.rollout import roll_back, rollback_target
+from sandbox.cloud.ecs.rollback import roll_back, rollback_target
 from sandbox.cloud.ecs.service_deployment import ServiceDeployment
 from sandbox.cloud.ecs.services import Effect, page
 from sandbox.cloud.ecs.shifts import Shifts

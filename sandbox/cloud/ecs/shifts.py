@@ -6,20 +6,12 @@ the production listener's rule then say who serves. Until CLEAN_UP all of blue's
 so that a rollback is a matter of weights. Each stage takes one tick of the scheduler at least.
 """
 
-from collections.abc import Callable
-
 from sandbox.cloud.ecs import hooks
 from sandbox.cloud.ecs.model import Deployment, Service
-from sandbox.cloud.ecs.rollout import (
-    AlarmStates,
-    complete,
-    fail,
-    go_on_rolling_back,
-    is_steady,
-    trip_alarms,
-)
+from sandbox.cloud.ecs.rollback import fail, go_on_rolling_back
+from sandbox.cloud.ecs.rollout import AlarmStates, complete, is_steady, trip_alarms
 from sandbox.cloud.ecs.service_deployment import ServiceDeployment
-from sandbox.cloud.load_balancer.rules import Weights
+from sandbox.cloud.ecs.traffic_shares import Shares, has_test_rule
 from sandbox.cloud.pace import Pace
 
 STAGES = (
@@ -35,23 +27,21 @@ STAGES = (
     "BAKE_TIME",
     "CLEAN_UP",
 )
-Weigh = Callable[[str, Weights], None]
-"""Gives a listener's rule new weights."""
 
 
 class Shifts:
     """Moves such deployments on; every call is made under the cloud's lock."""
 
-    def __init__(self, pace: Pace, alarm_states: AlarmStates, weigh: Weigh) -> None:
+    def __init__(self, pace: Pace, alarm_states: AlarmStates, shares: Shares) -> None:
         self._pace = pace
         self._alarm_states = alarm_states
-        self._weigh = weigh
+        self._shares = shares
 
     def begin(self, service: Service, green: Deployment, now: float) -> None:
         """Begin with a deployment that has just become PRIMARY."""
         record = green.record
         record.blue = blue = _blue(service)
-        tests = _has_test_rule(service)
+        tests = has_test_rule(service)
         green.production, green.test = 0.0, 0.0 if tests else None
         if blue is not None:
             green.alternate = not blue.alternate
@@ -63,7 +53,7 @@ class Shifts:
         hooks.arrive(record, STAGES[0 if others else 1], now, self._pace.minute)
         self.assign(service)
         if blue is not None:
-            self._tell_rules(service)
+            self._shares.tell_rules(service)
 
     def hold_at_start(self, record: ServiceDeployment, now: float) -> None:
         """Let a rolling update wait for the hooks that come before its first task."""
@@ -110,8 +100,8 @@ class Shifts:
         """Give all traffic to the deployment that a rollback goes to, if it can take it."""
         blue = service.primary
         if blue.production != 100 and _ready(service, blue):
-            self._share(service, blue, 100.0)
-            self._share_test(service, blue)
+            self._shares.give(service, blue, 100.0)
+            self._shares.give_test(service, blue)
 
     def _work(self, service: Service, green: Deployment, now: float) -> None:
         record = green.record
@@ -141,9 +131,9 @@ class Shifts:
     def _enter(self, service: Service, green: Deployment) -> None:
         stage = green.record.stage
         if stage == "TEST_TRAFFIC_SHIFT":
-            self._share_test(service, green)
+            self._shares.give_test(service, green)
         elif stage == "PRODUCTION_TRAFFIC_SHIFT":
-            self._share(service, green, _next_share(green))
+            self._shares.give(service, green, _next_share(green))
 
     def _done(self, service: Service, green: Deployment, now: float) -> bool:
         record = green.record
@@ -174,59 +164,8 @@ class Shifts:
             for other in others:
                 other.production = 0.0
         elif any(d.production for d in others) and _ready(service, blue):
-            self._share(service, blue, 100.0)
+            self._shares.give(service, blue, 100.0)
         return not others
-
-    def _share(self, service: Service, deployment: Deployment, percent: float) -> None:
-        """Give a deployment its share of the production traffic, and blue the rest."""
-        blue = deployment.record.blue
-        for known in service.deployments:
-            known.production = 0.0
-        if blue is not None:
-            blue.production = 100.0 - percent
-        deployment.production = percent
-        service.say(f"(deployment {deployment.id}) serves {percent:g}% of production traffic.")
-        self._tell_rules(service)
-
-    def _share_test(self, service: Service, deployment: Deployment) -> None:
-        if _has_test_rule(service):
-            for known in service.deployments:
-                known.test = 100.0 if known is deployment else 0.0
-            self._tell_rules(service)
-
-    def _tell_rules(self, service: Service) -> None:
-        for balancer in service.balancers:
-            advanced = _advanced(balancer)
-            if not advanced:
-                continue
-            production: dict[str, float] = {
-                balancer["targetGroupArn"]: 0.0,
-                advanced["alternateTargetGroupArn"]: 0.0,
-            }
-            test = dict(production)
-            for deployment in service.deployments:
-                group = deployment.group_of(balancer)
-                production[group] += deployment.production or 0.0
-                test[group] += deployment.test or 0.0
-            self._weigh(advanced["productionListenerRule"], _weights(production))
-            if "testListenerRule" in advanced and any(test.values()):
-                self._weigh(advanced["testListenerRule"], _weights(test))
-
-
-def _has_test_rule(service: Service) -> bool:
-    return any("testListenerRule" in _advanced(balancer) for balancer in service.balancers)
-
-
-def _advanced(balancer: dict[str, object]) -> dict[str, str]:
-    found = balancer.get("advancedConfiguration")
-    return found if isinstance(found, dict) else {}
-
-
-def _weights(percentages: dict[str, float]) -> Weights:
-    """Return whole weights, none above ALB's 999."""
-    scale = 1 if all(p == int(p) for p in percentages.values()) else 10
-    scale = scale if max(percentages.values()) * scale <= 999 else 1
-    return tuple((arn, round(percent * scale)) for arn, percent in percentages.items())
 
 
 def _blue(service: Service) -> Deployment | None:

@@ -22,6 +22,8 @@ print(json.dumps([
 _HELP = """
 -errors-0.4 -slow-3s -crash -unhealthy -dies-5s -degrades-5s -sick-5s SANDBOX_BEHAVIOUR
 /sandbox/truth /sandbox/faults /sandbox/traffic lose_answer --traffic --port
+--minute BLUE_GREEN LINEAR CANARY PAUSE ContinueServiceDeployment unsupported
+/sandbox/images /sandbox/rollbacks /sandbox/troubles
 AWS/ApplicationELB Servio/Production METRICS_NAMESPACE
 """
 
