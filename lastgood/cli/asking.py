@@ -25,6 +25,7 @@ from temporalio.service import RPCError, RPCStatusCode
 
 from lastgood import messages
 from lastgood.connection import connect, require_worker
+from lastgood.contracts import OperatorRequest
 from lastgood.errors import REFUSED, LastgoodError, UnreachableError
 from lastgood.guards import starting
 from lastgood.model import Model, ServiceRef
@@ -90,7 +91,7 @@ async def tell_guard(
         update,
         order,
         start_workflow_operation=starting(service),
-        id=str(uuid.uuid4()),
+        id=_update_id(order),
         result_type=answer,
     )
     return await _answered(call)
@@ -106,15 +107,24 @@ async def tell_running_guard(
     """
     handle = client.get_workflow_handle(messages.guard_id(service))
     try:
-        return await _answered(handle.execute_update(update, order, result_type=answer))
+        call = handle.execute_update(update, order, id=_update_id(order), result_type=answer)
+        return await _answered(call)
     except RPCError as error:
         if error.status is RPCStatusCode.NOT_FOUND:
             raise RefusedError(nothing_known(service)) from None
         raise
 
 
-async def query_guard(client: Client, service: ServiceRef, query: str, answer: type[M]) -> M | None:
-    """Ask the service's guard; None if there is none.
+def _update_id(order: Model) -> str:
+    """An operator's request is the same one however often it is sent."""
+    known = order.id if isinstance(order, OperatorRequest) else ""
+    return known or str(uuid.uuid4())
+
+
+async def query_guard(
+    client: Client, service: ServiceRef, query: str, answer: type[M], about: str | None = None
+) -> M | None:
+    """Ask the service's guard, about a release perhaps; None if there is none.
 
     Raises:
         UnreachableError: if nobody answers.
@@ -122,7 +132,12 @@ async def query_guard(client: Client, service: ServiceRef, query: str, answer: t
     handle = client.get_workflow_handle(messages.guard_id(service))
     try:
         async with asyncio.timeout(2 * RPC_TIMEOUT.total_seconds()):
-            found: M = await handle.query(query, result_type=answer, rpc_timeout=RPC_TIMEOUT)
+            found: M = await handle.query(
+                query,
+                args=[] if about is None else [about],
+                result_type=answer,
+                rpc_timeout=RPC_TIMEOUT,
+            )
             return found
     except TimeoutError:
         raise UnreachableError(_SILENT) from None

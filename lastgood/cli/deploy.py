@@ -47,6 +47,12 @@ _MAX_BYTES = 256 * 1024
     help="The release's id. The same id again is the same release: follows it. "
     "Without it: in GitHub Actions made of run, attempt and image, elsewhere a new one.",
 )
+@click.option(
+    "--force",
+    is_flag=True,
+    help="Release in spite of a freeze, or of an image that was rolled back. Needs --reason.",
+)
+@click.option("--reason", metavar="TEXT", help="Why it is forced; it is recorded with your name.")
 @no_wait_option
 @output_option
 def deploy(
@@ -54,6 +60,8 @@ def deploy(
     task_definition: str | None,
     path: str,
     release: str | None,
+    force: bool,
+    reason: str | None,
     no_wait: bool,
     output: str,
 ) -> int:
@@ -76,15 +84,28 @@ def deploy(
       10  rolled back by us               16  cancelled
       11  rolled back by ECS itself
     """
+    forced = _forced(force, reason)
     policy = load_any_policy(path)
     if isinstance(policy, GroupPolicy):
         if task_definition is not None:
             raise UsageError("--task-definition: a group is released by --image")
         of_group = group.make_order(policy, images, _IMAGE, release)
+        members = tuple(one.model_copy(update=forced) for one in of_group.members)
+        of_group = of_group.model_copy(update={"members": members})
         return group.deploy(of_group, no_wait=no_wait, output=output)
-    order = make_order(policy, images, task_definition, release)
+    order = make_order(policy, images, task_definition, release).model_copy(update=forced)
     started = _Started(order)
     return asking.run(_deploy(started, no_wait=no_wait, output=output), started.on_signal)
+
+
+def _forced(force: bool, reason: str | None) -> dict[str, Any]:
+    """That a release is forced, and why: the one is not given without the other."""
+    why = (reason or "").strip()
+    if force and not why:
+        raise UsageError("--force: say why with --reason; it is recorded, and people are told")
+    if why and not force:
+        raise UsageError("--reason says why a release is forced: it goes with --force")
+    return {"force": True, "reason": why} if force else {}
 
 
 def make_order(
@@ -156,10 +177,9 @@ class _Started:
         release, service = self.order.id, self.order.policy.service
         if not self.accepted:
             return f"Stopped. Release {release} may have been accepted: lastgood status {service}"
-        given = f"--image {self.order.image}" if self.order.image else "--task-definition …"
         return (
             f"Detached: release {release} goes on. To follow it again:\n"
-            f"  lastgood deploy {given} --release {release}\n"
+            f"  lastgood follow {service} --release {release}\n"
             f"or see  lastgood status {service}"
         )
 

@@ -1,4 +1,4 @@
-"""``lastgood``: the command line. One file per verb; this one is the group and the way out."""
+"""``lastgood``: the command line. One file per verb or family of them; this one is the group."""
 
 from __future__ import annotations
 
@@ -16,7 +16,15 @@ from lastgood.errors import LastgoodError, PolicyError, SettingsError, UsageErro
 _USAGE = (PolicyError, UsageError, SettingsError)
 
 
-_VERBS = ("deploy", "rollback", "status", "history", "check", "reset", "policy", "worker")
+_OPERATORS = (
+    *("promote", "hold", "resume", "approve", "deny", "cancel"),
+    *("freeze", "unfreeze", "adopt", "acknowledge", "reset"),
+)
+"""All of one shape, in one file."""
+_VERBS = (
+    *("deploy", "follow", "rollback", "status", "history", "check"),
+    *(*_OPERATORS, "policy", "worker"),
+)
 """In the order of ``--help``."""
 
 
@@ -35,9 +43,8 @@ class _Verbs(click.Group):
         """One of them."""
         if cmd_name not in _VERBS:
             return None
-        command: click.Command = getattr(
-            importlib.import_module(f"lastgood.cli.{cmd_name}"), cmd_name
-        )
+        file = "operators" if cmd_name in _OPERATORS else cmd_name
+        command: click.Command = getattr(importlib.import_module(f"lastgood.cli.{file}"), cmd_name)
         return command
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
+from datetime import timedelta
 from typing import Any, TypeVar
 
 import click
@@ -14,19 +15,20 @@ from lastgood.errors import UsageError
 from lastgood.group_policy import GroupPolicy
 from lastgood.model import ServiceRef
 from lastgood.policy import Policy
-from lastgood.values import Region, ServiceName
+from lastgood.values import Long, Region, ServiceName
 
 Command = TypeVar("Command", bound=Callable[..., Any])
+T = TypeVar("T")
 
 
-class _Checked(click.ParamType[str]):
+class _Checked(click.ParamType[T]):
     """Text of one shape, refused with the same words as in the policy file."""
 
     def __init__(self, name: str, kind: Any) -> None:
         self.name = name
-        self._adapter: TypeAdapter[str] = TypeAdapter(kind)
+        self._adapter: TypeAdapter[T] = TypeAdapter(kind)
 
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> T:
         """Check it."""
         try:
             return self._adapter.validate_python(value)
@@ -36,11 +38,11 @@ class _Checked(click.ParamType[str]):
 
 
 service_argument = click.argument(
-    "service", metavar="CLUSTER/SERVICE", type=_Checked("service", ServiceName)
+    "service", metavar="CLUSTER/SERVICE", type=_Checked[str]("service", ServiceName)
 )
 region_option = click.option(
     "--region",
-    type=_Checked("region", Region),
+    type=_Checked[str]("region", Region),
     help="The service's AWS region; without it, what AWS's own configuration says.",
 )
 policy_option = click.option(
@@ -61,6 +63,17 @@ output_option = click.option(
 no_wait_option = click.option(
     "--no-wait", is_flag=True, help="End with 0 as soon as it is accepted; do not follow it."
 )
+
+
+release_option = click.option(
+    "--release", metavar="ID", help="Which release it is about. Without it: the one under way."
+)
+
+
+def duration_option(name: str, field: str, text: str) -> Callable[[Command], Command]:
+    """A duration, written as in the policy file."""
+    kind = _Checked[timedelta]("duration", Long)
+    return click.option(name, field, metavar="DURATION", type=kind, help=text)
 
 
 def reason_option(why: str) -> Callable[[Command], Command]:

@@ -66,7 +66,7 @@ async def test_a_signal_detaches_and_says_how_to_follow_again(
     process.send_signal(number)
     answer = await cli.end_of(process)
     assert answer.code == code
-    assert "lastgood deploy --image web:2.0 --release r1" in answer.err
+    assert "lastgood follow shop/web --release r1" in answer.err
     assert answer.out == ""
     assert (await cli.release().describe()).status.name == "RUNNING"
 

@@ -16,7 +16,11 @@ from lastgood.cli.worker import find
 from lastgood.errors import UsageError
 from tests.durable.cli_fakes import POLICY, bare_environment, rig
 
-VERBS = ("deploy", "rollback", "status", "history", "check", "reset", "policy", "worker")
+VERBS = (
+    *("deploy", "follow", "rollback", "status", "history", "check", "policy", "worker"),
+    *("promote", "hold", "resume", "approve", "deny", "cancel", "reset"),
+    *("freeze", "unfreeze", "adopt", "acknowledge"),
+)
 
 
 @pytest.fixture(autouse=True)
@@ -62,6 +66,9 @@ SERVICE = ("shop/web", "--region", "eu-west-1")
         (["deploy", "--task-definition", "broken.json"], "is no JSON"),
         (["deploy", "--task-definition", "none.json"], "cannot be read"),
         (["deploy", "--image", "a:1", "--output", "xml"], "'xml' is not one of"),
+        (["deploy", "--image", "a:1", "--force"], "--force: say why with --reason"),
+        (["deploy", "--image", "a:1", "--force", "--reason", " "], "--force: say why"),
+        (["deploy", "--image", "a:1", "--reason", "x"], "goes with --force"),
         (["rollback", *SERVICE], "Missing option '--reason'"),
         (["rollback", *SERVICE, "--reason", " "], "say why"),
         (["rollback", *SERVICE, "--reason", "x", "--to", "web"], "--to: write an ARN"),
@@ -92,6 +99,8 @@ def test_wrong_usage_is_said_before_anything_is_started(
         ["history", *SERVICE],
         ["check"],
         ["reset", *SERVICE, "--reason", "x"],
+        ["follow", *SERVICE],
+        ["promote", *SERVICE, "--reason", "x"],
     ],
     ids=lambda arguments: arguments[0],
 )
