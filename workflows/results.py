@@ -54,6 +54,7 @@ def report_of(
     release: Release, end: ReleaseResult, proven: str | None, notice: Notice
 ) -> DeploymentReport:
     """The result with what the guard should remember."""
+    ordered = release.orders.rollback
     final = {
         "timings": release.journal.timings(),
         "notification_failures": tuple(release.journal.failures),
@@ -62,5 +63,6 @@ def report_of(
         "target": release.target,
         "proven": proven,
         "notice": notice if end.outcome is Outcome.ROLLBACK_FAILED else None,
+        "blamed": not (end.trigger == "manual" and ordered and ordered.group),
     }
     return DeploymentReport.model_validate({**dict(end), **final})

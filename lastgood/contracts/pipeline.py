@@ -162,6 +162,8 @@ class DeploymentReport(ReleaseResult):
     """How the released revision was proven, where it was not by its window."""
     notice: Notice | None = None
     """What people were told of the end."""
+    blamed: bool = True
+    """False: it was rolled back for the sake of its group, and nothing is said against it."""
 
 
 class RollbackOrder(Model):

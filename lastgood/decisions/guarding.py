@@ -223,7 +223,7 @@ def after_release(
         proven = {"proven": report.proven or SURVIVED, "proven_at": now}
         state = ledger.with_good(state, report.released.model_copy(update=proven), now)
     elif report.released and report.outcome in _WENT_BACK:
-        state = ledger.with_demoted(state, report.released, now, report.reason)
+        state = ledger.with_demoted(state, report.released, now, report.reason, blame=report.blamed)
     elif report.released:
         state = ledger.with_candidate(state, report.released, now)
     fields = set(ReleaseResult.model_fields)
