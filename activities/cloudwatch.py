@@ -26,7 +26,7 @@ from lastgood.contracts import (
 )
 from lastgood.decisions import thresholds
 from lastgood.decisions.health import look_at_alarm, look_failed
-from lastgood.decisions.series import Point, floor_to, from_counts, from_values
+from lastgood.decisions.series import Point, floor_to, from_counts, from_values, worst_of
 from lastgood.model import Reading
 from lastgood.policy import AlarmTrigger, ErrorRateTrigger, ResponseTimeTrigger
 
@@ -41,8 +41,10 @@ _FINE_KEPT = timedelta(hours=3) - timedelta(minutes=5)
 """CloudWatch keeps datapoints of less than a minute for three hours."""
 
 
-def _stat(source: MetricSource, name: str, statistic: str, period: timedelta) -> dict[str, Any]:
-    dimensions = [{"Name": key, "Value": value} for key, value in source.dimensions.items()]
+def _stat(
+    source: MetricSource, group: dict[str, str], name: str, statistic: str, period: timedelta
+) -> dict[str, Any]:
+    dimensions = [{"Name": key, "Value": value} for key, value in group.items()]
     return {
         "Metric": {"Namespace": source.namespace, "MetricName": name, "Dimensions": dimensions},
         "Period": int(period.total_seconds()),
@@ -63,11 +65,13 @@ def queries_of(watched: WatchedTrigger, prefix: str) -> list[dict[str, Any]]:
     trigger, source = _metric_trigger(watched)
     period = thresholds.period_of(trigger)
     if source.kind == "metric":
-        stats = [_stat(source, source.name, source.statistic, period)]
+        wanted = [(source.name, source.statistic)]
     elif isinstance(trigger, ErrorRateTrigger):
-        stats = [_stat(source, name, "Sum", period) for name in _COUNTS]
+        wanted = [(name, "Sum") for name in _COUNTS]
     else:
-        stats = [_stat(source, "TargetResponseTime", source.statistic, period)]
+        wanted = [("TargetResponseTime", source.statistic)]
+    groups = (source.dimensions, *source.further)
+    stats = [_stat(source, group, *one, period) for group in groups for one in wanted]
     return [{"Id": f"{prefix}n{n}", "MetricStat": stat} for n, stat in enumerate(stats)]
 
 
@@ -75,10 +79,17 @@ def points_of(watched: WatchedTrigger, prefix: str, series: dict[str, Series]) -
     """The points of one trigger, joined from its series."""
     trigger, source = _metric_trigger(watched)
     is_ratio = isinstance(trigger, ErrorRateTrigger)
-    first = series.get(f"{prefix}n0", {})
-    if source.kind == "load-balancer" and is_ratio:
-        return from_counts(first, (series.get(f"{prefix}n1", {}), series.get(f"{prefix}n2", {})))
-    return from_values(first, scale=source.scale, ratio=is_ratio)
+    counts = source.kind == "load-balancer" and is_ratio
+    step = len(_COUNTS) if counts else 1
+    groups = []
+    for first in range(0, step * (1 + len(source.further)), step):
+        some = [series.get(f"{prefix}n{first + n}", {}) for n in range(step)]
+        groups.append(
+            from_counts(some[0], tuple(some[1:]))
+            if counts
+            else from_values(some[0], scale=source.scale, ratio=is_ratio)
+        )
+    return worst_of(groups)
 
 
 class CloudWatchActivities:

@@ -162,7 +162,7 @@ class EcsActivities(EcsCalls):
                 started, moment, readable = time.monotonic(), now(), True
                 try:
                     state = await self._describe(order.service)
-                    going = await self._way(order)
+                    going = await self._way(order, state)
                 except ApplicationError as error:
                     # The watch is not the service: what cannot be read decides nothing.
                     readable = False
@@ -183,12 +183,13 @@ class EcsActivities(EcsCalls):
                 left = (order.until - now()).total_seconds()
                 await pause(rest if last else min(rest, max(left, 0.0)))
 
-    async def _way(self, order: ServiceWatchOrder) -> ServiceDeploymentState | None:
-        """The service deployment that the order names; what may not be read is not needed."""
-        if order.service_deployment is None:
-            return None
+    async def _way(
+        self, order: ServiceWatchOrder, state: ServiceState | None
+    ) -> ServiceDeploymentState | None:
+        """The service deployment that matters too; what may not be read is not needed."""
+        arn = rollout.follows(order, state)
         try:
-            return await self._describe_deployment(order.service, order.service_deployment)
+            return await self._describe_deployment(order.service, arn) if arn else None
         except ApplicationError as error:
             if error.non_retryable:
                 return None

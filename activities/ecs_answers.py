@@ -31,7 +31,10 @@ def parse_service(raw: dict[str, Any]) -> ServiceState:
         hooks=tuple(_parse_hook(one) for one in configuration.get("lifecycleHooks", [])),
         service_deployment=raw.get("currentServiceDeployment"),
         tags={one["key"]: one.get("value", "") for one in raw.get("tags", [])},
-        target_groups=_target_groups(raw.get("loadBalancers", [])),
+        target_groups=tuple(
+            one["targetGroupArn"] for one in raw.get("loadBalancers", []) if "targetGroupArn" in one
+        ),
+        alternate_target_groups=_alternates(raw.get("loadBalancers", [])),
         circuit_breaker=bool(configuration.get("deploymentCircuitBreaker", {}).get("enable")),
         service_revision=next(
             (one.get("arn") for one in raw.get("currentServiceRevisions", [])), None
@@ -53,13 +56,11 @@ def _parse_deployment(raw: dict[str, Any]) -> EcsDeployment:
     )
 
 
-def _target_groups(balancers: list[dict[str, Any]]) -> tuple[str, ...]:
-    """The services' own target groups, then those that they alternate with."""
-    own = [one.get("targetGroupArn") for one in balancers]
-    others = [
-        one.get("advancedConfiguration", {}).get("alternateTargetGroupArn") for one in balancers
-    ]
-    return tuple(arn for arn in (*own, *others) if arn)
+def _alternates(balancers: list[dict[str, Any]]) -> tuple[str, ...]:
+    """The group that the first load balancer's group alternates with; it is the one measured."""
+    first = next(iter(balancers), {})
+    arn = first.get("advancedConfiguration", {}).get("alternateTargetGroupArn")
+    return (arn,) if arn else ()
 
 
 def _shift(configuration: dict[str, Any]) -> timedelta:

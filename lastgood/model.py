@@ -139,6 +139,8 @@ class ServiceState(Model):
     tags: dict[str, str] = {}
     """Only if they were asked for."""
     target_groups: tuple[str, ...] = ()
+    alternate_target_groups: tuple[str, ...] = ()
+    """Where traffic shifts: the groups that the first load balancer's group alternates with."""
     circuit_breaker: bool = False
     service_revision: str | None = None
     """ARN of the service revision that runs, where ECS tells."""

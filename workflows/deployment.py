@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Coroutine
 from contextlib import suppress
 from datetime import datetime, timedelta
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeVar
 
 from temporalio import workflow
 from temporalio.exceptions import ActivityError, ApplicationError
@@ -14,6 +14,7 @@ from temporalio.exceptions import ActivityError, ApplicationError
 from workflows import calls
 from workflows.ending import Ending
 from workflows.explaining import explain
+from workflows.hooks import let_go_on
 from workflows.preflight import RefusedError, prepare
 from workflows.release import Release
 from workflows.watching import Round, until_after
@@ -31,9 +32,11 @@ with workflow.unsafe.imports_passed_through():
         ProbeAnswer,
         Progress,
         RegisterOrder,
+        ServiceNews,
         SmokeOrder,
         Tally,
         UpdateOrder,
+        WatchedTrigger,
     )
     from lastgood.decisions import findings
     from lastgood.decisions.targets import images_of
@@ -85,7 +88,12 @@ class Deployment:
     async def _see_it_through(self, ending: Ending) -> Finding | None:
         """Wait, test, watch; and once more after a cooldown, if something fired during it."""
         while True:
-            finding = await self._wait() or await self._smoke_test() or await self._monitor()
+            finding = (
+                await self._wait()
+                or await self._smoke_test()
+                or await self._monitor()
+                or await self._finish()
+            )
             remedy = self._release.remedy(finding) if finding else None
             if finding is None or remedy is None or remedy.do != "wait" or not remedy.until:
                 return finding
@@ -179,32 +187,63 @@ class Deployment:
         if release.rolled_out_at:
             return None
         with self._journal.step("wait"):
-            until = release.deadline()
-            carry = await self._hand_over()
-            armed_until = until + _SMOKE_ALLOWANCE
-            self._round = release.watch(
-                "rollout",
-                until,
-                armed_until=armed_until,
+            finding = await self._forward(
+                "traffic" if release.shifts_traffic else "rollout",
+                release.deadline(),
+                armed_until=release.deadline() + _SMOKE_ALLOWANCE,
                 triggers=None if release.armed_early else (),
-                carry=carry,
             )
-            current = self._round
-            await workflow.wait_condition(
-                lambda: bool(self._seen() or current.news or current.done)
-            )
-            finding = self._seen()
             if finding:
-                current.cancel()
                 return finding
-            news = current.news
-            if news is None or news.kind != "complete":
-                current.cancel()
-                reason = news.reason if news else "The service watch ended without an answer."
-                return Finding(kind="lost", reason=reason)
-            self._journal.note(f"Rollout complete: {news.reason}")
         release.rolled_out_at = workflow.now()
         return None
+
+    async def _finish(self) -> Finding | None:
+        """Let ECS carry the deployment to its end; until then it is a shift of traffic away."""
+        release = self._release
+        if not release.has_stages:
+            return None
+        with self._journal.step("finish"):
+            return await self._forward("rollout", release.finished_by())
+
+    async def _forward(
+        self,
+        goal: Literal["rollout", "traffic"],
+        until: datetime,
+        *,
+        armed_until: datetime | None = None,
+        triggers: tuple[WatchedTrigger, ...] | None = None,
+    ) -> Finding | None:
+        """Follow ECS to a goal; its PAUSE hooks on the way are answered, if nothing is wrong."""
+        paused: ServiceNews | None = None
+        while True:
+            carry = await self._hand_over()
+            finding = self._seen()
+            if finding is None and paused:
+                finding = await let_go_on(self._release, paused)
+            if finding:
+                return finding
+            self._round = current = self._release.watch(
+                goal, until, armed_until=armed_until, triggers=triggers, carry=carry
+            )
+            await self._until_ecs_says(current)
+            finding, paused = self._seen(), current.news
+            if finding or paused is None or paused.kind != "paused":
+                return finding or self._arrived(paused)
+
+    def _arrived(self, news: ServiceNews | None) -> Finding | None:
+        """What it means that ECS has nothing more to say."""
+        if news and news.kind == "complete":
+            self._journal.note(f"Rollout: {news.reason}")
+            return None
+        reason = news.reason if news else "The service watch ended without an answer."
+        return Finding(kind="lost", reason=reason)
+
+    async def _until_ecs_says(self, current: Round) -> None:
+        """Wait for what ends the way forward, or for what ECS says."""
+        await workflow.wait_condition(lambda: bool(self._seen() or current.news or current.done))
+        if self._seen() or current.news is None or current.news.kind not in ("complete", "paused"):
+            current.cancel()
 
     async def _smoke_test(self) -> Finding | None:
         release = self._release

@@ -12,6 +12,7 @@ from temporalio.exceptions import ActivityError, ChildWorkflowError, WorkflowAlr
 from temporalio.workflow import ParentClosePolicy
 
 from workflows import calls
+from workflows.hooks import answer_waiting
 from workflows.release import Release
 from workflows.results import after_rollback, report_of, result_of
 from workflows.rollback import Rollback
@@ -301,6 +302,7 @@ class Ending:
     async def _after_hold(self, decided: Finding | None, held: ReleaseResult) -> ReleaseResult:
         approved = self._release.orders.approved
         if approved:
+            await answer_waiting(self._release)
             self._proven = f"approved by {approved.actor}"
             reason = f"{approved.actor} approved it: {sentence(approved.reason)}"
             reason = f"{reason} It was held: {held.reason}"

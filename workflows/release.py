@@ -23,7 +23,7 @@ with workflow.unsafe.imports_passed_through():
         WatchedTrigger,
         WatchOrder,
     )
-    from lastgood.decisions import findings, limits, targets
+    from lastgood.decisions import findings, limits, rollout, targets
     from lastgood.decisions.notices import NoticeContext
     from lastgood.decisions.wording import sentence
     from lastgood.model import Revision, RollbackRecord
@@ -132,6 +132,21 @@ class Release:
         )
 
     @property
+    def shifts_traffic(self) -> bool:
+        """The new tasks run beside the old ones, and traffic moves from these to those."""
+        return self.prepared is not None and self.prepared.state.shifts_traffic
+
+    @property
+    def has_stages(self) -> bool:
+        """ECS goes on after the rollout that we wait for: it bakes, or waits at a hook."""
+        return self.prepared is not None and rollout.has_stages(self.prepared.state)
+
+    def finished_by(self) -> datetime:
+        """When ECS must have carried out all of the deployment that has all traffic now."""
+        bake = self.prepared.state.bake if self.prepared else timedelta(0)
+        return workflow.now() + bake + self.policy.deploy.timeout
+
+    @property
     def armed_early(self) -> bool:
         """Whether the triggers watch during the rollout already."""
         prepared = self.prepared
@@ -167,7 +182,7 @@ class Release:
 
     def watch(
         self,
-        goal: Literal["rollout", "window"],
+        goal: Literal["rollout", "traffic", "window"],
         until: datetime,
         *,
         armed_until: datetime | None = None,

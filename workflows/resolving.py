@@ -88,11 +88,13 @@ class Resolver:
         else:
             facts = await self._own_load_balancer(key, "set metric")
         balancer = {"LoadBalancer": facts.load_balancer}
+        further = () if trigger.load_balancer else self._other_groups(facts)
         return MetricSource(
             kind="load-balancer",
             namespace="AWS/ApplicationELB",
             dimensions={**balancer, "TargetGroup": facts.target_group},
             load_balancer=balancer,
+            further=tuple({**balancer, "TargetGroup": group} for group in further),
             scale=1.0 if isinstance(trigger, ErrorRateTrigger) else 1000.0,
         )
 
@@ -103,6 +105,15 @@ class Resolver:
             )
         return await self._facts(
             ResolveOrder(region=self._region, target_group=self._state.target_groups[0])
+        )
+
+    def _other_groups(self, own: LoadBalancerFacts) -> tuple[str, ...]:
+        """The target group that a service which shifts traffic alternates with."""
+        # Without weight it may be attached to no listener yet: its ARN says all that is needed.
+        return tuple(
+            group
+            for arn in self._state.alternate_target_groups
+            if (group := arn.split(":", 5)[-1]) != own.target_group
         )
 
     async def _facts(self, order: ResolveOrder) -> LoadBalancerFacts:

@@ -15,7 +15,7 @@ from lastgood.decisions import differences
 from lastgood.decisions.targets import Choice, is_steady, why_not_steady
 from lastgood.decisions.task_definitions import container_of
 from lastgood.model import Model, Revision, ServiceState
-from lastgood.policy import AlarmTrigger, Policy
+from lastgood.policy import AlarmTrigger, Policy, format_duration
 
 
 class Findings(Model):
@@ -35,23 +35,88 @@ def of_service(policy: Policy, state: ServiceState | None) -> Findings:
     if state.controller != "ECS":
         return _refused(
             f"{name} is deployed by {state.controller}; Lastgood needs the deployment controller "
-            "ECS. Create the service anew with deploymentController type ECS."
+            f"ECS. {_INSTEAD.get(state.controller, _INSTEAD['EXTERNAL'])}"
         )
     if state.scheduling != "REPLICA":
         return _refused(
-            f"{name} is a {state.scheduling} service: its tasks follow the instances and cannot "
-            "be judged. Use a REPLICA service."
-        )
-    if state.strategy != "ROLLING":
-        return _refused(
-            f"{name} uses the strategy {state.strategy}, which this version cannot watch. "
-            "Set deploymentConfiguration.strategy to ROLLING."
+            f"{name} is a {state.scheduling} service: its tasks follow the instances, so that it "
+            "is neither known how many there should be nor what a rollback would bring back. "
+            "Make it a REPLICA service (with the placement constraint distinctInstance, if one "
+            "task for each instance is what matters), or deploy it by other means."
         )
     if state.desired == 0:
         return _refused(f"{name} has desiredCount 0: no tasks to judge. Scale it up first.")
     if not is_steady(state):
         return Findings(warnings=(f"{name} is not steady: {why_not_steady(state)}.",))
     return Findings()
+
+
+_INSTEAD = {
+    "CODE_DEPLOY": (
+        "Migrate it to ECS's own blue/green deployments: aws ecs update-service with "
+        "deploymentController type ECS and deploymentConfiguration strategy BLUE_GREEN "
+        "(docs/blue-green.md)."
+    ),
+    "EXTERNAL": (
+        "Whoever makes its task sets must bring them back, too; to release it with Lastgood, "
+        "create the service anew with deploymentController type ECS."
+    ),
+}
+
+
+def of_strategy(policy: Policy, state: ServiceState) -> Findings:
+    """Whether there is time for the traffic to shift, and who brings it back if we are gone."""
+    if not state.shifts_traffic:
+        return Findings()
+    name, limit = policy.service, policy.deploy.timeout
+    if limit <= state.shift:
+        steps, allowed = format_duration(state.shift), format_duration(limit)
+        return _refused(
+            f"{name} shifts its traffic in steps that take {steps} ({state.strategy}), and "
+            f"deploy.timeout is {allowed}: set deploy.timeout to more than {steps}, with time "
+            "for the new tasks to start, or make the steps shorter."
+        )
+    said = [*_of_the_bake(policy, state), *_of_the_hooks(policy, state)]
+    return Findings(warnings=tuple(said))
+
+
+def _of_the_bake(policy: Policy, state: ServiceState) -> list[str]:
+    window = policy.monitor.window
+    waits = any(one.pauses and _AFTER_SHIFT in one.stages for one in state.hooks)
+    if waits or state.bake >= window:
+        return []
+    return [
+        f"{policy.service} bakes for {format_duration(state.bake)}, which is shorter than "
+        f"monitor.window ({format_duration(window)}): after that a rollback is a new deployment, "
+        "not a shift of traffic. Set bakeTimeInMinutes to the window or more."
+    ]
+
+
+def _of_the_hooks(policy: Policy, state: ServiceState) -> list[str]:
+    ours = [one for one in state.hooks if one.pauses and _AFTER_SHIFT in one.stages]
+    if not ours:
+        return [
+            f"{policy.service} has no PAUSE hook at {_AFTER_SHIFT}: if all workers and Temporal "
+            "are gone while a bad release bakes, nobody brings it back. See docs/blue-green.md."
+        ]
+    said, window = [], policy.monitor.window
+    if any(one.on_timeout != "ROLLBACK" for one in ours):
+        said.append(
+            f"A PAUSE hook of {policy.service} goes on when it times out: if all workers and "
+            "Temporal are gone, nobody brings a bad release back. Set its time-out action to "
+            "ROLLBACK."
+        )
+    shortest = min((one.timeout for one in ours if one.timeout), default=None)
+    if shortest is not None and shortest <= window:
+        said.append(
+            f"A PAUSE hook of {policy.service} waits for {format_duration(shortest)} only, and "
+            f"monitor.window is {format_duration(window)}: it times out before the window ends. "
+            "Set its timeoutInMinutes to more than that."
+        )
+    return said
+
+
+_AFTER_SHIFT = "POST_PRODUCTION_TRAFFIC_SHIFT"
 
 
 def of_freeze(frozen: Freeze | None, policy: Policy, at: datetime) -> Findings:

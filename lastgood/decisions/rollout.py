@@ -10,6 +10,10 @@ ours to judge. Right after UpdateService, answers may still show the past; until
 has been visible once, or a minute has gone by, its absence means nothing. Later answers may show
 the past too, for moments: that our deployment was displaced, or the service is gone, must still be
 so some seconds later. What could not be read at the end is unknown: neither complete nor stuck.
+
+Where traffic shifts (blue/green, linear, canary), the window begins as soon as all production
+traffic is on the new tasks, while ECS still keeps the old ones; the rollout is complete when ECS
+has carried out the whole service deployment. A PAUSE hook that waits is news.
 """
 
 from __future__ import annotations
@@ -24,6 +28,9 @@ from lastgood.policy import format_duration
 
 VISIBLE_WITHIN = timedelta(seconds=60)
 """How long DescribeServices may show the past."""
+
+_ALL_SHIFTED = ("POST_PRODUCTION_TRAFFIC_SHIFT", "BAKE_TIME", "CLEAN_UP")
+"""Lifecycle stages in which the new tasks have all production traffic."""
 
 CONFIRMED_AFTER = timedelta(seconds=5)
 """For how long a displacement must show before it is believed."""
@@ -127,14 +134,56 @@ def assess(
     if mine.rollout_state == "FAILED":
         text = f"ECS gave the rollout up: {mine.reason or 'no reason given'}"
         return _news("failed", text, now, state, mine.id)
-    if order.goal == "rollout" and keeps_failing(mine) and not state.circuit_breaker:
+    if order.goal == "window":
+        return None
+    if keeps_failing(mine) and not state.circuit_breaker:
         text = f"{mine.failed} tasks in a row failed to start or to pass their health check."
         return _news("failed", text, now, state, mine.id)
-    if order.goal == "rollout" and is_rolled_out(mine):
-        return _news(
-            "complete", f"{mine.running} of {mine.desired} tasks run.", now, state, mine.id
-        )
+    return _forward(order, state, mine, service_deployment, now)
+
+
+def _forward(
+    order: ServiceWatchOrder,
+    state: ServiceState,
+    mine: EcsDeployment,
+    going: ServiceDeploymentState | None,
+    now: datetime,
+) -> ServiceNews | None:
+    """Our deployment is PRIMARY and has not failed: is it where it should be, or held up?"""
+    if going and order.goal == "traffic" and has_all_traffic(going):
+        text = f"All production traffic is on the new tasks ({going.stage})."
+        return _news("complete", text, now, state, mine.id)
+    hook = next(iter(going.awaiting), None) if going and ladder.is_under_way(going) else None
+    if going and hook:
+        text = f"A PAUSE hook waits for an answer ({going.stage})."
+        news = _news("paused", text, now, state, mine.id)
+        about = {"hook": hook.id, "stage": going.stage, "service_deployment": going.arn}
+        return news.model_copy(update=about)
+    if is_rolled_out(mine) and (going is None or going.status == "SUCCESSFUL"):
+        text = f"{mine.running} of {mine.desired} tasks run."
+        return _news("complete", text, now, state, mine.id)
     return None
+
+
+def has_all_traffic(going: ServiceDeploymentState) -> bool:
+    """Whether a deployment under way has brought all production traffic to the new tasks."""
+    weight = going.production_weight
+    everything = weight is None or weight >= 100
+    return ladder.is_under_way(going) and going.stage in _ALL_SHIFTED and everything
+
+
+def has_stages(state: ServiceState) -> bool:
+    """Whether a service deployment must be followed too: traffic shifts, or a hook may wait."""
+    return state.shifts_traffic or any(hook.pauses for hook in state.hooks)
+
+
+def follows(order: ServiceWatchOrder, state: ServiceState | None) -> str | None:
+    """ARN of the service deployment that a watch reads at this look, if any."""
+    if order.service_deployment or state is None or order.goal not in ("traffic", "rollout"):
+        return order.service_deployment
+    mine = ours(order, state)
+    primary = mine is not None and mine.status == "PRIMARY"
+    return state.service_deployment if primary and has_stages(state) else None
 
 
 def _steady(

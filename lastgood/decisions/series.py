@@ -9,7 +9,7 @@ says so.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 
 from lastgood.model import Model
@@ -91,3 +91,23 @@ def from_counts(
         if total:
             points.append(Point(start=start, value=failed / total, weight=total))
     return tuple(points)
+
+
+def worst_of(groups: Sequence[tuple[Point, ...]]) -> tuple[Point, ...]:
+    """For each bucket the worst of those that have a value; who has no traffic says nothing.
+
+    While traffic shifts, old and new tasks are in target groups of their own: the few requests
+    that the new ones get must not vanish among the many that the old ones answer well.
+    """
+    if len(groups) == 1:
+        return groups[0]
+    worst: dict[datetime, Point] = {}
+    for point in (one for group in groups for one in group):
+        other = worst.get(point.start)
+        if other is None or _badness(point) > _badness(other):
+            worst[point.start] = point
+    return tuple(worst[start] for start in sorted(worst))
+
+
+def _badness(point: Point) -> float:
+    return -1.0 if point.value is None else point.value

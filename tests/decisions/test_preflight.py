@@ -8,9 +8,9 @@ import pytest
 from lastgood.contracts import AlarmState, Freeze, FreezeAnswer
 from lastgood.decisions import preflight
 from lastgood.decisions.targets import Choice
-from lastgood.model import ServiceState
+from lastgood.model import Hook, ServiceState
 from lastgood.policy import Policy
-from tests.decisions.made import NEW, OLD, T0, deployment, revision, service
+from tests.decisions.made import NEW, OLD, T0, deployment, revision, seconds, service
 
 POLICY = Policy(service="shop/web", region="us-east-1")
 
@@ -21,11 +21,9 @@ POLICY = Policy(service="shop/web", region="us-east-1")
         (None, "does not exist in us-east-1"),
         (service(deployment(OLD), status="DRAINING"), "is DRAINING"),
         (service(deployment(OLD), status="INACTIVE"), "was deleted"),
-        (service(deployment(OLD), controller="CODE_DEPLOY"), "deployed by CODE_DEPLOY"),
-        (service(deployment(OLD), controller="EXTERNAL"), "deployed by EXTERNAL"),
-        (service(deployment(OLD), scheduling="DAEMON"), "DAEMON service"),
-        (service(deployment(OLD), strategy="BLUE_GREEN"), "BLUE_GREEN"),
-        (service(deployment(OLD), strategy="CANARY"), "CANARY"),
+        (service(deployment(OLD), controller="CODE_DEPLOY"), "strategy BLUE_GREEN"),
+        (service(deployment(OLD), controller="EXTERNAL"), "create the service anew"),
+        (service(deployment(OLD), scheduling="DAEMON"), "Make it a REPLICA service"),
         (service(deployment(OLD), desired=0), "desiredCount 0"),
     ],
 )
@@ -53,6 +51,59 @@ def test_a_burning_service_can_be_released_to(state: ServiceState) -> None:
     found = preflight.of_service(POLICY, state)
     assert found.refusals == ()
     assert "is not steady" in found.warnings[0]
+
+
+# --- Services that shift traffic ---------------------------------------------------------------
+
+SHIFTED = "POST_PRODUCTION_TRAFFIC_SHIFT"
+PAUSE = Hook(stages=(SHIFTED,), pauses=True, timeout=seconds(86400))
+
+
+def shifting(*hooks: Hook, **keys: Any) -> ServiceState:
+    defaults = {"strategy": "BLUE_GREEN", "bake": seconds(600), "hooks": hooks}
+    return service(deployment(OLD), **{**defaults, **keys})
+
+
+def test_a_service_that_shifts_traffic_and_waits_for_us_is_fine() -> None:
+    assert preflight.of_service(POLICY, shifting(PAUSE)) == preflight.Findings()
+    assert preflight.of_strategy(POLICY, shifting(PAUSE)) == preflight.Findings()
+
+
+def test_a_rolling_service_is_asked_for_nothing() -> None:
+    assert preflight.of_strategy(POLICY, service(deployment(OLD))) == preflight.Findings()
+
+
+@pytest.mark.parametrize(("shift", "refused"), [(299, False), (300, True), (540, True)])
+def test_the_steps_of_the_shift_must_fit_into_the_time_for_the_rollout(
+    shift: float, refused: bool
+) -> None:
+    found = preflight.of_strategy(POLICY, shifting(PAUSE, strategy="LINEAR", shift=seconds(shift)))
+    assert bool(found.refusals) == refused
+    assert all("set deploy.timeout to more than" in one for one in found.refusals)
+
+
+@pytest.mark.parametrize(
+    ("hooks", "bake", "said"),
+    [
+        ((), 600, "has no PAUSE hook at POST_PRODUCTION_TRAFFIC_SHIFT"),
+        ((Hook(stages=(SHIFTED,), pauses=False),), 600, "has no PAUSE hook"),
+        ((Hook(stages=("PRE_SCALE_UP",), pauses=True),), 600, "has no PAUSE hook"),
+        ((PAUSE.model_copy(update={"on_timeout": "CONTINUE"}),), 600, "time-out action to"),
+        ((PAUSE.model_copy(update={"timeout": seconds(600)}),), 0, "before the window ends"),
+    ],
+)
+def test_what_would_leave_a_bad_release_alone_is_said(
+    hooks: tuple[Hook, ...], bake: float, said: str
+) -> None:
+    found = preflight.of_strategy(POLICY, shifting(*hooks, bake=seconds(bake)))
+    assert (found.refusals, len(found.warnings)) == ((), 1)
+    assert said in found.warnings[0]
+
+
+def test_a_bake_time_shorter_than_the_window_is_said_unless_a_hook_waits() -> None:
+    short = preflight.of_strategy(POLICY, shifting(bake=seconds(599)))
+    assert any("Set bakeTimeInMinutes to the window or more" in one for one in short.warnings)
+    assert preflight.of_strategy(POLICY, shifting(PAUSE, bake=seconds(0))) == preflight.Findings()
 
 
 def test_nothing_to_go_back_to_is_said_before_it_is_needed() -> None:

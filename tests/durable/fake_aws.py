@@ -67,7 +67,7 @@ from lastgood.model import (
     Status,
     Verdict,
 )
-from tests.durable.world import Call, World, image_of
+from tests.durable.world import Call, World
 
 _AT_LEAST = timedelta(milliseconds=100)
 _AFTERWARDS = timedelta(seconds=1)
@@ -180,11 +180,8 @@ class FakeAws:
     async def describe_service_revisions(self, query: ServiceRevisionQuery) -> list[ContainerImage]:
         self._now()
         self._count("describe_service_revisions")
-        rollouts = self.world.rollouts
-        asked = (one for one in rollouts if query.service_revision.endswith("/" + one.id))
-        rollout = next(asked, self.world.primary)
-        image = image_of(self.world.definitions[rollout.task_definition])
-        digest = self.world.digest_of(image)
+        ident = "/".join(query.service_revision.split("/")[-2:])
+        image, digest = self.world.resolved[ident]
         return [ContainerImage(container="app", image=image, digest=digest)]
 
     @activity.defn(name="register_task_definition")
@@ -248,7 +245,7 @@ class FakeAws:
         record = self.world.record(order.arn)
         waits = record is not None and order.hook in record.awaiting
         if record and waits and order.action == "CONTINUE":
-            record.awaiting = tuple(one for one in record.awaiting if one != order.hook)
+            self.world.go_on(now)
             call = Call("continue", now, order.hook, effect=True)
             self.world.calls.append(call)
             return Steered(called=True, status=record.status, at=now)
@@ -281,7 +278,7 @@ class FakeAws:
     async def describe_images(self, query: ImageQuery) -> str | None:
         self._now()
         self._count("describe_images")
-        return self.world.digests.get(query.image)
+        return self.world.digest_of(query.image) if self.world.registry_answers else None
 
     # --- What preflight reads --------------------------------------------------------------
 

@@ -25,7 +25,6 @@ def raising(kind: str, *, final: bool = True, text: str = "ecs:UpdateService sai
     [
         ({"controller": "CODE_DEPLOY"}, "Lastgood needs the deployment controller ECS"),
         ({"scheduling": "DAEMON"}, "is a DAEMON service"),
-        ({"strategy": "BLUE_GREEN"}, "uses the strategy BLUE_GREEN"),
         ({"desired": 0}, "no tasks to judge"),
         ({"status": "DRAINING"}, "it was deleted"),
     ],

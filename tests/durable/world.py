@@ -107,6 +107,10 @@ class World:
         self.desired = 2
         self.shape: dict[str, Any] = {}
         """Fields of ServiceState that are other than usual: controller, strategy…"""
+        self.pauses: dict[str, timedelta] = {}
+        """PAUSE hooks by stage, with how long they wait before they roll back."""
+        self.bake = timedelta(minutes=15)
+        """Where traffic shifts: how long ECS keeps the old tasks."""
         self.service_deployments = True
         """Whether this endpoint knows service deployments."""
         self.rollbacks_fail = False
@@ -117,7 +121,11 @@ class World:
         """Of the service."""
         self.tags_denied = False
         self.digests: dict[str, str] = {}
-        """What a registry of which digests can be asked knows, by reference."""
+        """What tags mean now, where they were moved, by reference."""
+        self.resolved: dict[str, tuple[str, str]] = {}
+        """Image and digest that ECS resolved, by deployment id."""
+        self.registry_answers = False
+        """Whether the registry can be asked what a tag means."""
         self.behaviours: dict[str, Behaviour] = {}
         self.calls: list[Call] = []
         self.interference: dict[tuple[str, int], Callable[[World, datetime], None]] = {}
@@ -128,6 +136,7 @@ class World:
             {"family": "web", "containerDefinitions": [{"name": "app", "image": "app:1"}]}
         )
         self.rollouts = [Rollout("ecs-svc/0", first, LONG_AGO, Behaviour(), "COMPLETED", 2)]
+        self.resolved["ecs-svc/0"] = self._resolve(first)
 
     # --- Scripting -------------------------------------------------------------------------
 
@@ -192,9 +201,14 @@ class World:
         image = image_of(self.definitions[task_definition])
         behaviour = self.behaviours.get(image) or Behaviour(self.rollout)
         rollout = Rollout(f"ecs-svc/{self._deployments}", task_definition, now, behaviour)
+        self.resolved[rollout.id] = self._resolve(task_definition)
         self._record(rollout)
         self.rollouts.insert(0, rollout)
-        if behaviour.ends != "never":
+        if self.shape.get("strategy", "ROLLING") != "ROLLING":
+            self._in(
+                behaviour.rollout / 2, now, lambda w, at: w._reach("POST_SCALE_UP", rollout, at)
+            )
+        elif behaviour.ends != "never":
             self._events.append(Event(now + behaviour.rollout, lambda w, at: w._end(rollout, at)))
         for after, do in behaviour.then.items():
             self._events.append(Event(now + after, do))
@@ -204,6 +218,8 @@ class World:
         if rollout not in self.rollouts:
             return
         ends, record = rollout.behaviour.ends, rollout.record
+        if record and record.stage and record.status not in ("IN_PROGRESS", "ROLLBACK_IN_PROGRESS"):
+            return
         if ends == "complete" and rollout is self.primary:
             rollout.state, rollout.running = "COMPLETED", self.desired
             if record and record.status in ("IN_PROGRESS", "ROLLBACK_IN_PROGRESS"):
@@ -219,6 +235,40 @@ class World:
             self.go_back(now, rollout.reason)
         elif record:
             record.status = "STOPPED"
+
+    def _in(self, after: timedelta, now: datetime, do: Callable[[World, datetime], None]) -> None:
+        self._events.append(Event(now + after, do))
+
+    def _reach(self, stage: str, rollout: Rollout, now: datetime) -> None:
+        """A deployment that shifts traffic comes to a stage, and waits there if a hook says so."""
+        record = rollout.record
+        if record is None or record.status != "IN_PROGRESS" or rollout is not self.primary:
+            return
+        rollout.running, record.stage = self.desired, stage
+        if stage in self.pauses:
+            hook = f"hook at {stage}"
+            record.awaiting = (hook,)
+            self._in(self.pauses[stage], now, lambda w, at: w._time_out(hook, record, at))
+            return
+        self.go_on(now)
+
+    def _time_out(self, hook: str, record: Record, now: datetime) -> None:
+        if hook in record.awaiting and record.status == "IN_PROGRESS":
+            self.go_back(now, "ECS lifecycle hook: it timed out.")
+
+    def go_on(self, now: datetime) -> None:
+        """From a stage to the next."""
+        rollout, record = self.primary, self.primary.record
+        if record is None:
+            return
+        record.awaiting = ()
+        if record.stage == "POST_SCALE_UP":
+            after = rollout.behaviour.rollout / 2
+            stage = "POST_PRODUCTION_TRAFFIC_SHIFT"
+            self._in(after, now, lambda w, at: w._reach(stage, rollout, at))
+        elif record.stage == "POST_PRODUCTION_TRAFFIC_SHIFT":
+            record.stage = "BAKE_TIME"
+            self._in(self.bake, now, lambda w, at: w._end(rollout, at))
 
     def _record(self, rollout: Rollout) -> None:
         """A service deployment begins; the one before, if it is under way, does not go on."""
@@ -303,8 +353,15 @@ class World:
         }
         return ServiceState.model_validate(told | self.shape)
 
+    def _resolve(self, task_definition: str) -> tuple[str, str]:
+        image = str(self.definitions[task_definition]["containerDefinitions"][0]["image"])
+        return image, self.digest_of(image)
+
     def digest_of(self, image: str) -> str:
         """What ECS resolves an image to."""
+        _, pinned, digest = image.partition("@")
+        if pinned:
+            return digest
         return self.digests.get(image) or "sha256:" + hashlib.sha256(image.encode()).hexdigest()
 
     # --- Metrics ---------------------------------------------------------------------------

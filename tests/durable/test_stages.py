@@ -1,0 +1,150 @@
+"""Services that shift traffic: waited for by stages, judged while they bake, finished by ECS."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+
+from lastgood.model import Outcome
+
+SHIFTED = "POST_PRODUCTION_TRAFFIC_SHIFT"
+DAY = timedelta(days=1)
+
+
+@pytest.fixture(params=["BLUE_GREEN", "LINEAR", "CANARY"])
+def shifting(desk, request):
+    """A service that shifts traffic, with half an hour of bake time."""
+    return given(desk, request.param)
+
+
+def given(desk, strategy: str = "BLUE_GREEN", **hooks: timedelta):
+    desk.world.bake = timedelta(minutes=30)
+    desk.world.pauses = hooks
+    configured = [
+        {"stages": [stage], "pauses": True, "timeout": lasts} for stage, lasts in hooks.items()
+    ]
+    desk.world.shape = {"strategy": strategy, "bake": desk.world.bake, "hooks": configured}
+    return desk
+
+
+def calls(desk) -> list[str]:
+    return [one.name for one in desk.world.calls if one.effect]
+
+
+async def test_a_good_release_is_healthy_when_ecs_is_through_with_it(shifting):
+    result = await shifting.release("app:2")
+
+    assert result.outcome is Outcome.HEALTHY
+    assert shifting.world.primary.record.status == "SUCCESSFUL"
+    assert result.timings["monitor"] == pytest.approx(600, abs=30)
+    assert result.timings["finish"] > 600, "what is left of the bake time"
+
+
+async def test_a_bad_release_in_its_bake_time_is_a_shift_of_traffic_back(shifting):
+    shifting.world.bad("app:2", after=120)
+
+    result = await shifting.release("app:2")
+
+    assert (result.outcome, result.trigger) == (Outcome.ROLLED_BACK, "error-rate")
+    assert calls(shifting)[-1] == "stop_service_deployment"
+    assert shifting.world.runs == "app:1"
+
+
+async def test_what_fires_after_the_window_but_before_the_end_counts(desk):
+    given(desk)
+    desk.world.bad("app:2", after=900)
+
+    result = await desk.release("app:2")
+
+    assert result.outcome is Outcome.ROLLED_BACK
+    assert calls(desk)[-1] == "stop_service_deployment"
+
+
+async def test_a_hook_before_the_shift_is_answered_at_once(desk):
+    given(desk, POST_SCALE_UP=DAY)
+
+    result = await desk.release("app:2")
+
+    assert result.outcome is Outcome.HEALTHY
+    assert calls(desk).count("continue") == 1
+    assert result.timings["wait"] < 60
+
+
+async def test_a_hook_after_the_shift_waits_for_the_window(desk):
+    given(desk, POST_PRODUCTION_TRAFFIC_SHIFT=DAY)
+    await desk.deploy("app:2")
+    await desk.skip(minutes=8)
+    assert "continue" not in calls(desk)
+
+    result = await desk.result("app:2")
+
+    assert result.outcome is Outcome.HEALTHY
+    assert calls(desk).count("continue") == 1
+    assert desk.world.primary.record.status == "SUCCESSFUL"
+
+
+async def test_a_bad_release_that_waits_at_a_hook_is_answered_with_rollback(desk):
+    given(desk, POST_PRODUCTION_TRAFFIC_SHIFT=DAY)
+    desk.world.bad("app:2", after=120)
+
+    result = await desk.release("app:2")
+
+    assert result.outcome is Outcome.ROLLED_BACK
+    assert calls(desk)[-1] == "continue_service_deployment"
+    assert "continue" not in calls(desk)
+
+
+async def test_what_fired_before_the_shift_keeps_a_hook_from_being_answered(desk):
+    given(desk, POST_SCALE_UP=DAY)
+    desk.world.bad("app:2", after=5)
+
+    result = await desk.release("app:2")
+
+    assert result.outcome is Outcome.ROLLED_BACK
+    assert "continue" not in calls(desk)
+
+
+async def test_a_hook_that_timed_out_is_a_rollback_by_ecs(desk):
+    given(desk, POST_PRODUCTION_TRAFFIC_SHIFT=timedelta(minutes=5))
+
+    result = await desk.release("app:2")
+
+    assert result.outcome is Outcome.ROLLED_BACK_BY_ECS
+    assert calls(desk) == ["register_task_definition", "update_service"]
+
+
+async def test_a_held_release_keeps_its_hook_waiting(desk):
+    given(desk, POST_PRODUCTION_TRAFFIC_SHIFT=DAY)
+    desk.world.image("app:2", silent=frozenset({"error-rate"}))
+
+    await desk.until_held("app:2")
+
+    assert "continue" not in calls(desk)
+
+
+@pytest.mark.parametrize("verb", ["approve", "promote"])
+async def test_what_a_person_takes_for_good_lets_ecs_go_on(desk, verb):
+    given(desk, POST_PRODUCTION_TRAFFIC_SHIFT=DAY)
+    desk.world.image("app:2", silent=frozenset({"error-rate"}))
+    if verb == "approve":
+        await desk.until_held("app:2")
+    else:
+        await desk.deploy("app:2")
+        await desk.skip(minutes=2)
+
+    await desk.say(verb)
+    result = await desk.result("app:2")
+
+    assert result.outcome is Outcome.HEALTHY
+    assert calls(desk).count("continue") == 1
+
+
+async def test_too_little_time_for_the_steps_is_refused(desk):
+    given(desk, "LINEAR")
+    desk.world.shape = {**desk.world.shape, "shift": timedelta(minutes=9)}
+
+    result = await desk.release("app:2", deploy={"timeout": "5m"})
+
+    assert result.outcome is Outcome.REFUSED
+    assert "set deploy.timeout to more than 9m" in result.reason

@@ -1,0 +1,58 @@
+"""PAUSE hooks of ECS: where it waits for us to let a release go on."""
+
+from __future__ import annotations
+
+from temporalio import workflow
+from temporalio.exceptions import ActivityError
+
+from workflows import calls
+from workflows.release import Release
+
+with workflow.unsafe.imports_passed_through():
+    from lastgood.contracts import ContinueOrder, Finding, ServiceNews
+
+
+async def let_go_on(release: Release, news: ServiceNews) -> Finding | None:
+    """Answer the hook that news tells of with CONTINUE; what keeps us from it, if anything.
+
+    Who calls this has made sure that nothing fired, and nobody holds the release.
+    """
+    order = ContinueOrder(
+        service=release.service,
+        arn=news.service_deployment or "",
+        hook=news.hook or "",
+        action="CONTINUE",
+    )
+    try:
+        steered = await calls.continue_service_deployment(order)
+    except ActivityError as error:
+        reason = f"ECS waits at a PAUSE hook ({news.stage}) that cannot be answered: "
+        return Finding(kind="inconclusive", reason=reason + calls.why(error))
+    if steered.called:
+        release.journal.note(f"PAUSE hook at {news.stage} answered: CONTINUE.")
+        release.journal.call(f"ContinueServiceDeployment(CONTINUE) at {news.stage}")
+    else:
+        # What ECS answers may be a moment old: the next look waits a little.
+        await workflow.sleep(release.policy.monitor.interval)
+    return None
+
+
+async def answer_waiting(release: Release) -> None:
+    """Let ECS go on with a release that a person took for good, if it waits at a hook."""
+    if not release.has_stages:
+        return
+    try:
+        state = await calls.describe_service(release.service)
+        newest = state.service_deployment if state else None
+        going = await calls.describe_service_deployment(release.service, newest)
+    except ActivityError as error:
+        release.journal.note(f"Whether ECS waits at a PAUSE hook is unknown: {calls.why(error)}")
+        return
+    primary = state.primary if state else None
+    ours = primary is not None and primary.id == release.deployment
+    for hook in going.awaiting if going and ours else ():
+        about = {"hook": hook.id, "stage": going.stage, "service_deployment": going.arn}
+        news = ServiceNews(kind="paused", reason="", at=workflow.now()).model_copy(update=about)
+        trouble = await let_go_on(release, news)
+        if trouble:
+            release.journal.note(trouble.reason)
