@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from datetime import datetime
 
 from temporalio import workflow
@@ -43,6 +44,8 @@ class Rollback:
         self._way = WayBack(order)
         self._steady_at: datetime | None = None
         self._deployment: str | None = None
+        self._other_image = False
+        """A tag of the target has moved: what came back is not what ran."""
         self._evidence: tuple[Verdict, ...] = ()
 
     @workflow.run
@@ -88,6 +91,10 @@ class Rollback:
         while True:
             await self._way.act()
             news = await self._wait_until_steady()
+            if self._other_image:
+                self._other_image = False
+                await self._way.pin()
+                continue
             if news and news.kind == "complete":
                 self._steady_at, self._deployment = workflow.now(), news.deployment
                 return
@@ -99,7 +106,10 @@ class Rollback:
     async def _wait_until_steady(self) -> ServiceNews | None:
         until = workflow.now() + self._order.policy.rollback.timeout
         watched = Round(self._watch((), until), self._follow("steady", until))
-        await workflow.wait_condition(lambda: watched.done)
+        look = asyncio.create_task(self._way.brought_another_image())
+        await workflow.wait_condition(lambda: watched.done or (look.done() and look.result()))
+        self._other_image = await look
+        watched.cancel()
         return watched.news
 
     def _not_steady(self, news: ServiceNews | None) -> OverError:
@@ -195,7 +205,7 @@ class Rollback:
                 "service": order.service,
                 "task_definition": self._way.target,
                 "deployment": way.deployment if steady else self._deployment,
-                "previous_task_definition": order.from_task_definition,
+                "previous_task_definition": self._way.wrong,
                 "previous_deployment": order.target_deployment if steady else None,
                 "deployed_at": way.called_at or self._started_at,
                 "until": until,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from temporalio import workflow
 from temporalio.exceptions import ActivityError, ApplicationError
@@ -14,18 +14,22 @@ with workflow.unsafe.imports_passed_through():
     from lastgood import errors
     from lastgood.contracts import (
         ContinueOrder,
+        ImageQuery,
         RegisterOrder,
         RollbackOrder,
         Steered,
         StopOrder,
         UpdateOrder,
     )
-    from lastgood.decisions import ladder
+    from lastgood.decisions import digests, ladder
     from lastgood.decisions.task_definitions import pin_id, pinned
-    from lastgood.model import Outcome, ServiceDeploymentState, ServiceState
+    from lastgood.model import ContainerImage, Outcome, ServiceDeploymentState, ServiceState
 
 _MOST_LOOKS = 6
 """Each look leads to a call or to an end; a service that changes more often is not ours alone."""
+
+
+_UNTIL_RESOLVED = timedelta(seconds=5)
 
 
 class OverError(Exception):
@@ -52,6 +56,12 @@ class WayBack:
         self.attempted = False
         """Something was sent that may have moved the service."""
         self.calls: list[str] = []
+        self.wrong = order.from_task_definition
+        """ARN of the task definition to leave."""
+        self.unsure = False
+        """Whether the target's tags still mean what ran is not known."""
+        self._targets: tuple[str, ...] = (order.target.task_definition,)
+        self._copy: dict[str, object] | None = None
         self._usable = False
 
     async def act(self) -> None:
@@ -63,8 +73,8 @@ class WayBack:
         for _ in range(_MOST_LOOKS):
             state, deployment = await self._look()
             goal = ladder.Goal(
-                targets=(self._order.target.task_definition, self.target),
-                wrong=self._order.from_task_definition,
+                targets=(*self._targets, self.target),
+                wrong=self.wrong,
                 before=self._order.before_revision,
                 before_deployment=self._order.target_deployment,
                 adopt=self._order.adopt,
@@ -109,7 +119,7 @@ class WayBack:
     def _wait_for(self, rung: ladder.Rung, state: ServiceState | None) -> None:
         primary = state.primary if state else None
         there = primary.task_definition if primary else self.target
-        self.target = there if there != self._order.from_task_definition else self.target
+        self.target = there if there != self.wrong else self.target
         self.service_deployment = rung.service_deployment
 
     # --- Let ECS go back -------------------------------------------------------------------
@@ -187,16 +197,64 @@ class WayBack:
                 raise
         else:
             active, source = found.active, found.source
-        copy = pinned(source, order.target.images)
-        if copy and await self._pin(copy):
+        self._copy = pinned(source, order.target.images)
+        tags = await self._ask_registries()
+        if tags == "moved" and await self._pin():
             return
+        self.unsure = tags == "unknown"
         if not active:
             back = RegisterOrder(region=region, source=source, release=f"{order.release}-back")
             self.target = await calls.register_task_definition(back, back=True)
 
-    async def _pin(self, copy: dict[str, object]) -> bool:
-        """Go to a copy that names its images by digest; a tag may have moved since."""
-        region = self._order.service.region
+    # --- Tags that have moved --------------------------------------------------------------
+
+    async def _ask_registries(self) -> digests.Tags:
+        """Whether the target's tags still mean what ran."""
+        images, now = self._order.target.images, {}
+        for one in digests.by_tag(images):
+            query = ImageQuery(region=self._order.service.region, image=one.image)
+            try:
+                now[one.image] = await calls.describe_images(query)
+            except ActivityError as error:
+                self._say(f"digest of {one.image} not readable: {calls.why(error)}")
+                return "moved"  # a copy with digests is right in any case
+        return digests.tags_now(images, now)
+
+    async def brought_another_image(self) -> bool:
+        """Look at what ECS made of the target's tags, until it has resolved them."""
+        if not self.unsure:
+            return False
+        for _ in range(_MOST_LOOKS):
+            tags = digests.resolved(self._order.target.images, await self._brought())
+            if tags != "unknown":
+                return tags == "moved"
+            await workflow.sleep(_UNTIL_RESOLVED)
+        return False
+
+    async def _brought(self) -> tuple[ContainerImage, ...]:
+        service = self._order.service
+        try:
+            newest = await calls.describe_service_deployment(service, None)
+            if newest is None or newest.target is None:
+                return ()
+            return await calls.describe_service_revision(service.region, newest.target)
+        except ActivityError:
+            return ()
+
+    async def pin(self) -> None:
+        """A tag has moved: what was brought back is not what ran, so go to the very images."""
+        self.unsure = False
+        moved = self.target
+        self._say(f"a tag of {moved.rsplit('/', 1)[-1]} has moved to another image")
+        if await self._pin():
+            self.wrong, self._targets = moved, (self.target,)
+            self.tried = ladder.Tried(refused=True)
+
+    async def _pin(self) -> bool:
+        """Go to a copy that names its images by digest."""
+        copy, region = self._copy, self._order.service.region
+        if copy is None:
+            return False
         order = RegisterOrder(region=region, source=copy, release=pin_id(copy))
         try:
             self.target = await calls.register_task_definition(order, briefly=True)

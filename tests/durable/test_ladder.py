@@ -185,9 +185,10 @@ async def test_somebody_elses_release_while_ecs_goes_back_is_left_alone(desk):
 
 
 async def test_a_finished_release_goes_back_to_a_copy_with_the_digests_that_ran(desk):
-    """The tag may have been moved to another image since."""
+    """Its tag was moved to another image since, and the registry says so."""
     desk.world.bad("app:2")
     ran = desk.world.digest_of("app:1")
+    desk.world.digests["app:1"], desk.world.registry_answers = "sha256:other", True
 
     result = await desk.release("app:2")
 
@@ -197,9 +198,34 @@ async def test_a_finished_release_goes_back_to_a_copy_with_the_digests_that_ran(
     assert changes(desk) == ["update_service", "update_service"]
 
 
+async def test_a_tag_that_means_the_same_needs_no_copy(desk):
+    desk.world.bad("app:2")
+    desk.world.registry_answers = True
+
+    result = await desk.release("app:2")
+
+    assert result.rollback.to == arn(1)
+    assert changes(desk) == ["update_service", "update_service"]
+
+
+async def test_a_tag_that_turns_out_to_have_moved_is_put_right(desk):
+    """No registry can be asked: what ECS resolved shows it."""
+    desk.world.bad("app:2")
+    ran = desk.world.digest_of("app:1")
+    desk.world.digests["app:1"] = "sha256:other"
+
+    result = await desk.release("app:2")
+
+    copy = desk.world.definitions[result.rollback.to]
+    assert copy["containerDefinitions"][0]["image"] == f"app:1@{ran}"
+    assert result.outcome is Outcome.ROLLED_BACK
+    assert changes(desk) == ["update_service", "update_service", "update_service"]
+
+
 async def test_the_same_target_twice_is_one_copy(desk):
     desk.world.bad("app:2")
     desk.world.bad("app:3")
+    desk.world.digests["app:1"], desk.world.registry_answers = "sha256:other", True
     first = await desk.release("app:2", rollback={"cooldown": "0s"})
     second = await desk.release("app:3", rollback={"cooldown": "0s"})
 
@@ -209,6 +235,7 @@ async def test_the_same_target_twice_is_one_copy(desk):
 
 async def test_a_copy_that_may_not_be_registered_leaves_the_original(desk):
     desk.world.bad("app:2")
+    desk.world.digests["app:1"], desk.world.registry_answers = "sha256:other", True
     desk.world.before("register_task_definition", 2, raising("AccessDeniedException"))
 
     result = await desk.release("app:2")

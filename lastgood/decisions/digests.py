@@ -1,0 +1,39 @@
+"""Whether a revision's tags still mean the images that ran.
+
+UpdateService resolves a tag anew. Before it, a registry that can be asked is asked; afterwards the
+digests that ECS resolved are compared with those that ran. A tag that has moved is answered with a
+copy of the task definition that names its images by digest.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Literal
+
+from lastgood.model import ContainerImage
+
+Tags = Literal["same", "moved", "unknown"]
+
+
+def by_tag(images: Iterable[ContainerImage]) -> tuple[ContainerImage, ...]:
+    """Images named by a tag, whose digest is known."""
+    return tuple(one for one in images if one.digest and "@" not in one.image)
+
+
+def tags_now(ran: Iterable[ContainerImage], now: Mapping[str, str | None]) -> Tags:
+    """What the tags mean now.
+
+    Args:
+        ran: images as they ran, with digests.
+        now: the digest of each reference, as its registry says; None where it cannot be asked.
+    """
+    known = [(one.digest, now.get(one.image)) for one in by_tag(ran)]
+    if any(digest and digest != before for before, digest in known):
+        return "moved"
+    return "same" if all(digest for _, digest in known) else "unknown"
+
+
+def resolved(ran: Iterable[ContainerImage], brought: Iterable[ContainerImage]) -> Tags:
+    """What ECS made of the tags: ``unknown`` until it has resolved them all."""
+    by_container = {one.container: one.digest for one in brought}
+    return tags_now(ran, {one.image: by_container.get(one.container) for one in by_tag(ran)})
