@@ -12,6 +12,7 @@ from lastgood.cli import asking
 from lastgood.cli.options import output_option, region_option, service_argument, service_ref
 from lastgood.cli.output import day, label, print_json, print_text, rollback_text, title
 from lastgood.contracts import Overview
+from lastgood.decisions.wording import describe
 from lastgood.model import Action, ReleaseResult, RollbackRecord, ServiceRef
 
 _LONG_AGO = datetime.min.replace(tzinfo=UTC)
@@ -28,7 +29,8 @@ def history(service: str, region: str | None, output: str) -> int:
     Example:
       lastgood history shop/web
 
-    The guard remembers the last fifty of each; older ones are in the Temporal UI.
+    Then the ledger: what is known of each revision, and which images are not released again. The
+    guard remembers the last fifty of each; older ones are in the Temporal UI.
     """
     ref = service_ref(service, region)
     return asking.run(_history(ref, output), lambda: "Stopped.")
@@ -42,21 +44,24 @@ async def _history(ref: ServiceRef, output: str) -> int:
     elif overview is None:
         print_text([asking.nothing_known(ref)])
     else:
-        print_text(as_text(overview))
+        print_text(as_text(overview) + ledger_text(overview))
     return 0
 
 
 def as_json(ref: ServiceRef, overview: Overview | None) -> dict[str, Any]:
-    """Releases, rollbacks and actions, each newest first."""
-    shown: dict[str, Any] = {"results": [], "rollbacks": [], "actions": []}
+    """Releases, rollbacks, actions, the ledger and the quarantine, each newest first."""
+    keys = {"results", "rollbacks", "actions", "ledger", "quarantine"}
+    shown: dict[str, Any] = {key: [] for key in keys}
     if overview:
-        shown = overview.model_dump(mode="json", include=set(shown))
+        shown = overview.model_dump(mode="json", include=keys)
     return {
         "service": str(ref),
         "region": ref.region,
         "releases": shown["results"],
         "rollbacks": list(reversed(shown["rollbacks"])),
         "actions": shown["actions"],
+        "ledger": shown["ledger"],
+        "quarantine": shown["quarantine"],
     }
 
 
@@ -77,6 +82,24 @@ def as_text(overview: Overview) -> list[str]:
     for at, (first, *more) in sorted(entries, key=lambda entry: entry[0], reverse=True):
         lines.append(f"{day(at) if at > _LONG_AGO else 'at an unknown time'}  {first}")
         lines += [f"    {line}" for line in more]
+    return lines
+
+
+def ledger_text(overview: Overview) -> list[str]:
+    """What is known of each revision, and what is not released again."""
+    lines = []
+    if overview.ledger:
+        lines += ["", "Ledger: what a release can go back to is good"]
+    for one in overview.ledger:
+        lines.append(f"{day(one.since)}  {one.status:<9}  {describe(one.revision)}")
+        lines.append(f"    {one.why}")
+    if overview.quarantine:
+        lines += ["", "Quarantine: images that are released again only with --force --reason"]
+    for image in overview.quarantine:
+        digest = f" @ {image.digest[:19]}…" if image.digest else ""
+        lines.append(f"{day(image.at)}  {image.image}{digest}")
+        by = f"release {image.release}: " if image.release else ""
+        lines.append(f"    {by}{image.reason}")
     return lines
 
 

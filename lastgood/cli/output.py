@@ -149,7 +149,11 @@ def advice(result: ReleaseResult) -> list[str]:
     back = f'lastgood rollback {result.service} --reason "…"'
     if result.outcome is Outcome.HELD:
         return [
-            "Nothing more happens until somebody decides. To go back:",
+            "Nothing more happens until somebody decides. While it waits:",
+            f'  lastgood approve {result.service} --reason "…"   it is good',
+            f'  lastgood deny {result.service} --reason "…"      it is bad: roll it back',
+            f'  lastgood resume {result.service} --reason "…"    judge it again',
+            "To go back at any time:",
             f"  {back}",
             "A new `lastgood deploy`, of a fix say, is not blocked and supersedes it.",
         ]
@@ -157,6 +161,7 @@ def advice(result: ReleaseResult) -> list[str]:
         return [
             f"Look at the service now: lastgood status {result.service}",
             f"To try again: {back}",
+            f'To be told no more: lastgood acknowledge {result.service} --reason "…"',
         ]
     return []
 

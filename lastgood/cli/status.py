@@ -80,6 +80,11 @@ def as_json(
         "rollbacks_counted": 0,
         "max_rollbacks": None,
         "cooldown_until": None,
+        "frozen": None,
+        "alerts": [],
+        "mirror_problem": None,
+        "ledger": [],
+        "quarantine": [],
         "last_result": None,
         "notification_failures": [],
     }
@@ -109,7 +114,7 @@ def _current_json(snapshot: Snapshot | None) -> dict[str, Any]:
 
 def as_text(ref: ServiceRef, overview: Overview, snapshot: Snapshot | None) -> list[str]:
     """A service's status for people."""
-    lines = [f"{ref} in {ref.region}"]
+    lines = [f"{ref} in {ref.region}", *_frozen(overview)]
     if overview.current:
         lines += _current(overview, snapshot)
     else:
@@ -126,6 +131,31 @@ def as_text(ref: ServiceRef, overview: Overview, snapshot: Snapshot | None) -> l
         lines += _last(overview.results[0])
     for one in failures(overview, snapshot.progress if snapshot else None):
         lines.append(f"  NOT TOLD        {one.channel} at {day(one.at)}: {one.error}")
+    return lines + _unsettled(overview)
+
+
+def _frozen(overview: Overview) -> list[str]:
+    frozen = overview.frozen
+    if frozen is None:
+        return []
+    until = f"until {day(frozen.until)}" if frozen.until else "until somebody unfreezes"
+    return [
+        f"  FROZEN          {until}, by {frozen.actor} since {day(frozen.at)}",
+        f"                  {frozen.reason}",
+    ]
+
+
+def _unsettled(overview: Overview) -> list[str]:
+    """What somebody should take care of."""
+    lines = []
+    for release in overview.alerts:
+        lines.append(
+            f"  UNACKNOWLEDGED  the rollback of {release} failed, and people are told again"
+        )
+        command = f'lastgood acknowledge {overview.service} --release {release} --reason "…"'
+        lines.append(f"                  {command}")
+    if overview.mirror_problem:
+        lines.append(f"  memory          NOT in the service's tags: {overview.mirror_problem}")
     return lines
 
 
@@ -133,7 +163,8 @@ def _good(overview: Overview) -> str:
     good = overview.last_known_good
     if good is None:
         return "none yet"
-    return describe(good) + (f": {good.proven}" if good.proven else "")
+    when = f" at {day(good.proven_at)}" if good.proven_at else ""
+    return describe(good) + (f": {good.proven}{when}" if good.proven else "")
 
 
 def _last(result: ReleaseResult) -> list[str]:

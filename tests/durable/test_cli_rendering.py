@@ -15,9 +15,24 @@ from lastgood.cli.following import Snapshot
 from lastgood.cli.lines import Lines, latest_line
 from lastgood.cli.live import Latest, Live
 from lastgood.cli.screen import render
-from lastgood.contracts import CheckReport, CurrentRelease, ReleaseView
+from lastgood.contracts import (
+    CheckReport,
+    CurrentRelease,
+    Freeze,
+    LedgerEntry,
+    Quarantined,
+    ReleaseView,
+)
 from lastgood.errors import UsageError
-from lastgood.model import ChannelFailure, Outcome, RollbackSummary, Status, Verdict
+from lastgood.model import (
+    ChannelFailure,
+    ContainerImage,
+    Outcome,
+    Revision,
+    RollbackSummary,
+    Status,
+    Verdict,
+)
 from tests.durable.cli_fakes import NOW, SERVICE, overview, progress, result
 
 RUNNING = ReleaseView(release="r1", state="running")
@@ -145,6 +160,7 @@ def test_status_of_a_held_release_says_what_to_do() -> None:
     lines = status.as_text(SERVICE, overview(current=current), Snapshot(RUNNING, held, LIVE))
     text = "\n".join(lines)
     assert "HELD            No data." in text
+    assert 'lastgood approve shop/web --reason "…"   it is good' in text
     assert 'lastgood rollback shop/web --reason "…"' in text
     assert "FIRING error-rate 40.0 %" in text
     assert "cooldown        until 2026-01-31 08:42:45 +05:30" in text
@@ -154,6 +170,55 @@ def test_json_of_an_unknown_service_has_the_same_keys() -> None:
     known = status.as_json(SERVICE, overview(), None)
     assert list(status.as_json(SERVICE, None, None)) == list(known)
     assert history.as_json(SERVICE, None)["releases"] == []
+
+
+def test_status_shows_what_is_frozen_unsettled_and_how_the_good_one_was_proven() -> None:
+    good = Revision(task_definition="x/web:1", proven="survived its monitor window", proven_at=NOW)
+    known = overview(
+        last_known_good=good,
+        frozen=Freeze(at=NOW, actor="ann", reason="the sale", until=NOW + timedelta(hours=4)),
+        alerts=("r7",),
+        mirror_problem="AccessDenied: ecs:TagResource",
+    )
+    text = "\n".join(status.as_text(SERVICE, known, None))
+    for line in (
+        "FROZEN          until 2026-01-31 12:42:45 +05:30, by ann since 2026-01-31 08:42:45 +05:30",
+        "                the sale",
+        "last known good web:1: survived its monitor window at 2026-01-31 08:42:45 +05:30",
+        "UNACKNOWLEDGED  the rollback of r7 failed",
+        'lastgood acknowledge shop/web --release r7 --reason "…"',
+        "memory          NOT in the service's tags: AccessDenied: ecs:TagResource",
+    ):
+        assert line in text
+    unlimited = overview(frozen=Freeze(at=NOW, actor="ann", reason="x"))
+    assert "until somebody unfreezes, by ann" in status.as_text(SERVICE, unlimited, None)[1]
+
+
+def test_history_ends_with_the_ledger_and_the_quarantine() -> None:
+    revision = Revision(
+        task_definition="x/web:2", images=(ContainerImage(container="app", image="web:2.0"),)
+    )
+    known = overview(
+        ledger=(LedgerEntry(status="demoted", revision=revision, since=NOW, why="8 % failed"),),
+        quarantine=(
+            Quarantined(
+                image="web:2.0", digest=f"sha256:{'a' * 64}", release="r2", at=NOW, reason="8 %"
+            ),
+        ),
+    )
+    assert history.ledger_text(known) == [
+        "",
+        "Ledger: what a release can go back to is good",
+        "2026-01-31 08:42:45 +05:30  demoted    web:2 (web:2.0)",
+        "    8 % failed",
+        "",
+        "Quarantine: images that are released again only with --force --reason",
+        "2026-01-31 08:42:45 +05:30  web:2.0 @ sha256:aaaaaaaaaaaa…",
+        "    release r2: 8 %",
+    ]
+    assert history.ledger_text(overview()) == []
+    shown = history.as_json(SERVICE, known)
+    assert (shown["ledger"][0]["status"], shown["quarantine"][0]["release"]) == ("demoted", "r2")
 
 
 def test_nothing_measured_is_not_good() -> None:
