@@ -1,6 +1,7 @@
 """A group's policy file: what it means, what is refused and where, and its schema."""
 
 import json
+from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
@@ -14,6 +15,7 @@ from lastgood.policy import Policy
 from lastgood.policy_file import load, parse, parse_any
 from lastgood.policy_schema import group_schema
 
+ROOT = Path(__file__).parents[2]
 EXAMPLE = """\
 group: shop
 order: at-once
@@ -44,6 +46,13 @@ def test_members_take_over_region_and_notify_where_they_name_none() -> None:
     assert worker.notify.healthy
     assert worker.notify.slack is None
     assert [trigger.type for trigger in web.triggers] == ["alarm"]
+
+
+def test_the_documented_example_is_a_good_one() -> None:
+    guide = (ROOT / "docs/groups.md").read_text()
+    example = guide.split("```yaml\n", 1)[1].split("```", 1)[0]
+    shown = group(example)
+    assert (shown.group, shown.order, len(shown.services)) == ("shop", "in-order", 3)
 
 
 def test_services_are_released_in_order_unless_it_says_otherwise() -> None:
