@@ -150,6 +150,7 @@ class Deployment:
                 return await self._after_failed_deploy(error)
         # The call may have taken minutes of retries: answers may show the past from now on.
         release.deployment, release.deployed_at = updated.deployment, workflow.now()
+        release.look_at_digests()
         return None
 
     async def _register(self, source: dict[str, object]) -> Revision:
@@ -218,7 +219,7 @@ class Deployment:
         paused: ServiceNews | None = None
         while True:
             carry = await self._hand_over()
-            finding = self._seen()
+            finding = self._stopped()
             if finding is None and paused:
                 finding = await let_go_on(self._release, paused)
             if finding:
@@ -332,14 +333,15 @@ class Deployment:
 
     def _seen(self) -> Finding | None:
         """What ends the way forward: a person, a trigger, or what ECS says."""
+        news = self._round.news if self._round else None
+        return self._stopped() or (findings.of_service_news(news) if news else None)
+
+    def _stopped(self) -> Finding | None:
+        """What ends the way forward whatever ECS says: a person, or a trigger."""
         if self._release.interruption:
             return self._release.interruption
-        if self._round is None:
-            return None
-        if self._round.fired:
-            return findings.of_trigger(self._round.fired)
-        news = self._round.news
-        return findings.of_service_news(news) if news else None
+        fired = self._round.fired if self._round else None
+        return findings.of_trigger(fired) if fired else None
 
     async def _race(self, work: Coroutine[Any, Any, T]) -> T | Finding:
         """Do something, unless something else ends the way forward first."""
