@@ -12,12 +12,13 @@ with workflow.unsafe.imports_passed_through():
     from lastgood.contracts import (
         DeploymentOrder,
         FreezeQuery,
+        ImageQuery,
         MetricProbe,
         SmokeOrder,
         WatchedTrigger,
     )
-    from lastgood.decisions import preflight, targets
-    from lastgood.decisions.task_definitions import container_of, with_image
+    from lastgood.decisions import ledger, preflight, targets
+    from lastgood.decisions.task_definitions import container_of, original_of, with_image
     from lastgood.model import Model, Revision, ServiceState
     from lastgood.policy import AlarmTrigger, HealthCheckTrigger, SmokeCheck
 
@@ -39,7 +40,6 @@ class Prepared(Model):
     warnings: tuple[str, ...]
     burning: tuple[str, ...] = ()
     """What is wrong before the release already; it is not the release's doing."""
-
 
     def revision_before(self, target: Revision) -> str | None:
         """ARN of the ECS service revision that ran before, if it is what we would go back to."""
@@ -95,7 +95,8 @@ async def _prepare(order: DeploymentOrder) -> Prepared:
     _refuse(findings)
     triggers = await Resolver(policy, state).all(alarms)
     before = await _look_at(triggers, order.service.region)
-    source, released = await _what_to_release(order, definition.source)
+    source, released = await _what_to_release(order, await _base(order, definition.source))
+    await _refuse_quarantined(order, released.source if released else source or {})
     return Prepared(
         state=state,
         running=running,
@@ -119,6 +120,36 @@ async def _refuse_frozen(order: DeploymentOrder) -> None:
     if windows:
         answer = await calls.look_up_freeze(FreezeQuery(windows=windows, at=workflow.now()))
         _refuse(preflight.of_freeze_windows(order.release.policy, answer))
+
+
+async def _base(order: DeploymentOrder, running: dict[str, object]) -> dict[str, object]:
+    """What a new image is put into: what runs, or what that is a digest-pinned copy of."""
+    original = original_of(running)
+    if original is None:
+        return running
+    try:
+        return (await calls.describe_task_definition(order.service.region, original)).source
+    except ActivityError as error:
+        workflow.logger.warning("%s cannot be read: %s", original, calls.why(error))
+        return running
+
+
+async def _refuse_quarantined(order: DeploymentOrder, source: dict[str, object]) -> None:
+    """What was rolled back is not released again by mistake."""
+    if order.release.force or not order.quarantine:
+        return
+    images = []
+    for image in ledger.images_released(targets.images_of(source), order.release.image):
+        query = ImageQuery(region=order.service.region, image=image.image)
+        try:
+            digest = await calls.describe_images(query)
+        except ActivityError as error:
+            workflow.logger.warning("%s: %s", image.image, calls.why(error))
+            digest = None
+        images.append(image.model_copy(update={"digest": digest}))
+    why = ledger.refuse_quarantined(order.quarantine, tuple(images))
+    if why:
+        raise RefusedError(why)
 
 
 def _refuse(findings: preflight.Findings) -> None:

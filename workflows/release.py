@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from datetime import datetime, timedelta
 from typing import Literal
 
@@ -10,6 +11,7 @@ from temporalio import workflow
 from workflows.journal import Journal
 from workflows.orders import Orders
 from workflows.preflight import Prepared
+from workflows.resolved_images import resolved_images
 from workflows.watching import Round, until_after
 
 with workflow.unsafe.imports_passed_through():
@@ -51,6 +53,7 @@ class Release:
         self.not_before: datetime | None = None
         self.rolling_back = False
         self.judged_good = False
+        self._reading: asyncio.Task[None] | None = None
         self.over = False
 
     @property
@@ -91,6 +94,15 @@ class Release:
             left = self.policy.monitor.window
         least = until_after(workflow.now(), triggers, self.policy.monitor.interval)
         self.window_end = max(workflow.now() + left, least)
+
+    def look_at_digests(self) -> None:
+        """Find out which images the release really brought, beside everything else."""
+        self._reading = asyncio.create_task(self._read_digests())
+
+    async def _read_digests(self) -> None:
+        images = await resolved_images(self.service)
+        if self.released and images:
+            self.released = self.released.model_copy(update={"images": images})
 
     @property
     def target(self) -> Revision | None:

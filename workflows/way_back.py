@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from temporalio import workflow
 from temporalio.exceptions import ActivityError, ApplicationError
 
 from workflows import calls
+from workflows.resolved_images import resolved_images
 
 with workflow.unsafe.imports_passed_through():
     from lastgood import errors
@@ -23,13 +24,10 @@ with workflow.unsafe.imports_passed_through():
     )
     from lastgood.decisions import digests, ladder
     from lastgood.decisions.task_definitions import pin_id, pinned
-    from lastgood.model import ContainerImage, Outcome, ServiceDeploymentState, ServiceState
+    from lastgood.model import Outcome, ServiceDeploymentState, ServiceState
 
 _MOST_LOOKS = 6
 """Each look leads to a call or to an end; a service that changes more often is not ours alone."""
-
-
-_UNTIL_RESOLVED = timedelta(seconds=5)
 
 
 class OverError(Exception):
@@ -224,22 +222,8 @@ class WayBack:
         """Look at what ECS made of the target's tags, until it has resolved them."""
         if not self.unsure:
             return False
-        for _ in range(_MOST_LOOKS):
-            tags = digests.resolved(self._order.target.images, await self._brought())
-            if tags != "unknown":
-                return tags == "moved"
-            await workflow.sleep(_UNTIL_RESOLVED)
-        return False
-
-    async def _brought(self) -> tuple[ContainerImage, ...]:
-        service = self._order.service
-        try:
-            newest = await calls.describe_service_deployment(service, None)
-            if newest is None or newest.target is None:
-                return ()
-            return await calls.describe_service_revision(service.region, newest.target)
-        except ActivityError:
-            return ()
+        brought = await resolved_images(self._order.service)
+        return digests.resolved(self._order.target.images, brought) == "moved"
 
     async def pin(self) -> None:
         """A tag has moved: what was brought back is not what ran, so go to the very images."""

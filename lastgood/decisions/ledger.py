@@ -72,6 +72,13 @@ def images_to_blame(state: GuardState, revision: Revision) -> tuple[ContainerIma
     )
 
 
+def images_released(
+    images: tuple[ContainerImage, ...], image: str | None
+) -> tuple[ContainerImage, ...]:
+    """The images that a release brings anew: the one it names, or all of a task definition."""
+    return tuple(one for one in images if image is None or one.image == image)
+
+
 def same(one: ContainerImage, other: ContainerImage) -> bool:
     """Whether two references are one image: by digest where both are known, else by name."""
     left, right = digest_of(one), digest_of(other)

@@ -48,7 +48,7 @@ async def test_result_of_a_rollback_says_what_happened(desk):
     assert result.from_task_definition == arn(1)
     assert result.to_task_definition == arn(2)
     assert result.rollback is not None
-    assert (result.rollback.to, result.rollback.verified) == (arn(3), True)
+    assert (result.rollback.to, result.rollback.verified) == (arn(1), True)
     assert result.rollback.started_at < result.rollback.finished_at
     assert result.evidence[0].value == 0.4
     assert {"preflight", "deploy", "wait", "monitor", "roll back"} <= set(result.timings)
@@ -172,7 +172,7 @@ async def test_smoke_test_that_fails_on_the_old_revision_too_is_a_failed_rollbac
     result = await desk.release("app:2", smoke=[{"url": "https://shop.example/"}])
 
     assert result.outcome is Outcome.ROLLBACK_FAILED
-    assert "fails on web:3 (web:1 again) too" in result.reason
+    assert "fails on web:1 too" in result.reason
     assert desk.images == ["app:2", "app:1"]
 
 
@@ -197,7 +197,7 @@ async def test_rollback_that_does_not_become_steady_fails(desk, ends):
     result = await desk.release("app:2")
 
     assert result.outcome is Outcome.ROLLBACK_FAILED
-    assert "web:3 (web:1 again) did not become steady" in result.reason
+    assert "web:1 did not become steady" in result.reason
     assert desk.images == ["app:2", "app:1"]
 
 
