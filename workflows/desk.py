@@ -189,12 +189,17 @@ class Desk:
 
     # --- Groups ----------------------------------------------------------------------------
 
-    async def tell_group(self, order: ReleaseOrder | None, result: ReleaseResult) -> None:
+    async def tell_group(
+        self,
+        order: ReleaseOrder | None,
+        content: ReleaseResult | str,
+        message: str = messages.MEMBER_ENDED,
+    ) -> None:
         """Tell the group that a release is part of how it stands; a lost group hinders nothing."""
         if order is None or order.group is None:
             return
         handle = workflow.get_external_workflow_handle(order.group)
         try:
-            await handle.signal(messages.MEMBER_ENDED, result)
+            await handle.signal(message, content)
         except Exception as error:  # noqa: BLE001 - the group may be gone; it also asks by itself
             workflow.logger.warning("The group %s could not be told: %s", order.group, error)

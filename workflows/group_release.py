@@ -214,6 +214,14 @@ class GroupRelease:
             self._state = groups.with_hold(self._state, result)
             self._note(f"{result.service} waits for a person: {result.reason}")
 
+    @workflow.signal(name=messages.MEMBER_RESUMED)
+    def member_resumed(self, release: str) -> None:
+        """A member that waited for a person is judged again."""
+        member = groups.find(self._state, release)
+        if member and member.held and member.result is None:
+            self._state = groups.changed(self._state, release, held=None)
+            self._note(f"{member.service} is judged again.")
+
     @workflow.query(name=messages.PROGRESS)
     def progress(self) -> GroupProgress:
         """Where the group's release is."""

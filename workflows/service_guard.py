@@ -416,10 +416,11 @@ class ServiceGuard:
             await self._desk.tell_group(self._order, held)
 
     @workflow.signal(name=messages.RELEASE_RESUMED)
-    def release_resumed(self, release: str) -> None:
+    async def release_resumed(self, release: str) -> None:
         """The release under way is judged again."""
         if self._current and self._current.release == release:
             self._held = None
+            await self._desk.tell_group(self._order, release, messages.MEMBER_RESUMED)
 
     async def _tell_child(self, message: str, content: object) -> bool:
         """Signal the release under way; False if there is none, or it has just ended."""

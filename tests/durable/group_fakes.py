@@ -192,6 +192,13 @@ class ScriptedGuard:
         self._word = outcome
 
     @workflow.signal
+    async def resume(self) -> None:
+        """What is held is judged again."""
+        if self._current and self._current.group:
+            group = workflow.get_external_workflow_handle(self._current.group)
+            await group.signal(messages.MEMBER_RESUMED, self._current.id)
+
+    @workflow.signal
     def be_unable(self) -> None:
         """Rollbacks fail from now on."""
         self._unable = True

@@ -109,6 +109,17 @@ async def test_held_one_holds_the_group_and_goes_on_once_it_is_good(desk):
     assert (await desk.end()).outcome is HEALTHY
 
 
+async def test_held_one_that_is_judged_again_no_longer_holds_the_group(desk):
+    await desk.start("good", "held", "good")
+    await desk.until(lambda progress: progress.result is not None)
+    await desk.guard("b").signal("resume")
+
+    progress = await desk.until(lambda progress: progress.result is None)
+    assert progress.notes[-1] == "shop/b is judged again."
+    await desk.guard("b").signal("say", HEALTHY)
+    assert (await desk.end()).outcome is HEALTHY
+
+
 async def test_held_one_that_is_denied_takes_the_others_back(desk):
     await desk.start("good", "held", "good")
     await desk.until(lambda progress: progress.result is not None)
