@@ -126,6 +126,8 @@ def _about(body: bytes) -> str:
         return ""
     if not isinstance(parsed, dict):
         return ""
+    if "serviceDeploymentArn" in parsed:
+        return str(parsed["serviceDeploymentArn"]).split("/")[-2:][0]
     found = parsed.get("service") or parsed.get("serviceName") or parsed.get("services")
     first = found[0] if isinstance(found, list) and found else found
     return str(first).rsplit("/", 1)[-1] if first else ""

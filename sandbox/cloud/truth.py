@@ -47,7 +47,7 @@ def _production(service: Service, front: Front) -> list[dict[str, Any]]:
                 "revision": deployment.revision.arn,
                 "taskDefinition": deployment.revision.task_definition,
                 "versions": sorted({_version(task) for task in tasks}),
-                "targetGroups": [deployment.group_of(b) for b in service.balancers],
+                "targetGroups": [deployment.revision.group_of(b) for b in service.balancers],
                 "weight": round(100 * sum(shares.get(task.arn, 0.0) for task in tasks), 1),
             }
         )

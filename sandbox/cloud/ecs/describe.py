@@ -221,8 +221,12 @@ def brief_record(service: Service, record: ServiceDeployment) -> Shape:
 def describe_revision(service: Service, revision: Revision) -> Shape:
     """Return a service revision as DescribeServiceRevisions gives it."""
     names = ("launchType", "platformVersion", "networkConfiguration", "capacityProviderStrategy")
-    balancers = service.settings.get("loadBalancers") or []
-    resolved = [{"targetGroupArn": b.get("targetGroupArn")} for b in balancers]
+    resolved = []
+    for balancer in service.balancers:
+        advanced = balancer.get("advancedConfiguration") or {}
+        rule = advanced.get("productionListenerRule")
+        group = revision.group_of(balancer)
+        resolved.append(trim({"targetGroupArn": group, "productionListenerRule": rule}))
     return trim(
         {
             "serviceRevisionArn": revision.arn,
@@ -230,7 +234,7 @@ def describe_revision(service: Service, revision: Revision) -> Shape:
             "clusterArn": service.cluster_arn,
             "taskDefinition": revision.task_definition,
             "containerImages": revision.images,
-            "loadBalancers": balancers,
+            "loadBalancers": service.balancers,
             "resolvedConfiguration": {"loadBalancers": resolved},
             "guardDutyEnabled": False,
             "createdAt": when(revision.created),

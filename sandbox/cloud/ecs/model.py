@@ -11,7 +11,6 @@ from sandbox.cloud.load_balancer.targets import Target
 from sandbox.cloud.processes import TaskProcess
 
 RolloutState = Literal["IN_PROGRESS", "COMPLETED", "FAILED"]
-_GROUP = "targetGroupArn"
 
 
 @dataclass
@@ -109,18 +108,10 @@ class Deployment:
     alarms_watched: bool = False
     crashes: int = 0
     launch_not_before: float = 0.0
-    alternate: bool = False
-    """Whether its tasks are in the alternate target groups."""
     leaving: bool = False
     production: float | None = None
     test: float | None = None
     """Percentages of the traffic, where a strategy shifts it."""
-
-    def group_of(self, balancer: dict[str, Any]) -> str:
-        """Return the ARN of the target group for its tasks, of one entry of `loadBalancers`."""
-        advanced = balancer.get("advancedConfiguration") or {}
-        name = "alternateTargetGroupArn"
-        return str(advanced[name] if self.alternate and name in advanced else balancer[_GROUP])
 
     def say(self, state: RolloutState, reason: str, now: float) -> None:
         """Set the rollout state with its reason in words."""

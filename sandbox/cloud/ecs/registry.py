@@ -134,7 +134,7 @@ class Registry:
         service.revisions.append(revision)
         service.settings["taskDefinition"] = definition["taskDefinitionArn"]
         if service.deployments and any(b.get("advancedConfiguration") for b in service.balancers):
-            deployment.alternate = service.primary.alternate
+            revision.alternate = service.primary.revision.alternate
         begin(service, deployment, now, alarm_states=self._alarm_states)
         if record.shifts:
             self._shifts.begin(service, deployment, now)

@@ -17,6 +17,14 @@ class Revision:
     task_definition: str
     images: list[dict[str, str]]
     created: float
+    alternate: bool = False
+    """Whether its tasks are in the alternate target groups."""
+
+    def group_of(self, balancer: dict[str, Any]) -> str:
+        """Return the ARN of the target group for its tasks, of one entry of `loadBalancers`."""
+        advanced = balancer.get("advancedConfiguration") or {}
+        other = advanced.get("alternateTargetGroupArn") if self.alternate else None
+        return str(other or balancer["targetGroupArn"])
 
     def digest_of(self, container: str) -> str | None:
         """Return the digest that a container's image had when the revision was made."""

@@ -44,7 +44,7 @@ class Shifts:
         tests = has_test_rule(service)
         green.production, green.test = 0.0, 0.0 if tests else None
         if blue is not None:
-            green.alternate = not blue.alternate
+            green.revision.alternate = not blue.revision.alternate
             if blue.production is None:
                 blue.production = 100.0
             if blue.test is None and tests:

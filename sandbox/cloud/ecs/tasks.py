@@ -78,7 +78,7 @@ class TaskRunner:
     def _health_path(self, service: Service, deployment: Deployment, container: str) -> str:
         for balancer in service.balancers:
             if balancer.get("containerName") == container and balancer.get("targetGroupArn"):
-                return self._front.group(deployment.group_of(balancer)).check.path
+                return self._front.group(deployment.revision.group_of(balancer)).check.path
         return "/health"
 
     def advance(self, service: Service, task: Task, now: float) -> None:
@@ -133,7 +133,7 @@ class TaskRunner:
             )
             if container is None or container.process is None or container.process.port is None:
                 continue
-            group = self._front.group(task.deployment.group_of(balancer))
+            group = self._front.group(task.deployment.revision.group_of(balancer))
             group.service = service.arn
             target = Target(
                 port=container.process.port,

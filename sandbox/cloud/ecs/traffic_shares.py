@@ -45,7 +45,7 @@ class Shares:
             }
             test = dict(production)
             for deployment in service.deployments:
-                group = deployment.group_of(balancer)
+                group = deployment.revision.group_of(balancer)
                 production[group] += deployment.production or 0.0
                 test[group] += deployment.test or 0.0
             self._weigh(advanced["productionListenerRule"], _weights(production))

@@ -1,5 +1,6 @@
 """What tests of deployments that shift traffic look at."""
 
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -53,6 +54,31 @@ def ended(stack: Stack) -> dict[str, Any]:
 
     found: dict[str, Any] = eventually(look)
     return found
+
+
+def waiting(stack: Stack, stage: str) -> dict[str, Any]:
+    """Wait until a hook at that stage awaits action, and does so for a while."""
+
+    def look() -> dict[str, Any] | None:
+        record = stack.service_deployment()
+        assert record["status"] == "IN_PROGRESS", record
+        states = [hook["status"] for hook in record.get("lifecycleHookDetails", [])]
+        here = record.get("lifecycleStage") == stage and "AWAITING_ACTION" in states
+        return record if here else None
+
+    found: dict[str, Any] = eventually(look)
+    time.sleep(0.5)  # some ticks of the scheduler
+    assert look()
+    return found
+
+
+def go_on(client: Client, record: dict[str, Any], **more: str) -> None:
+    """Continue or roll back what the newest hook holds."""
+    client("ecs").continue_service_deployment(
+        serviceDeploymentArn=record["serviceDeploymentArn"],
+        hookId=record["lifecycleHookDetails"][-1]["hookId"],
+        **more,
+    )
 
 
 def stop(client: Client, stack: Stack) -> None:

@@ -16,9 +16,11 @@ from tests.aws.sandbox.shifting import (
     at_stage,
     code,
     ended,
+    go_on,
     production,
     stop,
     version,
+    waiting,
     weights,
 )
 
@@ -85,14 +87,22 @@ def test_both_versions_run_while_it_bakes(aws: Sandbox, make: Make, client: Clie
     assert states == ["healthy", "healthy"]
 
 
-def test_the_next_deployment_takes_the_other_target_group(aws: Sandbox, make: Make) -> None:
+def test_each_deployment_takes_the_other_target_group(
+    aws: Sandbox, make: Make, client: Client
+) -> None:
     stack = make(strategy=blue_green(bake_minutes=0))
-    for number in ("2.0", "3.0"):
+    groups = (stack.alternate_target_group_arn, stack.target_group_arn)
+    for number, group in zip(("2.0", "3.0"), groups, strict=True):
         stack.deploy(f"shop:{number}")
-        stack.wait_until_steady()
+        [counts] = stack.wait_until_steady()["currentServiceRevisions"]
         assert version(stack.url) == number
-    [share] = aws.truth(stack.cluster, stack.service)["production"]
-    assert share["targetGroups"] == [stack.target_group_arn]
+        [share] = aws.truth(stack.cluster, stack.service)["production"]
+        assert (share["targetGroups"], share["revision"]) == ([group], counts["arn"])
+        answer = client("ecs").describe_service_revisions(serviceRevisionArns=[counts["arn"]])
+        resolved = answer["serviceRevisions"][0]["resolvedConfiguration"]["loadBalancers"]
+        assert resolved == [
+            {"targetGroupArn": group, "productionListenerRule": stack.production_rule_arn}
+        ]
 
 
 @pytest.mark.parametrize(
@@ -208,13 +218,15 @@ def test_an_alarm_while_it_bakes_rolls_back(aws: Sandbox, make: Make, client: Cl
 def test_a_newer_deployment_supersedes(
     aws: Sandbox, make: Make, client: Client, image: str, stage: str
 ) -> None:
-    stack = make(strategy=blue_green(bake_minutes=4))
+    hooks = (pause("RECONCILE_SERVICE"),)
+    stack = make(strategy=blue_green(bake_minutes=20, hooks=hooks))
     stack.deploy(f"shop:{image}")
     first = at_stage(stack, stage)["serviceDeploymentArn"]
     new = stack.deploy("shop:3.0")
     assert stack.service_deployment()["serviceDeploymentArn"] != first
     answer = client("ecs").describe_service_deployments(serviceDeploymentArns=[first])
     assert answer["serviceDeployments"][0]["status"] == "STOPPED"
+    go_on(client, waiting(stack, "RECONCILE_SERVICE"))
     record = at_stage(stack, "BAKE_TIME")
     assert len(record["sourceServiceRevisions"]) == 2
     assert production(aws, stack) == {"3.0": 100.0}

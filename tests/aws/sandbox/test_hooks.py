@@ -9,15 +9,16 @@ import pytest
 from sandbox import Sandbox
 from sandbox.scenarios.stack import Stack
 from sandbox.scenarios.strategy import blue_green, pause, rolling
-from tests.aws.sandbox.conftest import eventually
 from tests.aws.sandbox.shifting import (
     LONG,
     at_stage,
     code,
     ended,
+    go_on,
     production,
     stop,
     version,
+    waiting,
     weights,
 )
 
@@ -25,28 +26,6 @@ Client = Callable[[str], Any]
 Make = Callable[..., Stack]
 pytestmark = pytest.mark.usefixtures("quiet")
 AFTER = "POST_PRODUCTION_TRAFFIC_SHIFT"
-
-
-def waiting(stack: Stack, stage: str) -> dict[str, Any]:
-    """Wait until a hook at that stage awaits action; return the service deployment."""
-
-    def look() -> dict[str, Any] | None:
-        record = stack.service_deployment()
-        assert record["status"] == "IN_PROGRESS", record
-        states = [hook["status"] for hook in record.get("lifecycleHookDetails", [])]
-        here = record.get("lifecycleStage") == stage and "AWAITING_ACTION" in states
-        return record if here else None
-
-    found: dict[str, Any] = eventually(look)
-    return found
-
-
-def go_on(client: Client, record: dict[str, Any], **more: str) -> None:
-    client("ecs").continue_service_deployment(
-        serviceDeploymentArn=record["serviceDeploymentArn"],
-        hookId=record["lifecycleHookDetails"][-1]["hookId"],
-        **more,
-    )
 
 
 @pytest.mark.parametrize("how", [{"action": "CONTINUE"}, {}], ids=["said", "default"])
