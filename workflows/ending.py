@@ -51,6 +51,7 @@ async def run_rollback(order: RollbackOrder) -> RollbackReport:
                 order,
                 id=messages.rollback_id(order.service),
                 parent_close_policy=ParentClosePolicy.ABANDON,
+                memo={messages.RELEASE_MEMO: order.release},
                 static_summary=f"{order.service} back to {order.target.label}",
             )
         except WorkflowAlreadyStartedError:
@@ -231,7 +232,9 @@ class Ending:
             adopt=adopt,
             triggers=prepared.triggers if prepared else (),
         )
-        return await self._to_its_end(run_rollback(order))
+        report = await self._to_its_end(run_rollback(order))
+        self._journal.calls += report.calls
+        return report
 
     async def _to_its_end(self, rollback: Coroutine[Any, Any, RollbackReport]) -> RollbackReport:
         """A rollback that has begun goes on, even if the release is cancelled meanwhile."""

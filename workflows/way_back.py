@@ -248,4 +248,4 @@ class WayBack:
         return True
 
     def _say(self, text: str) -> None:
-        self.calls.append(f"{workflow.now():%H:%M:%S} UTC {text}")
+        self.calls.append(f"{workflow.now():%Y-%m-%d %H:%M:%S} UTC  {text}")

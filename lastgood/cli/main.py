@@ -22,7 +22,7 @@ _OPERATORS = (
 )
 """All of one shape, in one file."""
 _VERBS = (
-    *("deploy", "follow", "rollback", "status", "history", "check"),
+    *("deploy", "follow", "rollback", "status", "history", "explain", "check"),
     *(*_OPERATORS, "policy", "worker"),
 )
 """In the order of ``--help``."""

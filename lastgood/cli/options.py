@@ -37,9 +37,8 @@ class _Checked(click.ParamType[T]):
             return self.fail(said, param, ctx)
 
 
-service_argument = click.argument(
-    "service", metavar="CLUSTER/SERVICE", type=_Checked[str]("service", ServiceName)
-)
+checked_service = _Checked[str]("service", ServiceName)
+service_argument = click.argument("service", metavar="CLUSTER/SERVICE", type=checked_service)
 region_option = click.option(
     "--region",
     type=_Checked[str]("region", Region),

@@ -17,7 +17,7 @@ from lastgood.errors import UsageError
 from tests.durable.cli_fakes import POLICY, bare_environment, rig
 
 VERBS = (
-    *("deploy", "follow", "rollback", "status", "history", "check", "policy", "worker"),
+    *("deploy", "follow", "rollback", "status", "history", "explain", "check", "policy", "worker"),
     *("promote", "hold", "resume", "approve", "deny", "cancel", "reset"),
     *("freeze", "unfreeze", "adopt", "acknowledge"),
 )

@@ -1,0 +1,61 @@
+"""``lastgood explain``: why a release ended as it did, with the numbers."""
+
+from __future__ import annotations
+
+import click
+
+from lastgood.cli import asking, explanation, tracing
+from lastgood.cli.options import checked_service, output_option, region_option, service_ref
+from lastgood.cli.output import print_json, print_text, result_lines
+from lastgood.errors import UsageError
+from lastgood.model import ServiceRef
+
+
+@click.command()
+@click.argument("release", metavar="RELEASE")
+@click.option(
+    "--service",
+    metavar="CLUSTER/SERVICE",
+    type=checked_service,
+    help="Whose release it was. Without it, the newest release of this id is looked for.",
+)
+@region_option
+@output_option
+def explain(release: str, service: str | None, region: str | None, output: str) -> int:
+    """Tell a release's whole decision: what was measured, what followed, who was told.
+
+    \b
+    Example:
+      lastgood explain 2.1
+
+    Measurements and verdicts by trigger, limits as they stood, the target and why, the calls that
+    were made, and who did what. Works while the release is under way too. Ends with 0, and with 2
+    if there is no such release.
+    """
+    ref = service_ref(service, region) if service else None
+    return asking.run(_explain(release, ref, region, output), lambda: "Stopped.")
+
+
+async def _explain(release: str, ref: ServiceRef | None, region: str | None, output: str) -> int:
+    client = await asking.reach()
+    traced = await tracing.trace(client, release, service=ref, region=region)
+    if traced is None:
+        where = f" of {ref}" if ref else " in this Temporal namespace"
+        hint = f"  lastgood history {ref}" if ref else "  lastgood history CLUSTER/SERVICE"
+        raise UsageError(f"No release {release}{where} is remembered: see{hint}")
+    told, result = traced.explanation, traced.result
+    if output == "json":
+        print_json(
+            {
+                "release": release,
+                "service": str(traced.service),
+                "region": traced.service.region,
+                "explanation": told.model_dump(mode="json") if told else None,
+                "result": result.model_dump(mode="json") if result else None,
+            }
+        )
+    elif told:
+        print_text(explanation.lines(told, result))
+    elif result:
+        print_text([*result_lines(result), f"  {traced.remark}"])
+    return 0
