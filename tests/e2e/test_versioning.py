@@ -116,7 +116,7 @@ def test_old_and_new_code_at_once_each_end_what_they_began(scene: Scene) -> None
     make_current(scene, "old")
 
     with another(scene) as other:
-        slowly = {"triggers": JUDGED_BY_DATA, "monitor": {"window": "90s"}}
+        slowly = {"triggers": JUDGED_BY_DATA, "monitor": {"window": "3m"}}
         on_old = scene.start_deploy("2.0", scene.policy(**slowly))
         scene.wait_for_step("monitor")
         make_current(scene, "new")
@@ -130,7 +130,8 @@ def test_old_and_new_code_at_once_each_end_what_they_began(scene: Scene) -> None
         new.start()
 
         # An operator's word goes to the guard, on new code by now, and from there to the release.
-        assert scene.rollback("checkout is broken").code == 10
+        asked = scene.rollback("checkout is broken")
+        assert asked.code == 10, asked
         back = scene.end(on_old)
         assert (back.code, back.json["outcome"]) == (10, "rolled_back"), back
         good = other.end(on_new)
