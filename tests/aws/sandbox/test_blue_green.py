@@ -31,7 +31,7 @@ pytestmark = pytest.mark.usefixtures("quiet")
 
 
 def test_all_stages_in_their_order(aws: Sandbox, make: Make) -> None:
-    stack = make(desired=2, strategy=blue_green(bake_minutes=2))
+    stack = make(desired=2, strategy=blue_green(bake_minutes=10))
     old = stack.describe()
     new = stack.deploy("shop:2.0")
     seen: list[str] = []
@@ -250,7 +250,7 @@ def test_the_first_deployment_has_nothing_to_go_back_to(make: Make, client: Clie
 
 
 def test_after_a_rollback_a_fix_can_be_deployed(aws: Sandbox, make: Make, client: Client) -> None:
-    stack = make(strategy=blue_green(bake_minutes=4))
+    stack = make(strategy=blue_green(bake_minutes=20))
     stack.deploy("shop:2.0")
     at_stage(stack, "BAKE_TIME")
     stop(client, stack)

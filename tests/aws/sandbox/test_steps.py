@@ -28,8 +28,8 @@ pytestmark = pytest.mark.usefixtures("quiet")
 @pytest.mark.parametrize(
     ("strategy", "steps"),
     [
-        (linear(percent=40, step_minutes=2, bake_minutes=0), [0.0, 40.0, 80.0, 100.0]),
-        (canary(percent=12.5, canary_minutes=3, bake_minutes=0), [0.0, 12.5, 100.0]),
+        (linear(percent=40, step_minutes=8, bake_minutes=0), [0.0, 40.0, 80.0, 100.0]),
+        (canary(percent=12.5, canary_minutes=8, bake_minutes=0), [0.0, 12.5, 100.0]),
     ],
     ids=["linear", "canary"],
 )
