@@ -120,13 +120,10 @@ acknowledge = verb(
     messages.ACKNOWLEDGE,
     """Stop the repeated telling about a failed rollback: somebody takes care of it.
 
-    Without --release: about all of the service's.
-
     \b
     Example:
       lastgood acknowledge shop/web --reason "on it, see the incident channel"
     """,
-    about_a_release=True,
 )
 
 reset = verb(

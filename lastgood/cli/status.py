@@ -148,11 +148,10 @@ def _frozen(overview: Overview) -> list[str]:
 def _unsettled(overview: Overview) -> list[str]:
     """What somebody should take care of."""
     lines = []
-    for release in overview.alerts:
-        lines.append(
-            f"  UNACKNOWLEDGED  the rollback of {release} failed, and people are told again"
-        )
-        command = f'lastgood acknowledge {overview.service} --release {release} --reason "…"'
+    if overview.alerts:
+        failed = ", ".join(overview.alerts)
+        lines.append(f"  UNACKNOWLEDGED  failed rollback of {failed}: people are told until")
+        command = f'lastgood acknowledge {overview.service} --reason "…"'
         lines.append(f"                  {command}")
     if overview.mirror_problem:
         lines.append(f"  memory          NOT in the service's tags: {overview.mirror_problem}")

@@ -15,8 +15,8 @@ from lastgood.model import Outcome
 from tests.durable.cli_fakes import NOW, Rig, result, rig
 
 WHERE = ("shop/web", "--region", "eu-west-1", "--reason", "so it is")
-ABOUT_A_RELEASE = ("promote", "hold", "resume", "approve", "deny", "cancel", "acknowledge")
-ABOUT_A_SERVICE = ("freeze", "unfreeze", "adopt")
+ABOUT_A_RELEASE = ("promote", "hold", "resume", "approve", "deny", "cancel")
+ABOUT_A_SERVICE = ("freeze", "unfreeze", "adopt", "acknowledge")
 ACTOR = {"GITLAB_CI": "true", "GITLAB_USER_LOGIN": "ann"}
 
 
@@ -72,7 +72,7 @@ async def test_a_freeze_lasts_as_long_as_it_is_told(cli: Rig) -> None:
     assert lasting == [timedelta(minutes=90), None]
 
 
-@pytest.mark.parametrize("verb", [*ABOUT_A_RELEASE, "unfreeze"])
+@pytest.mark.parametrize("verb", [*ABOUT_A_RELEASE, "unfreeze", "acknowledge"])
 async def test_without_a_guard_there_is_nothing_to_operate(cli: Rig, verb: str) -> None:
     answer = await cli.here(verb, *WHERE)
     assert answer.code == 15

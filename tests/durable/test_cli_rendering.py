@@ -185,8 +185,8 @@ def test_status_shows_what_is_frozen_unsettled_and_how_the_good_one_was_proven()
         "FROZEN          until 2026-01-31 12:42:45 +05:30, by ann since 2026-01-31 08:42:45 +05:30",
         "                the sale",
         "last known good web:1: survived its monitor window at 2026-01-31 08:42:45 +05:30",
-        "UNACKNOWLEDGED  the rollback of r7 failed",
-        'lastgood acknowledge shop/web --release r7 --reason "…"',
+        "UNACKNOWLEDGED  failed rollback of r7: people are told until",
+        'lastgood acknowledge shop/web --reason "…"',
         "memory          NOT in the service's tags: AccessDenied: ecs:TagResource",
     ):
         assert line in text
