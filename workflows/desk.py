@@ -34,6 +34,16 @@ def refused(text: str) -> ApplicationError:
     return ApplicationError(text, type="Refused", non_retryable=True)
 
 
+def refuse(why: str | None) -> None:
+    """Refuse a request, if there is a reason to.
+
+    Raises:
+        ApplicationError: if there is.
+    """
+    if why:
+        raise refused(why)
+
+
 class Desk:
     """Takes requests; hands what the release under way must decide on to it."""
 
@@ -52,7 +62,8 @@ class Desk:
     async def once(self, request_id: str, work: Coroutine[Any, Any, M], answer: type[M]) -> M:
         """Carry out a request; one that is delivered again gets the answer it got."""
         try:
-            await workflow.wait_condition(lambda: request_id not in self._in_hand)
+            while request_id in self._in_hand:  # another that waited may be first
+                await workflow.wait_condition(lambda: request_id not in self._in_hand)
             known = guarding.answer_to(self._memory.state, request_id)
             if known is not None:
                 return answer.model_validate_json(known)
@@ -141,6 +152,8 @@ class Desk:
 
     async def freeze(self, request: FreezeRequest) -> Answer:
         """No release may begin from now on."""
+        await self._memory.ready()
+        refuse(operators.refuse_freeze(self._memory.state, workflow.now()))
         state = self._memory.state
         self._memory.state = guarding.frozen(state, request, workflow.now())
         self._memory.note(request.actor, "freeze", request.reason)
@@ -150,6 +163,8 @@ class Desk:
 
     async def unfreeze(self, request: OperatorRequest) -> Answer:
         """Releases may begin again."""
+        await self._memory.ready()
+        refuse(operators.refuse_unfreeze(self._memory.state, workflow.now()))
         state = self._memory.state
         self._memory.state = state.model_copy(update={"frozen": None})
         self._memory.note(request.actor, "unfreeze", request.reason)

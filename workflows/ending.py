@@ -102,7 +102,7 @@ class Ending:
     async def _close(self, end: ReleaseResult, finding: Finding | None) -> DeploymentReport:
         """Tell people; a rollback that comes meanwhile is not lost."""
         release = self._release
-        release.judged_good = end.outcome is Outcome.HEALTHY
+        release.judged_good, release.closing = end.outcome is Outcome.HEALTHY, True
         notice = notices.ended(
             release.context(here()),
             result=end,

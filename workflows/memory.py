@@ -39,6 +39,11 @@ class Memory:
                 self._problem(f"The service's tags cannot be read: {calls.why(error)}")
         self._looked = True
 
+    @property
+    def is_ready(self) -> bool:
+        """The mirror was read, or could not be: until then there may be more to remember."""
+        return self._looked
+
     async def ready(self) -> None:
         """Wait until the mirror was read, or could not be."""
         await workflow.wait_condition(lambda: self._looked)

@@ -47,10 +47,12 @@ class Orders:
         release = self._release
         if release.over:
             return "ended"
-        if release.rolling_back:
-            return "rolling back"
         if release.judged_good:
             return "ending"
+        if release.rolling_back:
+            return "rolling back"
+        if release.closing:
+            return "ended"
         now = release.journal.now
         return _PHASES.get(now) or operators.phase(now)
 
@@ -74,9 +76,10 @@ class Orders:
         verb, request, release = instruction.verb, instruction.request, self._release
         ident = release.order.release.id
         standing = operators.Standing(service=str(release.service), phase=self.phase, release=ident)
-        given = self._given(verb)
-        why = f"{given.actor} ordered {verb} already." if given else None
+        to = instruction.rollback.to if instruction.rollback else None
+        why = operators.refuse_after(self._in_force, verb)
         why = why or operators.refuse(verb, standing)
+        why = why or operators.refuse_nowhere(verb, standing, bool(to or release.target))
         if why:
             return InstructionAnswer(id=request.id, done=False, text=why)
         self._put_in_force(instruction)
@@ -86,18 +89,18 @@ class Orders:
         text = operators.done(verb, ident)
         return InstructionAnswer(id=request.id, done=True, text=text)
 
-    def _given(self, verb: operators.Verb) -> OperatorRequest | RollbackRequest | None:
-        """An order of this kind that is in force."""
-        orders: dict[str, OperatorRequest | RollbackRequest | None] = {
+    @property
+    def _in_force(self) -> dict[operators.Verb, str]:
+        """Who ordered what that the release is about to do, or does."""
+        orders: dict[operators.Verb, OperatorRequest | RollbackRequest | None] = {
             "rollback": self.rollback,
-            "deny": self.rollback,
             "cancel": self.cancelled,
-            "hold": self.held,
-            "resume": self.resumed,
-            "promote": self.promoted,
             "approve": self.approved,
+            "resume": self.resumed,
+            "hold": self.held,
+            "promote": self.promoted,
         }
-        return orders[verb]
+        return {verb: order.actor for verb, order in orders.items() if order}
 
     def _put_in_force(self, instruction: Instruction) -> None:
         request = instruction.request

@@ -53,6 +53,8 @@ class Release:
         self.not_before: datetime | None = None
         self.rolling_back = False
         self.judged_good = False
+        self.closing = False
+        """It has its outcome, and people are being told."""
         self._reading: asyncio.Task[None] | None = None
         self.over = False
 

@@ -10,7 +10,7 @@ from temporalio.exceptions import ChildWorkflowError, FailureError, WorkflowAlre
 from temporalio.workflow import ChildWorkflowHandle, ParentClosePolicy
 
 from workflows.deployment import Deployment
-from workflows.desk import Desk, refused
+from workflows.desk import Desk, refuse, refused
 from workflows.lost import report_of_lost
 from workflows.memory import Memory
 from workflows.operator_rollback import prepare_rollback, roll_back
@@ -115,6 +115,9 @@ class ServiceGuard:
         run_id = child.first_execution_run_id
         if self._current:
             self._current = self._current.model_copy(update={"run_id": run_id})
+        newer = guarding.superseding(self._state)  # it came before there was anybody to tell
+        if newer:
+            await self._tell_child(messages.SUPERSEDE, newer)
         try:
             report = await child
         except ChildWorkflowError as error:
@@ -186,11 +189,11 @@ class ServiceGuard:
         known = guarding.find(self._state, self._current, release.id)
         waiting = [order.id for order in self._state.queue]
         under_way = self._current.release if self._current and not self._held else None
-        _refuse(
+        refuse(
             guarding.refuse_release(
                 release,
                 known=known,
-                busy=under_way or next(iter(waiting), None),
+                busy=under_way or self._rollback_under_way or next(iter(waiting), None),
                 frozen=self._state.frozen,
                 now=workflow.now(),
             )
@@ -202,12 +205,16 @@ class ServiceGuard:
         return await self._desk.once(request.id, self._rollback(request), RollbackAccepted)
 
     async def _rollback(self, request: RollbackRequest) -> RollbackAccepted:
-        current = self._current  # it may end while we wait
-        if current:
-            text = await self._instructed("rollback", request)
-            return RollbackAccepted(release=current.release, during_release=True, text=text)
-        asked = await prepare_rollback(self._memory, request)
-        self._validate_rollback(request)
+        if self._current is None:
+            asked = await prepare_rollback(self._memory, request)
+            self._refuse_rollback(request)
+            if self._current is None:  # no release began meanwhile
+                return self._line_up(request, asked)
+        release = self._current.release  # it may end while we wait
+        text = await self._instructed("rollback", request)
+        return RollbackAccepted(release=release, during_release=True, text=text)
+
+    def _line_up(self, request: RollbackRequest, asked: guarding.AskedRollback) -> RollbackAccepted:
         self._memory.note(request.actor, "rollback", request.reason)
         self._asked.append(asked)
         return RollbackAccepted(
@@ -218,13 +225,15 @@ class ServiceGuard:
 
     @rollback.validator
     def _validate_rollback(self, request: RollbackRequest) -> None:
-        if self._desk.answered(request.id):
-            return
+        if not self._desk.answered(request.id):
+            self._refuse_rollback(request)
+
+    def _refuse_rollback(self, request: RollbackRequest) -> None:
         if self._asked:
             raise refused(f"A rollback is under way already: {self._asked[0].id}.")
         standing = self._standing(request.release)
         if not (standing.phase == "ended" and self._current is None):
-            _refuse(operators.refuse("rollback", standing))
+            refuse(operators.refuse("rollback", standing))
 
     # --- Operators: the release under way --------------------------------------------------
 
@@ -286,7 +295,7 @@ class ServiceGuard:
 
     def _check(self, verb: operators.Verb, request: OperatorRequest) -> None:
         if not self._desk.answered(request.id):
-            _refuse(operators.refuse(verb, self._standing(request.release)))
+            refuse(operators.refuse(verb, self._standing(request.release)))
 
     async def _instruct(self, verb: operators.Verb, request: OperatorRequest) -> Answer:
         return await self._desk.once(request.id, self._told(verb, request), Answer)
@@ -315,6 +324,10 @@ class ServiceGuard:
         """The release says what it made of an instruction."""
         self._desk.take_answer(answer)
 
+    @property
+    def _rollback_under_way(self) -> str | None:
+        return self._asked[0].id if self._asked else None
+
     def _standing(self, release: str | None) -> operators.Standing:
         return guarding.standing(
             self._state,
@@ -332,6 +345,8 @@ class ServiceGuard:
         return await self._desk.once(request.id, self._reset(request), Answer)
 
     async def _reset(self, request: OperatorRequest) -> Answer:
+        await self._memory.ready()
+        refuse(operators.refuse_reset(self._state))
         counted = self._state.limits.model_copy(update={"counted_from": workflow.now()})
         self._state = self._state.model_copy(update={"limits": counted})
         self._memory.note(request.actor, "reset", request.reason)
@@ -340,8 +355,8 @@ class ServiceGuard:
 
     @reset.validator
     def _validate_reset(self, request: OperatorRequest) -> None:
-        if not self._desk.answered(request.id):
-            _refuse(operators.refuse_reset(self._state))
+        if self._memory.is_ready and not self._desk.answered(request.id):
+            refuse(operators.refuse_reset(self._state))
 
     @workflow.update(name=messages.FREEZE)
     async def freeze(self, request: FreezeRequest) -> Answer:
@@ -350,8 +365,8 @@ class ServiceGuard:
 
     @freeze.validator
     def _validate_freeze(self, request: FreezeRequest) -> None:
-        if not self._desk.answered(request.id):
-            _refuse(operators.refuse_freeze(self._state, workflow.now()))
+        if self._memory.is_ready and not self._desk.answered(request.id):
+            refuse(operators.refuse_freeze(self._state, workflow.now()))
 
     @workflow.update(name=messages.UNFREEZE)
     async def unfreeze(self, request: OperatorRequest) -> Answer:
@@ -360,8 +375,8 @@ class ServiceGuard:
 
     @unfreeze.validator
     def _validate_unfreeze(self, request: OperatorRequest) -> None:
-        if not self._desk.answered(request.id):
-            _refuse(operators.refuse_unfreeze(self._state, workflow.now()))
+        if self._memory.is_ready and not self._desk.answered(request.id):
+            refuse(operators.refuse_unfreeze(self._state, workflow.now()))
 
     @workflow.update(name=messages.ADOPT)
     async def adopt(self, request: OperatorRequest) -> Answer:
@@ -370,15 +385,17 @@ class ServiceGuard:
 
     async def _adopt(self, request: OperatorRequest) -> Answer:
         revision = await self._desk.revision_to_adopt(request)
-        self._validate_adopt(request)
+        self._refuse_adopt()
         return self._desk.adopt(request, revision)
 
     @adopt.validator
     def _validate_adopt(self, request: OperatorRequest) -> None:
         if not self._desk.answered(request.id):
-            busy = self._current.release if self._current else None
-            busy = busy or (self._asked[0].id if self._asked else None)
-            _refuse(operators.refuse_adopt(busy))
+            self._refuse_adopt()
+
+    def _refuse_adopt(self) -> None:
+        busy = self._current.release if self._current else self._rollback_under_way
+        refuse(operators.refuse_adopt(busy))
 
     @workflow.update(name=messages.ACKNOWLEDGE)
     async def acknowledge(self, request: OperatorRequest) -> Answer:
@@ -388,7 +405,7 @@ class ServiceGuard:
     @acknowledge.validator
     def _validate_acknowledge(self, request: OperatorRequest) -> None:
         if not self._desk.answered(request.id):
-            _refuse(operators.refuse_acknowledge(self._state))
+            refuse(operators.refuse_acknowledge(self._state))
 
     # --- What the release under way tells --------------------------------------------------
 
@@ -444,8 +461,3 @@ class ServiceGuard:
         """What the guard knows of its service."""
         held = self._held is not None
         return guarding.overview(self._state, self._current, held, workflow.now())
-
-
-def _refuse(why: str | None) -> None:
-    if why:
-        raise refused(why)

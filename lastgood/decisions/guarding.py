@@ -179,6 +179,12 @@ def without_queued(
     return state
 
 
+def superseding(state: GuardState) -> str | None:
+    """A release in the queue that is to end the one under way."""
+    waiting = (one.id for one in state.queue if one.policy.deploy.on_busy == "supersede")
+    return next(waiting, None)
+
+
 def frozen(state: GuardState, request: FreezeRequest, now: datetime) -> GuardState:
     """The memory after an operator froze the service."""
     until = now + request.lasts if request.lasts else None
@@ -224,6 +230,7 @@ def after_release(
         state = ledger.with_good(state, report.released.model_copy(update=proven), now)
     elif report.released and report.outcome in _WENT_BACK:
         state = ledger.with_demoted(state, report.released, now, report.reason, blame=report.blamed)
+        state = _with_what_helped(state, report, now)
     elif report.released:
         state = ledger.with_candidate(state, report.released, now)
     fields = set(ReleaseResult.model_fields)
@@ -233,6 +240,16 @@ def after_release(
     else:
         state = alerts.resolved(state, result)
     return _with_result(state, result)
+
+
+def _with_what_helped(state: GuardState, report: DeploymentReport, now: datetime) -> GuardState:
+    """Where the target did not help and an older good revision did, that one comes first."""
+    back = report.rollback
+    known = ledger.entry(state, back.to) if back and back.verified else None
+    first = next(iter(state.good), None)
+    if known is None or known.status != "good" or known.revision == first:
+        return state
+    return ledger.with_good(state, known.revision, now)
 
 
 def refuse_rollback(state: GuardState, request: RollbackRequest, running: str) -> str | None:

@@ -12,13 +12,15 @@ cancel       no        yes       yes                   yes         yes     no   
 rollback     yes       no        yes                   yes         yes     no            no
 ===========  ========  ========  ====================  ==========  ======  ============  =====
 
-``monitor …`` are the monitor window, a cooldown that is sat out, and ECS's own end of a traffic
+``preflight … smoke`` includes a cooldown that is sat out before the rollout is complete; ``monitor
+…`` is the monitor window, also while a cooldown is sat out in it, and ECS's own end of a traffic
 shift. Whatever makes no sense now is refused with a sentence that says why and what is possible.
 A guard that does not know a release's very step asks the release itself: ``under way``.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Literal, cast, get_args
 
@@ -67,8 +69,8 @@ class Standing(Model):
 
 
 _BEFORE_CHANGE = ("preflight",)
-_ROLLING_OUT = ("deploy", "wait", "smoke test")
-_WATCHED = ("monitor", "cooldown", "finish")
+_ROLLING_OUT = ("deploy", "wait", "smoke test", "cooldown")
+_WATCHED = ("monitor", "finish")
 _RUNNING = (*_BEFORE_CHANGE, *_ROLLING_OUT, *_WATCHED, "under way")
 
 _POSSIBLE: dict[str, str] = {
@@ -79,7 +81,7 @@ _POSSIBLE: dict[str, str] = {
     "wait": "Possible now: hold, cancel, rollback.",
     "smoke test": "Possible now: hold, cancel, rollback.",
     "monitor": "Possible now: promote, hold, cancel, rollback.",
-    "cooldown": "Possible now: promote, hold, cancel, rollback.",
+    "cooldown": "Possible now: hold, cancel, rollback.",
     "finish": "Possible now: promote, hold, cancel, rollback.",
     "under way": "Possible now: hold, cancel, rollback; promote once its window has begun.",
     "held": "Possible now: approve, deny, resume, cancel, rollback, or a new release.",
@@ -107,6 +109,37 @@ def refuse(verb: Verb, standing: Standing) -> str | None:
         service=standing.service, release=standing.release or "RELEASE"
     )
     return f"{_why_not(verb, standing)} {possible}"
+
+
+_FINAL = ("rollback", "cancel")
+"""What ends a release: nothing else is ordered of it any more."""
+_DECISIONS = ("approve", "resume")
+"""What ends a hold: only a way back is taken after it."""
+
+
+def refuse_after(in_force: Mapping[Verb, str], verb: Verb) -> str | None:
+    """Why what was ordered already stands against another order; None if it does not.
+
+    Args:
+        in_force: who ordered what that is not done yet.
+        verb: what is ordered now.
+    """
+    back = verb in ("rollback", "deny")
+    for given, actor in in_force.items():
+        final = given in _FINAL and not (given == "cancel" and back)
+        if final or given == verb or (given in _DECISIONS and not back):
+            return f"{actor} ordered {given} already: see what becomes of it first."
+    return None
+
+
+def refuse_nowhere(verb: Verb, standing: Standing, has_target: bool) -> str | None:
+    """Why a held release cannot be rolled back: there is nothing to go back to."""
+    if verb not in ("rollback", "deny") or has_target or standing.phase != "held":
+        return None
+    return (
+        "There is no revision to go back to. Name one: "
+        f"lastgood rollback {standing.service} --to FAMILY:REVISION --reason TEXT"
+    )
 
 
 _DONE = {

@@ -97,6 +97,22 @@ async def test_second_rollback_goes_further_back_only_where_it_says_so(desk):
     assert desk.images == ["app:2", "app:3", "app:2", "app:1"]
 
 
+async def test_rollback_is_of_the_release_that_begins_while_it_looks(desk):
+    await given_two_good_releases(desk)
+
+    async def released(*_: object) -> None:
+        await desk.deploy("app:4")
+
+    desk.aws.meanwhile["describe_services"] = released
+    accepted = await desk.rollback(id="one")
+    result = await desk.result("app:4")
+
+    assert (accepted.release, accepted.during_release) == ("app:4", True)
+    assert result.outcome in (Outcome.CANCELLED, Outcome.ROLLED_BACK)
+    assert desk.world.runs == "app:3"
+    assert (await desk.overview()).current is None
+
+
 async def test_release_after_a_rollback_goes_back_to_what_was_rolled_back_to(desk):
     await given_two_good_releases(desk)
     await desk.result((await desk.rollback()).release)
@@ -177,10 +193,11 @@ async def test_release_waits_for_an_operators_rollback(desk):
     assert desk.images == ["app:2", "app:3", "app:2", "app:4"]
 
 
-async def test_two_operators_at_once_go_back_once(desk):
+@pytest.mark.parametrize("ids", [("", ""), ("a", "b")], ids=["without ids", "with ids"])
+async def test_two_operators_at_once_go_back_once(desk, ids):
     await given_two_good_releases(desk)
 
-    answers = await asyncio.gather(desk.rollback(), desk.rollback(), return_exceptions=True)
+    answers = await asyncio.gather(*(desk.rollback(id=i) for i in ids), return_exceptions=True)
     await desk.skip(minutes=5)
 
     assert desk.images == ["app:2", "app:3", "app:2"]
