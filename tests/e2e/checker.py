@@ -103,20 +103,32 @@ def _effects_are_decisions(scene: Scene, overview: Json, results: list[Json]) ->
 
 
 def _seen_by_ecs(scene: Scene) -> list[str]:
-    """The task definitions that UpdateService moved the service to, from ECS's own record."""
+    """The task definitions that calls moved the service to, from ECS's own record."""
     ecs, shop = scene.world.cloud.client("ecs"), scene.shop
-    order: list[str] = []
+    order: list[tuple[float, str]] = []
+    asked = 0
     listed = ecs.list_service_deployments(cluster=shop.cluster, service=shop.service)
     arns = [one["serviceDeploymentArn"] for one in listed["serviceDeployments"]]
     described = ecs.describe_service_deployments(serviceDeploymentArns=arns)
     found = sorted(described["serviceDeployments"], key=lambda one: one["createdAt"])
+
+    def task_definition(revision: str) -> str:
+        answer = ecs.describe_service_revisions(serviceRevisionArns=[revision])
+        return str(answer["serviceRevisions"][0]["taskDefinition"])
+
     for one in found[1:]:  # the first came with the service
         revision = one["targetServiceRevision"]["arn"]
-        answer = ecs.describe_service_revisions(serviceRevisionArns=[revision])
-        order.append(answer["serviceRevisions"][0]["taskDefinition"])
-    changes = len(scene.updates())
-    assert changes == len(order), f"{changes} calls had an effect, ECS had {len(order)} deployments"
-    return order
+        order.append((one["createdAt"].timestamp(), task_definition(revision)))
+        back = one.get("rollback", {})
+        if not back.get("reason", "").endswith("ServiceDeployment call."):
+            continue  # ECS went back by itself, if at all
+        asked += 1
+        if one["status"] != "ROLLBACK_FAILED":  # else another call had to do it
+            moved = (back["startedAt"].timestamp(), task_definition(back["serviceRevisionArn"]))
+            order.append(moved)
+    changes, known = len(scene.updates()), len(found) - 1 + asked
+    assert changes == known, f"{changes} calls had an effect, ECS knows of {known}"
+    return [arn for _, arn in sorted(order)]
 
 
 def _limits_kept(scene: Scene, overview: Json) -> None:

@@ -18,6 +18,7 @@ from tests.e2e.receivers import Post
 from tests.e2e.stage import Stage, World
 
 REGION = "us-east-1"
+MOVING = ("UpdateService", "StopServiceDeployment", "ContinueServiceDeployment")
 
 
 class _WithoutAliases(yaml.SafeDumper):
@@ -220,9 +221,18 @@ class Scene:
         return bool(truth["steady"] and truth["versions"] == [tag])
 
     def updates(self) -> list[Json]:
-        """The UpdateService calls of this service that had an effect on it, oldest first."""
-        calls = self.world.cloud.aws.requests("UpdateService")
-        return [c for c in calls if c["about"] == self.shop.service and c["effects"]]
+        """The calls that moved this service, forth or back, oldest first."""
+        found = [
+            call
+            for action in MOVING
+            for call in self.world.cloud.aws.requests(action)
+            if call["about"] == self.shop.service and any(map(_moves, call["effects"]))
+        ]
+        return sorted(found, key=lambda call: float(call["at"]))
+
+    def moves(self) -> list[str]:
+        """Which calls moved this service, oldest first."""
+        return [str(call["action"]) for call in self.updates()]
 
     def posts(self, *ways: str) -> list[Post]:
         """What the HTTP receivers got about this service."""
@@ -240,6 +250,10 @@ class Scene:
         stack, self._stack = self._stack, None
         if stack is not None:
             stack.delete()
+
+
+def _moves(effect: str) -> bool:
+    return effect.startswith(("deployment ", "rollback to "))
 
 
 def instant(text: str) -> float:

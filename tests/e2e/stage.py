@@ -17,6 +17,8 @@ from tests.e2e.temporal import TemporalServer
 
 _CLOSED = ("AWS_", "TEMPORAL_", "LASTGOOD_", "GITHUB_", "SLACK_", "SSL_", "CI")
 TRAFFIC = 8.0
+MINUTE = 6.0
+"""Seconds that one of ECS's minutes lasts: bake time, steps, hooks' time-outs."""
 
 
 def bare_environment() -> dict[str, str]:
@@ -28,7 +30,7 @@ class Cloud:
     """A sandbox with its topic and its sender, and boto3 clients made once."""
 
     def __init__(self) -> None:
-        self.aws = Sandbox(traffic=TRAFFIC)
+        self.aws = Sandbox(traffic=TRAFFIC, arguments=("--minute", f"{MINUTE:g}"))
         self.aws.start()
         self._clients: dict[str, Any] = {}
         self._lock = threading.Lock()
