@@ -171,7 +171,7 @@ def with_end(state: GroupState, result: ReleaseResult) -> GroupState:
 def with_hold(state: GroupState, result: ReleaseResult) -> GroupState:
     """A member's release waits for a person."""
     member = find(state, result.release)
-    if member is None or member.result is not None:
+    if member is None or member.result is not None or member.held is not None:
         return state
     return changed(state, result.release, held=result)
 
