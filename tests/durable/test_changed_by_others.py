@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import copy
+
 from lastgood import messages
 from lastgood.contracts import DeploymentOrder, DeploymentReport, ReleaseOrder
 from lastgood.model import Outcome, Revision
@@ -34,3 +36,22 @@ async def test_changes_by_others_are_a_warning_without_values(desk):
         "Warning: The task definition was changed since release r0 by somebody else: "
         "app: memory 512 → none; app: environment TOKEN added."
     )
+
+
+async def test_the_guard_knows_what_it_released_last(desk):
+    assert (await desk.release("app:2")).outcome is Outcome.HEALTHY
+    source = copy.deepcopy(desk.world.definitions[arn(2)])
+    source["containerDefinitions"][0]["memory"] = 512
+    desk.world.deploy(desk.world.define(source), await desk.env.get_current_time())
+    await desk.skip(minutes=2)
+
+    assert (await desk.release("app:3")).outcome is Outcome.HEALTHY
+
+    (said,) = [note for note in (await desk.progress()).notes if "somebody else" in note]
+    assert said.endswith("since release app:2 by somebody else: app: memory none → 512.")
+
+
+async def test_our_own_releases_are_nobody_elses(desk):
+    for image in ("app:2", "app:3"):
+        assert (await desk.release(image)).outcome is Outcome.HEALTHY
+    assert not [note for note in (await desk.progress()).notes if "somebody else" in note]
