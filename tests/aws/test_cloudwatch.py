@@ -8,7 +8,7 @@ import pytest
 from temporalio.exceptions import ApplicationError
 
 from activities.clients import AwsClients
-from activities.cloudwatch import CloudWatchActivities, queries_of
+from activities.cloudwatch import CloudWatchActivities, points_of, queries_of
 from lastgood.contracts import AlarmQuery, MetricProbe, MetricSource, Tally, WatchedTrigger
 from lastgood.decisions.series import floor_to
 from lastgood.model import Reading
@@ -289,6 +289,20 @@ async def test_every_start_is_a_whole_period() -> None:
     for asked in pages.asked:
         for query in asked["MetricDataQueries"]:
             assert asked["StartTime"].timestamp() % query["MetricStat"]["Period"] == 0
+
+
+def test_both_target_groups_are_asked_and_the_worse_one_counts() -> None:
+    """While traffic shifts, the few requests of the new tasks are in a group of their own."""
+    one, other = ({"LoadBalancer": "app/a/1", "TargetGroup": group} for group in ("blue", "green"))
+    watched = error_rate("N", kind="load-balancer", dimensions=one, further=(other,))
+    asked = queries_of(watched, "t0")
+    groups = [query["MetricStat"]["Metric"]["Dimensions"][1]["Value"] for query in asked]
+    assert groups == ["blue"] * 3 + ["green"] * 3
+    moment = now()
+    counts = {"t0n0": 95.0, "t0n1": 0.0, "t0n3": 5.0, "t0n4": 2.0}
+    series = {name: {moment: value} for name, value in counts.items()}
+    [point] = points_of(watched, "t0", series)
+    assert (point.value, point.weight) == (0.4, 5.0)
 
 
 def test_only_metric_triggers_have_queries() -> None:
