@@ -11,7 +11,7 @@ import time
 from collections.abc import Awaitable, Sequence
 from typing import Protocol
 
-from benchmarks import history, overhead, reaction, recovery
+from benchmarks import history, overhead, reaction, recovery, traffic
 from benchmarks.report import Report, as_json, as_text, machine
 
 
@@ -25,7 +25,9 @@ class Benchmark(Protocol):
         """Measure, with so many runs where runs vary."""
 
 
-ALL: dict[str, Benchmark] = {one.NAME: one for one in (overhead, reaction, history, recovery)}
+ALL: dict[str, Benchmark] = {
+    one.NAME: one for one in (overhead, reaction, history, recovery, traffic)
+}
 
 
 def _arguments(given: Sequence[str] | None) -> argparse.Namespace:

@@ -16,8 +16,9 @@ from temporalio.worker import Worker
 
 from benchmarks.records import Record, record_of
 from benchmarks.report import Report, Table
-from benchmarks.scripted import SERVICE, ScriptedAws, a_watch, policy
+from benchmarks.scripted import ScriptedAws
 from benchmarks.servers import quiet
+from benchmarks.shop import SERVICE, a_watch, policy
 from benchmarks.workloads import PollingLoop, look_once
 from lastgood.contracts import DeploymentOrder, DeploymentReport, ReleaseOrder, WatchOrder
 from lastgood.messages import TASK_QUEUE, WATCH_TASK_QUEUE
@@ -62,7 +63,9 @@ class _Bench:
         report = await handle.result()
         if report.outcome is not Outcome.HEALTHY:
             raise RuntimeError(f"the release ended {report.outcome}: {report.reason}")
-        return await record_of(handle)
+        record = await record_of(handle)
+        record.refuse_failures()
+        return record
 
     async def loop(self, order: WatchOrder, polls: int) -> _Cost:
         handle = await self._start("PollingLoop", [order, polls], None)

@@ -9,7 +9,7 @@ from itertools import pairwise
 
 from benchmarks.metric import Publisher, Reader, policy_metric
 from benchmarks.records import record_of, way_back
-from benchmarks.releases import Release, calls_with_effect, release, until, until_monitored
+from benchmarks.releases import Release, moves, release, until, until_monitored
 from benchmarks.report import Report, Table, median
 from benchmarks.servers import RealParts, real_parts
 from lastgood.model import Outcome
@@ -99,16 +99,17 @@ class _Bench:
         handle = await release(self._parts.client, policy, f"shop:2.{self._count}", name)
         await until_monitored(handle)
         aws = self._parts.aws
-        before = len(await asyncio.to_thread(calls_with_effect, aws))
+        before = len(await asyncio.to_thread(moves, aws, self._stack))
         with Reader(aws.client, self._stack.service, trigger) as reader:
             self._publisher.turn_bad(time.time() + _LEAD + phase * interval)
-            await until("the rollback call", lambda: len(calls_with_effect(aws)) > before)
+            await until("the rollback call", lambda: len(moves(aws, self._stack)) > before)
         self._publisher.turn_good()
         report = await handle.result()
         if report.outcome is not Outcome.ROLLED_BACK:
             raise RuntimeError(f"the release ended {report.outcome}: {report.reason}")
         moments = await self._way_back(handle)
-        moments["UpdateService arrived"] = calls_with_effect(aws)[before]
+        back = moves(aws, self._stack)[before]
+        moments[f"{back.action} arrived"] = back.at
         return _Run(reader.readable_at(), moments)
 
     async def _way_back(self, handle: Release) -> dict[str, float]:

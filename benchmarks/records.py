@@ -12,6 +12,11 @@ from temporalio.api.enums.v1 import EventType
 from temporalio.api.history.v1 import HistoryEvent
 from temporalio.client import WorkflowHandle
 
+from lastgood.messages import ROLLBACK_STARTED
+
+_MOVES = ("update_service", "stop_service_deployment", "continue_service_deployment")
+"""The activities that bring a service back; which one is chosen is the ladder's."""
+
 
 @dataclass(frozen=True)
 class Record:
@@ -34,24 +39,29 @@ class Record:
         )
         return [len(list(group)) for _, group in groupby(decided)]
 
+    def refuse_failures(self) -> None:
+        """Raise if an activity failed: stand-ins always answer, so one of them is missing."""
+        for event in self.events:
+            if event.event_type == EventType.EVENT_TYPE_ACTIVITY_TASK_FAILED:
+                failure = event.activity_task_failed_event_attributes.failure
+                raise RuntimeError(f"an activity failed: {failure.message}")
+
     def fired_at(self) -> float:
         """When the watch that ended the way forward had answered, in seconds since the epoch.
 
-        The next thing that a release does then is to signal its guard that it rolls back.
+        The next thing that a release does then is to tell its guard that it rolls back.
         """
         watches: set[int] = set()
         answered: float | None = None
         for event in self.events:
             scheduled = event.activity_task_scheduled_event_attributes
             completed = event.activity_task_completed_event_attributes
+            signal = event.signal_external_workflow_execution_initiated_event_attributes
             if scheduled.activity_type.name.startswith("watch_"):
                 watches.add(event.event_id)
             elif completed.scheduled_event_id in watches:
                 answered = seconds(event)
-            elif (
-                event.event_type
-                == EventType.EVENT_TYPE_SIGNAL_EXTERNAL_WORKFLOW_EXECUTION_INITIATED
-            ):
+            elif signal.signal_name == ROLLBACK_STARTED:
                 break
         if answered is None:
             raise LookupError("no watch had answered before the rollback")
@@ -70,26 +80,24 @@ class Record:
 def way_back(release: Record, rollback: Record) -> dict[str, float]:
     """The moments between a trigger and the call that brings the service back, in order.
 
-    Read from the two histories, whatever steps they have: the signal to the guard, the child's
-    start, and each answer of an activity that the child waits for before it calls.
+    Read from the two histories, whatever steps they have: the child's start, and each answer of
+    an activity that the child waits for before it calls.
     """
     moments = {"trigger fired": release.fired_at()}
-    for event in release.events:
-        if event.event_type == EventType.EVENT_TYPE_EXTERNAL_WORKFLOW_EXECUTION_SIGNALED:
-            moments.setdefault("guard told", seconds(event))
     names: dict[int, str] = {}
     for event in rollback.events:
         scheduled = event.activity_task_scheduled_event_attributes.activity_type.name
         completed = names.get(event.activity_task_completed_event_attributes.scheduled_event_id)
         if event.event_id == 1:
             moments["Rollback begun"] = seconds(event)
-        elif scheduled == "update_service":
-            moments["update_service scheduled"] = seconds(event)
+        elif scheduled in _MOVES:
+            moments[f"{scheduled} scheduled"] = seconds(event)
             break
         elif scheduled:
             names[event.event_id] = scheduled
         elif completed:
-            moments[f"{completed} answered"] = seconds(event)
+            again = " again" if f"{completed} answered" in moments else ""
+            moments[f"{completed} answered{again}"] = seconds(event)
     return moments
 
 

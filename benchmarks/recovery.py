@@ -9,7 +9,7 @@ from itertools import pairwise
 from typing import Any
 
 from benchmarks.records import record_of
-from benchmarks.releases import calls_with_effect, release, until
+from benchmarks.releases import moves, release, until
 from benchmarks.report import Report, Table, median
 from benchmarks.servers import RealParts, real_parts
 from lastgood.model import Outcome
@@ -33,11 +33,11 @@ _CAVEATS = (
     "new version (for a slow one, its first answer; for a crash, the end of its first task). That "
     "record counts by whole seconds: fault→trigger can be up to a second too long.",
     "The failing health check begins five seconds after the start, with all other answers; the "
-    "others fail from the start. A crash at start is found by the rollout's deadline alone: "
-    "neither ECS's circuit breaker nor a count of failed tasks is asked.",
-    "The trigger is the watch's answer in Temporal's record, the call UpdateService in the "
-    "sandbox's, steady what the sandbox itself says (asked five times a second), verified the end "
-    "of the rollback in Lastgood's result.",
+    "others fail from the start. A crash at start is found by three failed tasks in a row, if the "
+    "rollout's deadline does not come first; ECS's circuit breaker is off.",
+    "The trigger is the watch's answer in Temporal's record, the call UpdateService or "
+    "StopServiceDeployment in the sandbox's, steady what the sandbox itself says (asked five times "
+    "a second), verified the end of the rollback in Lastgood's result.",
     "Sandbox, traffic (20 requests a second), dev server and worker share the machine.",
 )
 
@@ -106,9 +106,9 @@ async def _run(parts: RealParts, fault: _Fault) -> _Run:
     """A service of its own, one bad release, and what the sandbox and Temporal say of it."""
     aws = parts.aws
     stack = await asyncio.to_thread(make_stack, aws.client, image=f"shop:{_OLD}")
-    before = len(calls_with_effect(aws))
+    before = len(moves(aws, stack))
     handle = await release(parts.client, _policy(stack), f"shop:{fault.tag}", stack.service)
-    await until("the rollback call", lambda: len(calls_with_effect(aws)) >= before + 2)
+    await until("the rollback call", lambda: len(moves(aws, stack)) >= before + 2)
 
     def steady() -> bool:
         truth = aws.truth(stack.cluster, stack.service)
@@ -122,10 +122,11 @@ async def _run(parts: RealParts, fault: _Fault) -> _Run:
     began = fault.begins(truth, fault.tag)
     if began is None or report.rollback.finished_at is None:
         raise RuntimeError(f"{fault.name} was never seen in the sandbox")
+    back = moves(aws, stack)[before + 1]
     moments = (
         began,
         (await record_of(handle)).fired_at(),
-        calls_with_effect(aws)[before + 1],
+        back.at,
         steady_at,
         report.rollback.finished_at.timestamp(),
     )

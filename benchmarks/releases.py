@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 from temporalio.client import Client, WithStartWorkflowOperation, WorkflowHandle
@@ -21,9 +22,11 @@ from lastgood.contracts import (
 )
 from lastgood.policy import Policy
 from sandbox.running import Sandbox
+from sandbox.scenarios.stack import Stack
 
 _PATIENCE = 180.0
 _PAUSE = 0.1
+_MOVING = ("UpdateService", "StopServiceDeployment", "ContinueServiceDeployment")
 
 Release = WorkflowHandle[Any, DeploymentReport]
 
@@ -67,9 +70,27 @@ async def until_monitored(handle: Release) -> None:
     raise TimeoutError("the monitor window did not begin")
 
 
-def calls_with_effect(aws: Sandbox) -> list[float]:
-    """When UpdateService was called with an effect, by the sandbox's own record, oldest first."""
-    return [float(call["at"]) for call in aws.requests("UpdateService") if call["effects"]]
+@dataclass(frozen=True)
+class Move:
+    """A call that moved a service, forth or back."""
+
+    action: str
+    at: float
+
+
+def moves(aws: Sandbox, stack: Stack) -> list[Move]:
+    """The calls that moved a service, by the sandbox's own record, oldest first."""
+    found = [
+        Move(action, float(call["at"]))
+        for action in _MOVING
+        for call in aws.requests(action)
+        if call["about"] == stack.service and any(map(_moves, call["effects"]))
+    ]
+    return sorted(found, key=lambda move: move.at)
+
+
+def _moves(effect: str) -> bool:
+    return effect.startswith(("deployment ", "rollback to "))
 
 
 async def until(what: str, condition: Callable[[], bool], pause: float = _PAUSE) -> float:

@@ -8,22 +8,33 @@ for that retry nothing runs, so that a time-skipping server skips there. A retry
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from typing import Any
 
 from temporalio import activity
 from temporalio.exceptions import ApplicationError, ApplicationErrorCategory
 
+from benchmarks.shop import (
+    ARN,
+    BALANCER,
+    DIGEST,
+    GROUP,
+    REVISION,
+    SOURCE,
+    rolling_out,
+    steady,
+)
 from lastgood.contracts import (
     LoadBalancerFacts,
     MetricFacts,
     MetricProbe,
-    MetricSource,
     ProbeAnswer,
     RegisterOrder,
     ResolveOrder,
+    ServiceDeploymentQuery,
     ServiceNews,
     ServiceQuery,
+    ServiceRevisionQuery,
     ServiceWatchOrder,
     SmokeOrder,
     Tally,
@@ -36,72 +47,9 @@ from lastgood.contracts import (
     WatchReport,
 )
 from lastgood.decisions.verdicts import conclude
-from lastgood.model import EcsDeployment, Reading, ServiceRef, ServiceState
-from lastgood.policy import Policy, SmokeCheck
+from lastgood.model import ContainerImage, Reading, ServiceDeploymentState, ServiceState
 
-SERVICE = ServiceRef(region="us-east-1", cluster="shop", name="shop")
-_ARN = "arn:aws:ecs:us-east-1:123456789012:task-definition/shop"
-_BALANCER = "app/shop/50dc6c495c0c9188"
-_GROUP = "targetgroup/shop/6d0ecf831eec9f09"
 _ROLLOUT = timedelta(seconds=60)
-_SOURCE: dict[str, Any] = {
-    "family": "shop",
-    "taskDefinitionArn": f"{_ARN}:7",
-    "revision": 7,
-    "status": "ACTIVE",
-    "networkMode": "awsvpc",
-    "cpu": "256",
-    "memory": "512",
-    "requiresCompatibilities": ["FARGATE"],
-    "executionRoleArn": "arn:aws:iam::123456789012:role/ecsTaskExecutionRole",
-    "containerDefinitions": [
-        {
-            "name": "app",
-            "image": "shop:1.0",
-            "essential": True,
-            "portMappings": [{"containerPort": 8080, "hostPort": 8080, "protocol": "tcp"}],
-            "environment": [{"name": "STAGE", "value": "production"}],
-            "logConfiguration": {
-                "logDriver": "awslogs",
-                "options": {"awslogs-group": "/ecs/shop", "awslogs-region": "us-east-1"},
-            },
-        }
-    ],
-}
-
-
-def policy(window: timedelta = timedelta(minutes=10)) -> Policy:
-    """The default triggers, one smoke check, a poll every 10 s."""
-    return Policy.model_validate(
-        {
-            "service": str(SERVICE),
-            "region": SERVICE.region,
-            "smoke": [SmokeCheck(url="https://shop.example/health")],
-            "monitor": {"window": window, "interval": timedelta(seconds=10)},
-        }
-    )
-
-
-def a_watch(interval: timedelta) -> WatchOrder:
-    """One order for all triggers of the policy, over a minute."""
-    now = datetime.now(UTC)
-    source = MetricSource(
-        kind="load-balancer",
-        namespace="AWS/ApplicationELB",
-        dimensions={"LoadBalancer": _BALANCER, "TargetGroup": _GROUP},
-        load_balancer={"LoadBalancer": _BALANCER},
-    )
-    return WatchOrder(
-        service=SERVICE,
-        triggers=tuple(
-            WatchedTrigger(key=f"{number} {trigger.type}", trigger=trigger, source=source)
-            for number, trigger in enumerate(policy().triggers)
-        ),
-        since=now,
-        covers_from=now,
-        until=now + timedelta(minutes=1),
-        interval=interval,
-    )
 
 
 class ScriptedAws:
@@ -116,6 +64,8 @@ class ScriptedAws:
         return [
             self.describe_services,
             self.describe_task_definition,
+            self.describe_service_deployments,
+            self.describe_service_revisions,
             self.register_task_definition,
             self.update_service,
             self.get_metric_data,
@@ -131,35 +81,30 @@ class ScriptedAws:
     @activity.defn
     async def describe_services(self, _: ServiceQuery) -> ServiceState:
         """A steady service."""
-        before = EcsDeployment(
-            id="ecs-svc/1111111111111111111",
-            status="PRIMARY",
-            task_definition=f"{_ARN}:7",
-            desired=3,
-            running=3,
-            rollout_state="COMPLETED",
-            reason="ECS deployment ecs-svc/1111111111111111111 completed.",
-        )
-        return ServiceState(
-            arn=f"arn:aws:ecs:us-east-1:123456789012:service/{SERVICE}",
-            status="ACTIVE",
-            task_definition=f"{_ARN}:7",
-            desired=3,
-            running=3,
-            pending=0,
-            deployments=(before,),
-            target_groups=(f"arn:aws:elasticloadbalancing:us-east-1:123456789012:{_GROUP}",),
-        )
+        return steady()
 
     @activity.defn
     async def describe_task_definition(self, _: TaskDefinitionQuery) -> TaskDefinitionState:
         """The revision that runs before the release."""
-        return TaskDefinitionState(task_definition=f"{_ARN}:7", active=True, source=_SOURCE)
+        return TaskDefinitionState(task_definition=f"{ARN}:7", active=True, source=SOURCE)
+
+    @activity.defn
+    async def describe_service_deployments(
+        self, _: ServiceDeploymentQuery
+    ) -> ServiceDeploymentState:
+        """The release's."""
+        return rolling_out()
+
+    @activity.defn
+    async def describe_service_revisions(self, query: ServiceRevisionQuery) -> list[ContainerImage]:
+        """One image, with the digest that ECS resolved."""
+        image = "shop:1.0" if query.service_revision == REVISION else "shop:2.0"
+        return [ContainerImage(container="app", image=image, digest=DIGEST)]
 
     @activity.defn
     async def register_task_definition(self, _: RegisterOrder) -> str:
         """The next revision."""
-        return f"{_ARN}:8"
+        return f"{ARN}:8"
 
     @activity.defn
     async def update_service(self, _: UpdateOrder) -> Updated:
@@ -176,8 +121,8 @@ class ScriptedAws:
     async def describe_target_groups(self, _: ResolveOrder) -> LoadBalancerFacts:
         """The service's own load balancer."""
         return LoadBalancerFacts(
-            load_balancer=_BALANCER,
-            target_group=_GROUP,
+            load_balancer=BALANCER,
+            target_group=GROUP,
             health_url="http://shop.example/health",
         )
 
