@@ -42,11 +42,11 @@ def check(scene: Scene) -> None:
         assert len(scene.updates()) == len(scene.changed_by_hand), "changed without a release"
         _no_secret_in(_said(scene.runs))
         return
-    results = list(reversed(overview["results"]))
+    results = [*scene.forgotten, *reversed(overview["results"])]
     _one_outcome_each(scene, results)
     _effects_are_decisions(scene, overview, results)
     _limits_kept(scene, overview)
-    _no_breach_no_rollback(results)
+    _no_breach_no_rollback(scene, results)
     _everybody_told(scene, results)
     _actions_recorded(scene, overview)
     _histories(scene)
@@ -72,8 +72,13 @@ def _one_outcome_each(scene: Scene, results: list[Json]) -> None:
             assert outcomes.get(said["release"]) == said["outcome"], (outcomes, run)
 
 
-def _decisions(results: list[Json], current: Json | None) -> list[tuple[float, str]]:
-    """When which task definition was decided on, as the results tell it."""
+def _decisions(
+    results: list[Json], current: Json | None, seen: list[str]
+) -> list[tuple[float, str]]:
+    """When which task definition was decided on, as the results tell it.
+
+    A rollback during which somebody else took over was begun only if ECS has seen it.
+    """
     made: list[tuple[float, str]] = []
     for one in [*results, *([current] if current else [])]:
         operators = one["workflow_id"].startswith("rollback/")
@@ -81,7 +86,8 @@ def _decisions(results: list[Json], current: Json | None) -> list[tuple[float, s
         if not operators and one["to_task_definition"] and one["outcome"] not in untouched:
             made.append((instant(one["started_at"]), one["to_task_definition"]))
         back = one["rollback"]
-        if back and one["outcome"] not in ("rolled_back_by_ecs", "superseded"):
+        begun = one["outcome"] != "superseded" or (back and back["to"] in seen)
+        if back and begun and one["outcome"] != "rolled_back_by_ecs":
             made.append((instant(back["started_at"]), back["to"]))
     return sorted(made)
 
@@ -90,10 +96,12 @@ def _effects_are_decisions(scene: Scene, overview: Json, results: list[Json]) ->
     """I1, I2, I4: ECS was moved once for each decision, in their order, and is where they say."""
     current = scene.query("release", "progress") if overview["current"] else None
     held = current["result"] if current else None
-    decided = [arn for _, arn in _decisions(results, held)]
+    ours = [arn for arn in _seen_by_ecs(scene) if arn not in scene.changed_by_hand]
+    for arn in scene.passed_through:
+        del ours[-1 - ours[::-1].index(arn)]
+    decided = [arn for _, arn in _decisions(results, held, ours)]
     for arn in scene.changed_by_hand:
         assert arn not in decided, "the test's own"
-    ours = [arn for arn in _seen_by_ecs(scene) if arn not in scene.changed_by_hand]
     assert ours == decided, f"ECS was told {ours}, decided was {decided}"
     truth = scene.truth()
     last = _seen_by_ecs(scene)[-1:] or [scene.shop.task_definition]
@@ -146,11 +154,14 @@ def _limits_kept(scene: Scene, overview: Json) -> None:
             assert apart >= cooldown, f"{apart:.1f} s apart, the cooldown is {cooldown:.0f} s"
 
 
-def _no_breach_no_rollback(results: list[Json]) -> None:
+def _no_breach_no_rollback(scene: Scene, results: list[Json]) -> None:
     """I6: what was rolled back without a person's word had a fault in its tag."""
+    ecs = scene.world.cloud.client("ecs")
     for one in results:
         if one["outcome"] == "rolled_back" and one["trigger"] != "manual":
-            assert "-" in (one["image"] or "-").partition(":")[2], one
+            brought = ecs.describe_task_definition(taskDefinition=one["to_task_definition"])
+            image = brought["taskDefinition"]["containerDefinitions"][0]["image"]
+            assert "-" in image.rpartition(":")[2], one
 
 
 def _everybody_told(scene: Scene, results: list[Json]) -> None:
@@ -193,7 +204,7 @@ def _dedup(text: str) -> str:
     """The key that each form of a notice shows: RELEASE/KIND."""
     import re
 
-    found = re.findall(r"[\w.-]+/(?:rollback_started|cooldown|held|ended)\b", text)
+    found = re.findall(r"[\w.-]+/(?:rollback_started|cooldown|held|ended|reminder-\d+)\b", text)
     assert found, f"a notice without its key: {text}"
     return str(found[-1])
 

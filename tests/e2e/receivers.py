@@ -50,6 +50,8 @@ class HttpReceiver:
         self.posts: list[Post] = []
         self.asked: dict[str, list[float]] = {}
         """When each path was asked for with GET."""
+        self.down: set[str] = set()
+        """Paths that answer GET with 503: something outside that a service needs."""
         self._lock = threading.Lock()
         self._busy: set[str] = set()
         receiver = self
@@ -103,9 +105,10 @@ class HttpReceiver:
         with self._lock:
             first = handler.path not in self.asked
             self.asked.setdefault(handler.path, []).append(time.time())
-        if first:
+        down = handler.path in self.down
+        if first and handler.path.startswith("/smoke/"):
             time.sleep(3)
-        _answer(handler, 200, {})
+        _answer(handler, 503 if down else 200, {})
 
 
 def _answer(handler: BaseHTTPRequestHandler, status: int, headers: dict[str, str]) -> None:

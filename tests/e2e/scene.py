@@ -37,8 +37,14 @@ class Scene:
     """Operators' actions that were accepted: verb and reason."""
     changed_by_hand: list[str] = field(default_factory=list)
     """Task definitions that the test itself deployed, past Lastgood."""
+    passed_through: list[str] = field(default_factory=list)
+    """Task definitions that a rollback went to on its way: not what ran, or not good any more."""
+    forgotten: list[Json] = field(default_factory=list)
+    """Results, oldest first, that were lost with Temporal's database."""
     policies: list[Json] = field(default_factory=list)
     commands: list[Command] = field(default_factory=list)
+    repository: str = "shop"
+    """Of the images; one of its own where a test moves tags."""
     served_throughout: bool = True
     """False where a test takes the tasks away itself."""
     sandboxed: bool = True
@@ -74,7 +80,7 @@ class Scene:
 
     def make(self, **options: Any) -> Stack:
         """Make the service: one task of `shop:1.0` behind a load balancer."""
-        options = {"image": "shop:1.0", "desired": 1, **options}
+        options = {"image": f"{self.repository}:1.0", "desired": 1, **options}
         options.setdefault("service", f"shop-{uuid.uuid4().hex[:8]}")
         self._stack = make_stack(self.world.cloud.client, **options)
         return self._stack
@@ -145,7 +151,7 @@ class Scene:
     def start_deploy(self, tag: str, policy: str | None = None, release: str = "r1") -> Command:
         """Start `lastgood deploy` of `shop:TAG`."""
         policy = policy or self.policy()
-        order = ("--image", f"shop:{tag}", "--policy", policy, "--release", release)
+        order = ("--image", f"{self.repository}:{tag}", "--policy", policy, "--release", release)
         return self.start("deploy", *order, "--output", "json")
 
     def deploy(self, tag: str, policy: str | None = None, release: str = "r1") -> Run:
@@ -185,7 +191,7 @@ class Scene:
         found: Json = self.wait("an answer of the guard", lambda: self.query("service", "overview"))
         return found
 
-    def wait(self, what: str, condition: Callable[[], Any], seconds: float = 90) -> Any:
+    def wait(self, what: str, condition: Callable[[], Any], seconds: float = PATIENCE) -> Any:
         """Wait for something; the error says what the commands said."""
         deadline = time.monotonic() + seconds
         while not (found := condition()):

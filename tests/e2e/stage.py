@@ -12,6 +12,7 @@ from typing import Any
 
 from sandbox.running import Sandbox
 from sandbox.scenarios.demo.parts import Program, wait_for
+from tests.e2e.commands import PATIENCE
 from tests.e2e.receivers import PASSWORD, USER, HttpReceiver, MailServer
 from tests.e2e.temporal import TemporalServer
 
@@ -113,7 +114,7 @@ class Stage:
         with self._lock:
             self._count += 1
             number = self._count
-        server = self._temporal(f"temporal-{number}") if temporal else shared.temporal
+        server = self._temporal(f"temporal-{number}", 1) if temporal else shared.temporal
         world = self._world(server, cloud or shared.cloud, f"worker-{number}", env)
         world.quiet = False
         return world
@@ -145,8 +146,8 @@ class Stage:
         """End everything that was started."""
         self._stack.close()
 
-    def _temporal(self, name: str) -> TemporalServer:
-        server = TemporalServer(self.folder, name)
+    def _temporal(self, name: str, namespaces: int = 24) -> TemporalServer:
+        server = TemporalServer(self.folder, name, namespaces)
         self._stack.callback(server.stop)
         server.start()
         return server
@@ -180,7 +181,7 @@ class Stage:
         worker_env = {**env, **cloud.aws.env, **secrets, **ui, **more}
         worker = Worker(name, WORKER, self.folder, worker_env).start()
         self._stack.callback(worker.stop)
-        wait_for(f"the start of {name}", lambda: worker.says("Working on"))
+        wait_for(f"the start of {name}", lambda: worker.says("Working on"), PATIENCE)
         return World(
             temporal, namespace, cloud, worker, self.folder / f"{name}.log", env, worker_env
         )

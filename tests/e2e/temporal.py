@@ -15,27 +15,29 @@ from temporalio.client import Client, WorkflowExecution
 from temporalio.service import RPCError
 
 from sandbox.scenarios.demo.parts import BIN, Program, answers, free_port, wait_for
+from tests.e2e.commands import PATIENCE
 
 T = TypeVar("T")
-_NAMESPACES = 24
 Runs = list[tuple[WorkflowExecution, bytes]]
 
 
 class TemporalServer:
     """The dev server; what it knows is in a file and outlives a SIGKILL."""
 
-    def __init__(self, folder: Path, name: str = "temporal") -> None:
+    def __init__(self, folder: Path, name: str, namespaces: int) -> None:
         self.port = free_port()
         self.address = f"127.0.0.1:{self.port}"
-        self._free = [f"e2e-{number:02}" for number in range(_NAMESPACES)]
+        self._file = folder / f"{name}.db"
+        self._names = [f"e2e-{number:02}" for number in range(namespaces)]
+        self._free = list(self._names)
         self._lock = threading.Lock()
         command = [
             str(BIN / "temporal"),
             *("server", "start-dev", "--headless", "--ip", "127.0.0.1", "--port", str(self.port)),
-            *("--db-filename", str(folder / f"{name}.db"), "--log-level", "error"),
+            *("--db-filename", str(self._file), "--log-level", "error"),
             # Enough to outlive a SIGKILL, if not a power cut.
             *("--sqlite-pragma", "journal_mode=wal", "--sqlite-pragma", "synchronous=off"),
-            *[part for one in self._free for part in ("--namespace", one)],
+            *[part for one in self._names for part in ("--namespace", one)],
         ]
         self._program = Program(name, command, folder, dict(os.environ))
         self._loop = asyncio.new_event_loop()
@@ -46,12 +48,19 @@ class TemporalServer:
     def start(self) -> None:
         """Start it, or start it again on the same file; return when it answers."""
         self._program.start()
-        wait_for("Temporal's start", lambda: self._program.running and answers(self.port))
-        wait_for("Temporal's first answer", lambda: self._ready())
+        wait_for("Temporal's start", lambda: self._program.running and answers(self.port), PATIENCE)
+        wait_for("Temporal's first answer", self._ready, PATIENCE)
 
     def kill(self) -> None:
         """SIGKILL."""
         self._program.kill()
+
+    def lose_everything(self) -> None:
+        """SIGKILL, the database deleted, and an empty one at the same address."""
+        self.kill()
+        for path in self._file.parent.glob(f"{self._file.name}*"):
+            path.unlink()
+        self.start()
 
     def stop(self) -> None:
         self._program.stop()
@@ -107,7 +116,7 @@ class TemporalServer:
             try:
                 client = await self._client("default")
                 await client.workflow_service.describe_namespace(
-                    DescribeNamespaceRequest(namespace=self._free[0] if self._free else "default")
+                    DescribeNamespaceRequest(namespace=self._names[-1])
                 )
             except (RPCError, RuntimeError):
                 return False
