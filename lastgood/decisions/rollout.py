@@ -22,12 +22,11 @@ import math
 from datetime import datetime, timedelta
 
 from lastgood.contracts import ServiceGlance, ServiceNews, ServiceWatchOrder
-from lastgood.decisions import ladder
+from lastgood.decisions import ladder, returning
+from lastgood.decisions.sighting import VISIBLE_WITHIN, label, news_of
+from lastgood.decisions.sighting import is_rolled_out as is_rolled_out
 from lastgood.model import EcsDeployment, Model, ServiceDeploymentState, ServiceState
 from lastgood.policy import format_duration
-
-VISIBLE_WITHIN = timedelta(seconds=60)
-"""How long DescribeServices may show the past."""
 
 _ALL_SHIFTED = ("POST_PRODUCTION_TRAFFIC_SHIFT", "BAKE_TIME", "CLEAN_UP")
 """Lifecycle stages in which the new tasks have all production traffic."""
@@ -36,33 +35,12 @@ CONFIRMED_AFTER = timedelta(seconds=5)
 """For how long a displacement must show before it is believed."""
 
 
-def _news(
-    kind: str, reason: str, now: datetime, state: ServiceState | None, deployment: str | None
-) -> ServiceNews:
-    return ServiceNews.model_validate(
-        {
-            "kind": kind,
-            "reason": reason,
-            "at": now,
-            "running": state.running if state else 0,
-            "desired": state.desired if state else 0,
-            "deployment": deployment,
-        }
-    )
-
-
 def ours(order: ServiceWatchOrder, state: ServiceState) -> EcsDeployment | None:
     """Our deployment among the service's; by task definition where its id is not known."""
     if order.deployment:
         return state.deployment(order.deployment)
     primary = state.primary
     return primary if primary and primary.task_definition == order.task_definition else None
-
-
-def is_rolled_out(deployment: EcsDeployment) -> bool:
-    """COMPLETED (or, behind a Classic Load Balancer, no state at all) with all tasks running."""
-    full = deployment.running >= max(1, deployment.desired) and deployment.pending == 0
-    return full and deployment.rollout_state in (None, "COMPLETED")
 
 
 def keeps_failing(deployment: EcsDeployment) -> bool:
@@ -76,33 +54,29 @@ def keeps_failing(deployment: EcsDeployment) -> bool:
 
 def _existence(state: ServiceState | None, now: datetime) -> ServiceNews | None:
     if state is None:
-        return _news("gone", "The service no longer exists.", now, None, None)
+        return news_of("gone", "The service no longer exists.", now, None, None)
     if state.status != "ACTIVE":
         text = f"The service was deleted: its status is {state.status}."
-        return _news("gone", text, now, state, None)
+        return news_of("gone", text, now, state, None)
     if state.desired == 0:
         text = "The service was scaled to 0 tasks: there is nothing to judge."
-        return _news("scaled_to_zero", text, now, state, None)
+        return news_of("scaled_to_zero", text, now, state, None)
     return None
 
 
 def _displaced(order: ServiceWatchOrder, state: ServiceState, now: datetime) -> ServiceNews:
     primary = state.primary
     if primary is None:
-        return _news("gone", "The service has no PRIMARY deployment.", now, state, None)
+        return news_of("gone", "The service has no PRIMARY deployment.", now, state, None)
     if primary.id == order.previous_deployment:
         why = primary.reason or "its own deployment ran before this release"
-        text = f"ECS itself rolled the service back to {_label(primary.task_definition)}: {why}"
-        return _news("rolled_back_by_ecs", text, now, state, primary.id)
+        text = f"ECS itself rolled the service back to {label(primary.task_definition)}: {why}"
+        return news_of("rolled_back_by_ecs", text, now, state, primary.id)
     text = (
-        f"Deployment {primary.id} with {_label(primary.task_definition)} became PRIMARY: "
+        f"Deployment {primary.id} with {label(primary.task_definition)} became PRIMARY: "
         "somebody else changed the service."
     )
-    return _news("superseded", text, now, state, primary.id)
-
-
-def _label(arn: str) -> str:
-    return arn.rsplit("/", 1)[-1]
+    return news_of("superseded", text, now, state, primary.id)
 
 
 def assess(
@@ -126,19 +100,19 @@ def assess(
     if news or state is None:
         return news
     if order.goal == "steady":
-        return _steady(order, state, service_deployment, seen=seen, now=now)
+        return returning.steady(order, state, service_deployment, seen=seen, now=now)
     mine = ours(order, state)
     if mine is None or mine.status != "PRIMARY":
         early = not seen and now < order.deployed_at + VISIBLE_WITHIN
         return None if early else _displaced(order, state, now)
     if mine.rollout_state == "FAILED":
         text = f"ECS gave the rollout up: {mine.reason or 'no reason given'}"
-        return _news("failed", text, now, state, mine.id)
+        return news_of("failed", text, now, state, mine.id)
     if order.goal == "window":
         return None
     if keeps_failing(mine) and not state.circuit_breaker:
         text = f"{mine.failed} tasks in a row failed to start or to pass their health check."
-        return _news("failed", text, now, state, mine.id)
+        return news_of("failed", text, now, state, mine.id)
     return _forward(order, state, mine, service_deployment, now)
 
 
@@ -152,16 +126,16 @@ def _forward(
     """Our deployment is PRIMARY and has not failed: is it where it should be, or held up?"""
     if going and order.goal == "traffic" and has_all_traffic(going):
         text = f"All production traffic is on the new tasks ({going.stage})."
-        return _news("complete", text, now, state, mine.id)
+        return news_of("complete", text, now, state, mine.id)
     hook = next(iter(going.awaiting), None) if going and ladder.is_under_way(going) else None
     if going and hook:
         text = f"A PAUSE hook waits for an answer ({going.stage})."
-        news = _news("paused", text, now, state, mine.id)
+        news = news_of("paused", text, now, state, mine.id)
         about = {"hook": hook.id, "stage": going.stage, "service_deployment": going.arn}
         return news.model_copy(update=about)
     if is_rolled_out(mine) and (going is None or going.status == "SUCCESSFUL"):
         text = f"{mine.running} of {mine.desired} tasks run."
-        return _news("complete", text, now, state, mine.id)
+        return news_of("complete", text, now, state, mine.id)
     return None
 
 
@@ -184,72 +158,6 @@ def follows(order: ServiceWatchOrder, state: ServiceState | None) -> str | None:
     mine = ours(order, state)
     primary = mine is not None and mine.status == "PRIMARY"
     return state.service_deployment if primary and has_stages(state) else None
-
-
-def _steady(
-    order: ServiceWatchOrder,
-    state: ServiceState,
-    going: ServiceDeploymentState | None,
-    *,
-    seen: bool,
-    now: datetime,
-) -> ServiceNews | None:
-    primary = state.primary
-    if primary is None or primary.task_definition != order.task_definition:
-        return _not_there(order, state, going, seen=seen, now=now)
-    if primary.rollout_state == "FAILED":
-        text = f"ECS gave up: {primary.reason or 'no reason given'}"
-        return _news("failed", text, now, state, primary.id)
-    alone = all(one.running + one.pending == 0 for one in state.deployments if one is not primary)
-    shifting = going is not None and ladder.is_going_back(going)
-    if is_rolled_out(primary) and alone and not shifting:
-        text = (
-            f"{primary.running} of {primary.desired} tasks run {_label(primary.task_definition)}."
-        )
-        return _news("complete", text, now, state, primary.id)
-    return None
-
-
-def _not_there(
-    order: ServiceWatchOrder,
-    state: ServiceState,
-    going: ServiceDeploymentState | None,
-    *,
-    seen: bool,
-    now: datetime,
-) -> ServiceNews | None:
-    """The target is not PRIMARY: not yet, not any more, or somebody else's release is."""
-    primary, early = state.primary, now < order.deployed_at + VISIBLE_WITHIN
-    there = primary.task_definition if primary else ""
-    before = primary is not None and primary.id == order.previous_deployment
-    if there and (there == order.previous_task_definition or before):
-        news = _of_ecs_way_back(order, state, going, early=early, now=now) if going else None
-        if news or (early and not seen) or (going and ladder.is_going_back(going)):
-            return news
-        text = f"ECS put {_label(there)} back: {primary.reason if primary else ''}"
-        return _news("failed", text, now, state, primary.id if primary else None)
-    if early and not seen:
-        return None
-    text = f"{_label(there) if there else 'Nothing'} is PRIMARY instead."
-    return _news("superseded", text, now, state, primary.id if primary else None)
-
-
-def _of_ecs_way_back(
-    order: ServiceWatchOrder,
-    state: ServiceState,
-    going: ServiceDeploymentState,
-    *,
-    early: bool,
-    now: datetime,
-) -> ServiceNews | None:
-    """ECS was told to go back, and what went wrong is still PRIMARY: has ECS given up?"""
-    if going.status in ("ROLLBACK_FAILED", "STOPPED"):
-        text = f"ECS's rollback failed: {going.reason or going.status}"
-        return _news("failed", text, now, state, order.deployment)
-    if not ladder.is_going_back(going) and not early:
-        text = f"ECS does not go back, though it was told to: it is {going.status}."
-        return _news("failed", text, now, state, order.deployment)
-    return None
 
 
 def doubt(
@@ -292,8 +200,10 @@ def at_the_end(order: ServiceWatchOrder, glance: Model | None, now: datetime) ->
     """What it means that a service watch came to its end without news."""
     text = glance.text if isinstance(glance, ServiceGlance) else "nothing was seen"
     if isinstance(glance, ServiceGlance) and not glance.readable:
-        return _news("unreadable", f"Where the service stands is unknown: {text}.", now, None, None)
+        return news_of(
+            "unreadable", f"Where the service stands is unknown: {text}.", now, None, None
+        )
     if order.goal == "window":
-        return _news("quiet", f"The service still runs the release: {text}.", now, None, None)
+        return news_of("quiet", f"The service still runs the release: {text}.", now, None, None)
     took = format_duration(order.until - order.deployed_at)
-    return _news("stuck", f"Not complete after {took}: {text}.", now, None, order.deployment)
+    return news_of("stuck", f"Not complete after {took}: {text}.", now, None, order.deployment)
