@@ -14,7 +14,7 @@ from temporalio.client import (
     WorkflowQueryRejectedError,
     WorkflowUpdateFailedError,
 )
-from temporalio.exceptions import ApplicationError, FailureError
+from temporalio.exceptions import ApplicationError, ApplicationErrorCategory, FailureError
 from temporalio.service import RPCError, RPCStatusCode
 
 from activities.watch import beating, pause
@@ -134,7 +134,12 @@ async def _update(
             result_type=answer,
         )
     except WorkflowUpdateFailedError as error:
-        raise ApplicationError(_innermost(error.cause), type=REFUSED, non_retryable=True) from None
+        raise ApplicationError(
+            _innermost(error.cause),
+            type=REFUSED,
+            non_retryable=True,
+            category=ApplicationErrorCategory.BENIGN,  # an answer, no fault
+        ) from None
     return answered
 
 

@@ -18,9 +18,12 @@ from typing import Any
 
 from temporalio.client import WorkflowExecution
 
+from lastgood import messages
+from lastgood.model import Outcome
 from tests.durable.conftest import start_dev_server
 from tests.durable.desk import QUICK, Desk, at_work
 from tests.durable.fake_aws import FakeAws
+from tests.durable.group_fakes import GroupDesk, group_desk
 from tests.durable.world import World
 
 FOLDER = Path(__file__).parents[1] / "tests/replay/histories"
@@ -159,6 +162,33 @@ SCENARIOS: list[Callable[[Desk], Awaitable[None]]] = [
 ]
 
 
+async def group_in_order(desk: GroupDesk) -> None:
+    """One is held and judged again, one is bad; the first one goes back."""
+    await desk.start("good", "held", "bad", "good")
+    await desk.until(lambda progress: progress.result is not None)
+    await desk.guard("b").signal("resume")
+    await desk.guard("b").signal("say", Outcome.HEALTHY)
+    await desk.end()
+
+
+async def group_at_once(desk: GroupDesk) -> None:
+    """One is bad; others are healthy, under way, queued, refused."""
+    await desk.start("good", "slow", "late", "queued", "refused", how="at-once")
+    await desk.end()
+
+
+async def group_undone(desk: GroupDesk) -> None:
+    """One ends without a word, and is rolled back by an operator; and all are healthy."""
+    await desk.start("silent", "slow")
+    await desk.until_noted("shop/a is healthy")
+    await desk.undo("a")
+    await desk.end()
+    await desk.release("good", "good", ident="r2")
+
+
+GROUPS: list[Callable[[GroupDesk], Awaitable[None]]] = [group_in_order, group_at_once, group_undone]
+
+
 async def until_step(desk: Desk, step: str) -> None:
     """Wait until the release has come to a step."""
     for _ in range(300):
@@ -175,7 +205,7 @@ def without_machine(value: Any) -> Any:
     return [without_machine(one) for one in value] if isinstance(value, list) else value
 
 
-async def save(desk: Desk, scenario: str, run: WorkflowExecution) -> None:
+async def save(desk: Desk | GroupDesk, scenario: str, run: WorkflowExecution) -> None:
     """Write one run's history."""
     handle = desk.client.get_workflow_handle(run.id, run_id=run.run_id)
     history = without_machine(json.loads((await handle.fetch_history()).to_json()))
@@ -206,6 +236,16 @@ async def record(scenario: Callable[[Desk], Awaitable[None]]) -> None:
     print(f"{name}: recorded")
 
 
+async def record_group(scenario: Callable[[GroupDesk], Awaitable[None]]) -> None:
+    """Run one scenario of a group; its guards are the tests' own, and are not recorded."""
+    async with group_desk() as desk:
+        await scenario(desk)
+        await asyncio.sleep(1)
+        async for run in desk.client.list_workflows(f"WorkflowType = '{messages.GROUP}'"):
+            await save(desk, scenario.__name__, run)
+    print(f"{scenario.__name__}: recorded")
+
+
 async def main(wanted: list[str]) -> None:
     """Record all scenarios, or those that are named."""
     if not wanted:
@@ -214,6 +254,9 @@ async def main(wanted: list[str]) -> None:
     for scenario in SCENARIOS:
         if not wanted or scenario.__name__ in wanted:
             await record(scenario)
+    for of_group in GROUPS:
+        if not wanted or of_group.__name__ in wanted:
+            await record_group(of_group)
     number()
 
 

@@ -16,9 +16,7 @@ from typing import Any
 
 from temporalio import workflow
 from temporalio.client import Client, WorkflowHandle
-from temporalio.contrib.pydantic import pydantic_data_converter
 from temporalio.exceptions import ApplicationError
-from temporalio.testing import WorkflowEnvironment
 from temporalio.worker import UnsandboxedWorkflowRunner, Worker
 
 from activities.guards import GuardActivities
@@ -40,7 +38,7 @@ from lastgood.contracts import (
 from lastgood.decisions.groups import release_ids
 from lastgood.model import Outcome, ReleaseResult, RollbackRecord, RollbackSummary, ServiceRef
 from lastgood.policy import Policy
-from tests.durable.cli_fakes import BIN
+from tests.durable.conftest import start_dev_server
 from workflows.group_release import GroupRelease
 
 REGION = "eu-west-1"
@@ -266,17 +264,26 @@ class GroupDesk:
     def group(self) -> WorkflowHandle[Any, GroupResult]:
         return self.client.get_workflow_handle(GROUP, result_type=GroupResult)
 
-    async def start(self, *images: str, how: str = "in-order") -> None:
+    async def start(self, *images: str, how: str = "in-order", ident: str = "r1") -> None:
+        asked = order(*images, how=how, ident=ident)
         await self.client.start_workflow(
-            messages.GROUP, order(*images, how=how), id=GROUP, task_queue=messages.TASK_QUEUE
+            messages.GROUP, asked, id=GROUP, task_queue=messages.TASK_QUEUE
         )
 
     async def end(self) -> GroupResult:
         return await asyncio.wait_for(self.group.result(), PATIENCE)
 
-    async def release(self, *images: str, how: str = "in-order") -> GroupResult:
-        await self.start(*images, how=how)
+    async def release(self, *images: str, **more: str) -> GroupResult:
+        await self.start(*images, **more)
         return await self.end()
+
+    async def undo(self, name: str, reason: str = "wrong prices") -> None:
+        """An operator rolls ``shop/NAME`` back."""
+        service = ServiceRef(region=REGION, cluster="shop", name=name)
+        request = RollbackRequest(actor="ann", reason=reason, service=service, id="x")
+        await self.guard(name).execute_update(
+            messages.OPERATOR_ROLLBACK, request, result_type=RollbackAccepted
+        )
 
     async def progress(self) -> GroupProgress:
         found: GroupProgress = await self.group.query(messages.PROGRESS, result_type=GroupProgress)
@@ -305,11 +312,7 @@ class GroupDesk:
 @asynccontextmanager
 async def group_desk(*, cached: int = 100) -> AsyncIterator[GroupDesk]:
     """A dev server, guards that do as they are told, and the real group."""
-    server = await WorkflowEnvironment.start_local(
-        dev_server_existing_path=str(BIN / "temporal"),
-        ui=False,
-        data_converter=pydantic_data_converter,
-    )
+    server = await start_dev_server()
     guards = GuardActivities()
     async with server:
         calls = Worker(
@@ -322,6 +325,7 @@ async def group_desk(*, cached: int = 100) -> AsyncIterator[GroupDesk]:
                 guards.ask_to_cancel,
                 guards.read_standing,
             ],
+            identity=server.client.identity,
             max_cached_workflows=cached,
             workflow_runner=UnsandboxedWorkflowRunner(),
         )
@@ -329,6 +333,7 @@ async def group_desk(*, cached: int = 100) -> AsyncIterator[GroupDesk]:
             server.client,
             task_queue=messages.WATCH_TASK_QUEUE,
             activities=[guards.watch_standing],
+            identity=server.client.identity,
             max_heartbeat_throttle_interval=timedelta(seconds=0.2),
         )
         async with calls, watches:

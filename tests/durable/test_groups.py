@@ -7,9 +7,8 @@ from collections.abc import AsyncIterator
 import pytest
 
 from lastgood import messages
-from lastgood.contracts import RollbackAccepted, RollbackRequest
-from lastgood.model import Outcome, ServiceRef
-from tests.durable.group_fakes import REGION, GroupDesk, group_desk, order
+from lastgood.model import Outcome
+from tests.durable.group_fakes import GroupDesk, group_desk, order
 
 HEALTHY, ROLLED_BACK = Outcome.HEALTHY, Outcome.ROLLED_BACK
 
@@ -158,11 +157,7 @@ async def test_end_that_nobody_told_is_noticed(desk):
 async def test_operators_rollback_of_one_that_was_healthy_takes_all_back(desk):
     await desk.start("good", "good", "slow")
     await desk.until_noted("shop/b is healthy")
-    a = ServiceRef(region=REGION, cluster="shop", name="a")
-    request = RollbackRequest(actor="ann", reason="wrong prices", service=a, id="x")
-    await desk.guard("a").execute_update(
-        messages.OPERATOR_ROLLBACK, request, result_type=RollbackAccepted
-    )
+    await desk.undo("a")
 
     result = await desk.end()
 
@@ -177,11 +172,7 @@ async def test_operators_rollback_of_one_that_was_healthy_takes_all_back(desk):
 async def test_operators_rollback_under_way_is_waited_for_and_none_is_asked_for_beside_it(desk):
     await desk.start("good", "slow")
     await desk.until_noted("shop/a is healthy")
-    a = ServiceRef(region=REGION, cluster="shop", name="a")
-    request = RollbackRequest(actor="ann", reason="takes long", service=a, id="x")
-    await desk.guard("a").execute_update(
-        messages.OPERATOR_ROLLBACK, request, result_type=RollbackAccepted
-    )
+    await desk.undo("a", reason="takes long")
     await desk.guard("b").signal("say", ROLLED_BACK)
 
     result = await desk.end()

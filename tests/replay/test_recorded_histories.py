@@ -20,10 +20,11 @@ from lastgood import messages
 from lastgood.contracts import RollbackOrder, RollbackReport
 from workflows.check import Check
 from workflows.deployment import Deployment
+from workflows.group_release import GroupRelease
 from workflows.rollback import Rollback
 from workflows.service_guard import ServiceGuard
 
-WORKFLOWS = [ServiceGuard, Deployment, Rollback, Check]
+WORKFLOWS = [ServiceGuard, Deployment, Rollback, GroupRelease, Check]
 HISTORIES = sorted((Path(__file__).parent / "histories").glob("*.json"))
 
 
@@ -43,7 +44,8 @@ async def test_history_replays(path):
 def test_each_workflow_is_covered():
     recorded = {path.name.split(".")[1] for path in HISTORIES}
 
-    assert recorded == {messages.GUARD, messages.DEPLOYMENT, messages.ROLLBACK, messages.CHECK}
+    known = {messages.GUARD, messages.DEPLOYMENT, messages.ROLLBACK, messages.CHECK}
+    assert recorded == {*known, messages.GROUP}
 
 
 def test_guard_that_continued_as_new_is_among_them():
