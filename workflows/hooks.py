@@ -50,7 +50,9 @@ async def answer_waiting(release: Release) -> None:
         return
     primary = state.primary if state else None
     ours = primary is not None and primary.id == release.deployment
-    for hook in going.awaiting if going and ours else ():
+    if going is None or not ours:
+        return
+    for hook in going.awaiting:
         about = {"hook": hook.id, "stage": going.stage, "service_deployment": going.arn}
         news = ServiceNews(kind="paused", reason="", at=workflow.now()).model_copy(update=about)
         trouble = await let_go_on(release, news)
