@@ -35,7 +35,9 @@ async def prepare_rollback(memory: Memory, request: RollbackRequest) -> guarding
     why = guarding.refuse_rollback(memory.state, request, running.task_definition)
     if why:
         raise refused(why)
-    choice = targets.choose_for_operator(memory.state.good, running.task_definition, named)
+    choice = targets.choose_for_operator(
+        memory.state.good, running.task_definition, named, copy_of=running.copy_of
+    )
     if choice.target is None:
         raise refused(choice.reason)
     return guarding.AskedRollback(

@@ -148,3 +148,15 @@ def test_a_revision_keeps_all_that_brings_it_back() -> None:
     assert [(one.container, one.image) for one in kept.images] == [("app", "shop:1"), ("", "")]
     assert revision_of(read, proven=None, at=T0).proven_at is None
     assert images_of({}) == images_of({"containerDefinitions": "x"}) == ()
+
+
+def test_an_operators_second_rollback_goes_further_back_than_the_copy_that_runs() -> None:
+    """What runs may be a copy of a good revision, with its images named by digest."""
+    good = (revision(2), revision(1))
+    copy = revision(7, copy_of=revision(2).task_definition)
+    choice = choose_for_operator(good, copy.task_definition, None, copy_of=copy.copy_of)
+    assert choice.target == revision(1)
+    again = choose_for_operator((copy, *good), revision(2).task_definition, None)
+    assert again.target == revision(1)
+    named = choose_for_operator(good, copy.task_definition, revision(2), copy_of=copy.copy_of)
+    assert named.target is None
