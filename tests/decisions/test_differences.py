@@ -60,6 +60,11 @@ ENVIRONMENT = BASE["containerDefinitions"][0]["environment"]
         (put(command=["serve", "--token=swordfish"]), "app: command changed"),
         (put(entryPoint=["sh"]), "app: entryPoint added"),
         (put(command=[]), "app: command removed"),
+        (put(workingDirectory="/swordfish"), "app: workingDirectory added"),
+        (
+            put(repositoryCredentials={"credentialsParameter": "swordfish"}),
+            "app: repositoryCredentials added",
+        ),
         (
             put(environment=[{"name": "LOG_LEVEL", "value": "swordfish"}, ENVIRONMENT[1]]),
             "app: environment LOG_LEVEL changed",
