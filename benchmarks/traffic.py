@@ -37,8 +37,12 @@ _CAVEATS = (
     "What fires is an error rate over 2 s that this program publishes: the new version itself "
     "answers well, so that visits differ in their version only. Steady is polled once a second, "
     "and verified follows the trigger: its 2 s must be good again.",
-    "Decision to call is the same work of Temporal and of the worker in each row, on a machine "
-    "that they share with the sandbox; on a busy one it is the larger part of a quick way back.",
+    "Decision to call is work of Temporal and of the worker, on a machine that they share with the "
+    "sandbox: on a busy one it is the larger part of a quick way back. It is longer where "
+    "UpdateService is called, before which the target's task definition and the tags of its images "
+    "are read, and the service once more.",
+    "Call to last answer is what the strategy itself takes. Where all traffic shifts within the "
+    "call it is about nought, by the pace of the visits.",
 )
 
 
