@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from typing import Any
 
 from temporalio import activity
 from temporalio.exceptions import ApplicationError
@@ -24,6 +25,7 @@ from lastgood.contracts import (
     UpdateOrder,
 )
 from lastgood.decisions import rollout
+from lastgood.decisions.targets import images_of
 from lastgood.decisions.task_definitions import registrable
 from lastgood.messages import RELEASE_TAG
 from lastgood.model import ContainerImage, ServiceDeploymentState, ServiceState
@@ -80,11 +82,14 @@ class EcsActivities(EcsCalls):
     async def register_task_definition(self, order: RegisterOrder) -> str:
         """Register a task definition. Idempotent: looks for an earlier attempt's tag first.
 
+        The same tag with other images is no earlier attempt: a release id that was used before,
+        by whoever remembers nothing of it any more.
+
         Returns:
             Its ARN.
         """
         source = registrable(order.source)
-        found = await self._find_registered(order, str(source["family"]))
+        found = await self._find_registered(order, source)
         if found:
             return found
         # CloudFormation's own tags (aws:…) come with what it made, and cannot be set by others.
@@ -93,11 +98,11 @@ class EcsActivities(EcsCalls):
         answer = await self._call(order.region, "register_task_definition", **source, tags=tags)
         return str(answer["taskDefinition"]["taskDefinitionArn"])
 
-    async def _find_registered(self, order: RegisterOrder, family: str) -> str | None:
+    async def _find_registered(self, order: RegisterOrder, source: dict[str, Any]) -> str | None:
         listed = await self._call(
             order.region,
             "list_task_definitions",
-            familyPrefix=family,
+            familyPrefix=source["family"],
             status="ACTIVE",
             sort="DESC",
             maxResults=5,
@@ -107,7 +112,8 @@ class EcsActivities(EcsCalls):
                 order.region, "describe_task_definition", taskDefinition=arn, include=["TAGS"]
             )
             tags = {tag.get("key"): tag.get("value") for tag in answer.get("tags", [])}
-            if tags.get(RELEASE_TAG) == order.release[:256]:
+            same = images_of(answer["taskDefinition"]) == images_of(source)
+            if same and tags.get(RELEASE_TAG) == order.release[:256]:
                 return str(arn)
         return None
 

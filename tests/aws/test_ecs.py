@@ -168,6 +168,20 @@ async def test_registered_twice_is_one_revision(
     assert (await Attempt().run(ecs.register_task_definition, other)).endswith(":3")
 
 
+async def test_an_id_that_is_used_again_for_another_image_is_another_revision(
+    ecs: EcsActivities, make: Make, calm: Sandbox
+) -> None:
+    stack = make(wait=False)
+    before = await read(ecs, stack.task_definition)
+    arns = []
+    for image in ("shop:2.0", "shop:3.0"):
+        source = with_image(before, "app", image)
+        order = RegisterOrder(region=REGION, source=source, release="r1")
+        arns.append(await Attempt().run(ecs.register_task_definition, order))
+    assert len(set(arns)) == 2
+    assert (await read(ecs, arns[1]))["containerDefinitions"][0]["image"] == "shop:3.0"
+
+
 async def test_tags_are_kept_but_not_those_of_cloudformation(
     ecs: EcsActivities, make: Make, calm: Sandbox
 ) -> None:
