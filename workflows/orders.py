@@ -86,7 +86,7 @@ class Orders:
         action = Action(at=workflow.now(), actor=request.actor, verb=verb, reason=request.reason)
         self.actions.append(action)
         release.journal.note(f"{request.actor}: {verb}. {request.reason}")
-        text = operators.done(verb, ident)
+        text = operators.done(verb, standing, bool(to or release.target))
         return InstructionAnswer(id=request.id, done=True, text=text)
 
     @property

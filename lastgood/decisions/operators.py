@@ -153,9 +153,13 @@ _DONE = {
 }
 
 
-def done(verb: Verb, release: str) -> str:
+def done(verb: Verb, standing: Standing, has_target: bool = True) -> str:
     """What is answered where a message is carried out."""
-    return _DONE[verb].format(release=release)
+    if verb == "rollback" and standing.phase == "preflight":
+        return f"Release {standing.release} ends before it changes anything."
+    if verb == "rollback" and not has_target:
+        return f"Release {standing.release} is held: there is no revision to go back to."
+    return _DONE[verb].format(release=standing.release)
 
 
 def _why_not(verb: Verb, standing: Standing) -> str:

@@ -113,7 +113,14 @@ def test_a_step_has_the_phase_of_its_name_and_an_unheard_of_one_is_under_way() -
 
 @pytest.mark.parametrize("verb", VERBS)
 def test_what_is_done_is_said_of_the_release(verb: Verb) -> None:
-    assert operators.done(verb, "r7").startswith("Release r7 is ")
+    assert operators.done(verb, standing("monitor")).startswith("Release r7 is ")
+
+
+def test_a_rollback_that_moves_nothing_says_so() -> None:
+    early = operators.done("rollback", standing("preflight"))
+    assert early == "Release r7 ends before it changes anything."
+    nowhere = operators.done("rollback", standing("monitor"), has_target=False)
+    assert nowhere == "Release r7 is held: there is no revision to go back to."
 
 
 # --- One order after another --------------------------------------------------------------------

@@ -147,6 +147,10 @@ class FakeAws:
         self._counts[name] = self._counts.get(name, 0) + 1
         self._interfere(name, self.world.interference)
 
+    async def _meanwhile(self, name: str) -> None:
+        if name in self.meanwhile:
+            await self.meanwhile.pop(name)()
+
     # --- ECS -------------------------------------------------------------------------------
 
     @activity.defn(name="describe_services")
@@ -157,8 +161,7 @@ class FakeAws:
             state = self.world.state()
             return state.model_copy(update={"tags": dict(self.world.tags)}) if state else None
         self._count("describe_services")
-        if "describe_services" in self.meanwhile:
-            await self.meanwhile.pop("describe_services")()
+        await self._meanwhile("describe_services")
         return self.world.state()
 
     @activity.defn(name="describe_task_definition")
@@ -200,6 +203,7 @@ class FakeAws:
     async def update_service(self, order: UpdateOrder) -> Updated:
         now = self._now()
         self._count("update_service")
+        await self._meanwhile("update_service")
         world, wanted = self.world, order.task_definition
         call = Call("update_service", now, wanted, effect=False)
         world.calls.append(call)
@@ -450,6 +454,7 @@ class FakeAws:
 
     @activity.defn(name="notify_slack")
     async def notify_slack(self, order: SlackOrder) -> None:
+        await self._meanwhile("notify_slack")
         self._tell("slack", order.notice)
 
     @activity.defn(name="notify_email_ses")
