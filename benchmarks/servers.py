@@ -94,18 +94,17 @@ class RealParts:
 
 
 @asynccontextmanager
-async def real_parts(*, traffic: float, minute: float = 60) -> AsyncIterator[RealParts]:
+async def real_parts(*, traffic: float, pace: tuple[str, ...] = ()) -> AsyncIterator[RealParts]:
     """All that a release needs.
 
     Args:
         traffic: requests a second to every service.
-        minute: how many seconds one of AWS's minutes lasts.
+        pace: options of the sandbox that say how quickly things go there.
     """
     with ExitStack() as stack:
         where = stack.enter_context(folder())
         server = await asyncio.to_thread(dev_server, stack, where)
-        minutes = ("--minute", f"{minute:g}")
-        aws = stack.enter_context(Sandbox(traffic=traffic, arguments=minutes))
+        aws = stack.enter_context(Sandbox(traffic=traffic, arguments=pace))
         kept = {k: v for k, v in aws.environment.items() if not k.startswith("TEMPORAL_")}
         env = {**kept, "TEMPORAL_ADDRESS": server.address, "TEMPORAL_NAMESPACE": "default"}
         worker = running(stack, Program("worker", [sys.executable, "worker.py"], where, env))

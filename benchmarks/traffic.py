@@ -21,14 +21,16 @@ from sandbox.scenarios.strategy import ROLLING, Strategy, blue_green, canary
 NAME = "traffic"
 QUESTION = "seconds from decision to all traffic on the old version, by deployment strategy"
 _RUNS = 3
-_TASKS, _MINUTE, _CANARY = 6, 30.0, 25
+_TASKS, _CANARY = 6, 25
+_MINUTE, _START = 30, 1
+_PACE = ("--minute", str(_MINUTE), "--start-seconds", str(_START))
 _OLD, _NEW = "1.0", "2.0"
 _CAVEATS = (
-    "A lower bound for what a shift of traffic gains: the sandbox's tasks start in a third of a "
-    "second and drain for half a second. On ECS both take minutes, so that a rolling way back "
+    "A lower bound for what a shift of traffic gains: the sandbox's tasks were let start in "
+    f"{_START} s and drain for half a second. On ECS both take minutes, so that a rolling way back "
     "takes minutes, while weights of a listener change in seconds as they do here.",
     f"Each service has {_TASKS} tasks. A minute of bake time, or of a canary's step, lasts "
-    f"{_MINUTE:.0f} s here; each release is noticed within it.",
+    f"{_MINUTE} s here; each release is noticed within it.",
     "The decision is the answer of the trigger's watch in Temporal's record; the call is in the "
     "sandbox's own. The last answer is the last one that a visitor of the load balancer got from "
     f"the new version: a request every {1000 * Visitor.EVERY:.0f} ms, each over a connection of "
@@ -118,7 +120,7 @@ async def _run(parts: RealParts, way: _Way) -> _Run:
         rollback = await _rollback(parts, handle)
     back = moves(aws, stack)[before + 1]
     if back.action != way.call or rollback.steady_at is None:
-        raise RuntimeError(f"{way.name}: not {way.call} but {back.action}. {rollback.reason}")
+        raise RuntimeError(f"{way.name}: not {way.call} but {back.action}: noticed too late")
     decided = (await record_of(handle)).fired_at()
     await asyncio.to_thread(stack.delete)
     return _Run(
@@ -145,7 +147,7 @@ async def measure(runs: int | None, *, quick: bool) -> Report:
     """All ways, taking turns."""
     runs = runs or (1 if quick else _RUNS)
     found: dict[str, list[_Run]] = {}
-    async with real_parts(traffic=0, minute=_MINUTE) as parts:
+    async with real_parts(traffic=0, pace=_PACE) as parts:
         for _ in range(runs):
             for way in (_ROLLED_OUT, _BAKING) if quick else _WAYS:
                 found.setdefault(way.name, []).append(await _run(parts, way))
