@@ -1,0 +1,76 @@
+"""What was rolled back is not released again by mistake."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from lastgood.contracts import ReleaseOrder
+from lastgood.model import Outcome
+from tests.durable.desk import Desk, policy
+
+
+async def given_a_rolled_back_image(desk: Desk) -> None:
+    desk.world.registry_answers = True
+    desk.world.bad("app:2", after=60)
+    assert (await desk.release("app:2")).outcome is Outcome.ROLLED_BACK
+    desk.world.image("app:2")
+
+
+def again(image: str = "app:2", **more: Any) -> ReleaseOrder:
+    return ReleaseOrder(id="again", image=image, policy=policy(), actor="ci", **more)
+
+
+@pytest.mark.parametrize("registry", [True, False], ids=["by digest", "by name"])
+async def test_image_that_was_rolled_back_is_refused(desk, registry):
+    await given_a_rolled_back_image(desk)
+    desk.world.registry_answers = registry
+
+    await desk.order(again())
+    result = await desk.result("again")
+
+    assert result.outcome is Outcome.REFUSED
+    assert "of release app:2 was rolled back at" in result.reason
+    assert "--force --reason" in result.reason
+    assert desk.images == ["app:2", "app:1"]
+
+
+async def test_forced_release_that_proves_good_lifts_the_quarantine(desk):
+    await given_a_rolled_back_image(desk)
+
+    await desk.order(again(force=True, reason="it was the database"))
+    result = await desk.result("again")
+
+    assert result.outcome is Outcome.HEALTHY
+    assert (await desk.overview()).quarantine == ()
+
+
+async def test_forced_release_that_is_bad_again_stays_in_quarantine(desk):
+    await given_a_rolled_back_image(desk)
+    desk.world.bad("app:2", after=60)
+    await desk.skip(minutes=6)
+
+    await desk.order(again(force=True, reason="it was the database"))
+
+    assert (await desk.result("again")).outcome is Outcome.ROLLED_BACK
+    (one,) = (await desk.overview()).quarantine
+    assert one.release == "again"
+
+
+async def test_other_image_under_the_same_tag_is_released(desk):
+    await given_a_rolled_back_image(desk)
+    desk.world.digests["app:2"] = "sha256:" + "0" * 64
+
+    await desk.order(again())
+
+    assert (await desk.result("again")).outcome is Outcome.HEALTHY
+
+
+async def test_same_image_under_another_tag_is_refused(desk):
+    await given_a_rolled_back_image(desk)
+    desk.world.digests["app:fixed"] = desk.world.digest_of("app:2")
+
+    await desk.order(again("app:fixed"))
+
+    assert (await desk.result("again")).outcome is Outcome.REFUSED
