@@ -6,6 +6,7 @@ request's own, so that asking twice does nothing twice, whatever became of the f
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import TypeVar
 
 from temporalio import activity
@@ -37,6 +38,8 @@ from lastgood.model import Model, ServiceRef
 
 T = TypeVar("T")
 
+_RPC_TIMEOUT = timedelta(seconds=10)
+"""A query waits for a worker of the guard's; this one may be the last, and shutting down."""
 _MOST_UNKNOWN = 6
 """Looks in a row at which a guard does not know a release, until that is believed."""
 
@@ -114,7 +117,9 @@ async def _look(query: StandingQuery) -> MemberStanding | None:
 async def _standing(query: StandingQuery) -> MemberStanding:
     handle = activity.client().get_workflow_handle(messages.guard_id(query.service))
     try:
-        overview: Overview = await handle.query(messages.OVERVIEW, result_type=Overview)
+        overview: Overview = await handle.query(
+            messages.OVERVIEW, result_type=Overview, rpc_timeout=_RPC_TIMEOUT
+        )
     except RPCError as error:
         if error.status is RPCStatusCode.NOT_FOUND:
             return MemberStanding(state="unknown")
