@@ -104,8 +104,10 @@ def refuse_quarantined(
             continue
         by = f" of release {one.release}" if one.release else ""
         which = one.digest or one.image
+        # The tags that a memory is read back from do not tell when.
+        when = f" at {one.at:%Y-%m-%d %H:%M} UTC" if one.at.timestamp() else ""
         return (
-            f"{which}{by} was rolled back at {one.at:%Y-%m-%d %H:%M} UTC ({one.reason.rstrip('.')})"
+            f"{which}{by} was rolled back{when} ({one.reason.rstrip('.')})"
             " and is quarantined. Release a fixed image, or the same one with --force --reason."
         )
     return None

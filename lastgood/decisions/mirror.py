@@ -10,7 +10,8 @@ revisions. A task definition's JSON does not fit; it is read again by its name.
 ``lastgood:rollbacks-1``  ``20260131T120000Z+42 …``: start, and seconds until it was verified
 ``lastgood:counted-from`` an operator's reset: earlier rollbacks no longer count
 ``lastgood:unproven``     ``web:43 web:42``: released, and not known to be good
-``lastgood:quarantine-1`` ``sha256:… shop/web:1.2``: images that were rolled back
+``lastgood:quarantine-1`` ``shop/web:1.2@sha256:… …``: images that were rolled back; also by name,
+                          as not every registry can be asked what a tag means
 ``lastgood:frozen``       ``20260131T120000Z until=… by=ann the reason``
 ========================  =================================================================
 """
@@ -28,7 +29,7 @@ from lastgood.model import ContainerImage, Model, Revision, RollbackRecord
 PREFIX = "lastgood:"
 MOST_TAGS = 50
 LONGEST_VALUE = 256
-_GOOD, _ROLLBACK_TAGS, _QUARANTINE_TAGS = 3, 5, 4
+_GOOD, _ROLLBACK_TAGS, _QUARANTINE_TAGS = 3, 5, 8
 KEYS = frozenset(
     PREFIX + name
     for name in (
@@ -111,8 +112,7 @@ def _tags(state: GuardState) -> Iterator[tuple[str, str]]:
     if state.limits.counted_from:
         yield f"{PREFIX}counted-from", _written(state.limits.counted_from)
     yield from _packed("unproven", (arn.rsplit("/", 1)[-1] for arn in state.unproven), 1)
-    quarantined = (one.digest or one.image for one in state.quarantine)
-    yield from _packed("quarantine", quarantined, _QUARANTINE_TAGS)
+    yield from _packed("quarantine", map(_quarantined, state.quarantine), _QUARANTINE_TAGS)
     yield from good[1:]
 
 
@@ -149,6 +149,13 @@ def _rollback(record: RollbackRecord) -> str:
     if record.finished_at is None:
         return start
     return f"{start}+{(record.finished_at - record.started_at).total_seconds():.0f}"
+
+
+def _quarantined(one: Quarantined) -> str:
+    both = f"{one.image}@{one.digest}"
+    if one.digest and "@" not in one.image and len(both) <= LONGEST_VALUE:
+        return both
+    return one.digest or one.image
 
 
 def _frozen(freeze: Freeze) -> str:
@@ -223,10 +230,10 @@ def _read_rollback(word: str) -> RollbackRecord | None:
 
 
 def _read_quarantined(word: str) -> Quarantined:
-    bare = ContainerImage(container="", image=word)
+    digest = digest_of(ContainerImage(container="", image=word))
     return Quarantined(
-        image=word,
-        digest=word if word.startswith("sha256:") else digest_of(bare),
+        image=word.partition("@")[0] or word,
+        digest=word if word.startswith("sha256:") else digest,
         release=None,
         at=datetime.fromtimestamp(0, UTC),
         reason="remembered by the service's tags",

@@ -96,6 +96,17 @@ def test_what_was_written_is_read_back(state: GuardState) -> None:
     assert [one.digest or one.image for one in again.quarantine][: len(blamed)] == blamed
 
 
+def test_what_was_rolled_back_is_refused_where_the_registry_cannot_be_asked() -> None:
+    bad = revision(2, images=(image("app", f"sha256:{'b' * 64}"),))
+    state = ledger.with_demoted(GuardState(service=REF), bad, T0, "It burned.")
+    (again,) = back(state).quarantine
+    assert (again.image, again.digest) == ("shop/app:1", f"sha256:{'b' * 64}")
+    why = ledger.refuse_quarantined((again,), (image("app", None),))
+    assert why is not None
+    assert "was rolled back (remembered by the service's tags) and is quarantined" in why
+    assert not ledger.refuse_quarantined((again,), (image("app", f"sha256:{'c' * 64}"),))
+
+
 def test_a_rollbacks_length_counts_for_the_cooldown() -> None:
     state = GuardState(service=REF, limits=Limits(rollbacks=(record(0, 42), record(100))))
     first, second = back(state).limits.rollbacks
