@@ -5,7 +5,6 @@ a task definition whose tag means another image by now.
 """
 
 import uuid
-from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -53,13 +52,16 @@ def test_what_was_held_is_not_gone_back_to_though_ecs_would(scene: Scene) -> Non
 # --- A tag that has moved ----------------------------------------------------------------------
 
 
-def movable(scene: Scene, registry: str = "", **options: Any) -> Callable[[], None]:
-    """Make a service whose image's tag can move without anybody else noticing."""
+def movable(scene: Scene, registry: str = "", **options: Any) -> set[str]:
+    """Make a service whose image's tag can move unnoticed by others; the digests that it runs."""
     scene.repository = f"{registry}moved-{uuid.uuid4().hex[:8]}"
     scene.make(**options)
-    return lambda: (
-        scene.world.cloud.aws.move_tag(f"{scene.repository}:1.0", "1.0-errors-1") and None
-    )
+    return digests(scene)
+
+
+def move_the_tag(scene: Scene) -> None:
+    """Somebody pushes another image with the tag of the one that runs."""
+    scene.world.cloud.aws.move_tag(f"{scene.repository}:1.0", "1.0-errors-1")
 
 
 def the_very_image(scene: Scene, ran: set[str], run: Run) -> None:
@@ -80,11 +82,10 @@ def the_very_image(scene: Scene, ran: set[str], run: Run) -> None:
 def test_a_moved_tag_and_a_rollout_that_is_stopped(scene: Scene) -> None:
     """The old task is gone by then: it has to be started again, from the image that ran."""
     scene.served_throughout = False
-    move = movable(scene, minimum_healthy=0, maximum=100)
-    ran = digests(scene)
+    ran = movable(scene, minimum_healthy=0, maximum=100)
     deploy = scene.start_deploy("2.0-unhealthy", brisk(scene, deploy={"timeout": "8s"}))
     scene.wait("the end of the old task", lambda: scene.updates() and digests(scene) != ran)
-    move()
+    move_the_tag(scene)
     run = scene.end(deploy)
     the_very_image(scene, ran, run)
     assert scene.moves() == ["UpdateService", "StopServiceDeployment"]
@@ -92,9 +93,8 @@ def test_a_moved_tag_and_a_rollout_that_is_stopped(scene: Scene) -> None:
 
 def test_a_moved_tag_is_seen_in_what_ecs_resolved_and_put_right(scene: Scene) -> None:
     """The registry cannot be asked: another image comes, then a copy brings the right one."""
-    move = movable(scene)
-    ran, original = digests(scene), scene.shop.task_definition
-    move()
+    ran, original = movable(scene), scene.shop.task_definition
+    move_the_tag(scene)
     policy = brisk(scene)
     run = scene.deploy(f"2.0{BAD}", policy, "r1")
     the_very_image(scene, ran, run)
@@ -108,9 +108,8 @@ def test_a_moved_tag_is_seen_in_what_ecs_resolved_and_put_right(scene: Scene) ->
 
 
 def test_a_moved_tag_is_known_before_where_the_registry_can_be_asked(scene: Scene) -> None:
-    move = movable(scene, ECR)
-    ran, original = digests(scene), scene.shop.task_definition
-    move()
+    ran, original = movable(scene, ECR), scene.shop.task_definition
+    move_the_tag(scene)
     policy = brisk(scene)
     run = scene.deploy(f"2.0{BAD}", policy, "r1")
     the_very_image(scene, ran, run)
