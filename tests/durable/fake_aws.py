@@ -168,6 +168,7 @@ class FakeAws:
     async def describe_task_definition(self, query: TaskDefinitionQuery) -> TaskDefinitionState:
         self._now()
         self._count("describe_task_definition")
+        await self._meanwhile("describe_task_definition")
         known = {one.rsplit("/", 1)[-1]: one for one in self.world.definitions}
         name = known.get(query.task_definition.rsplit("/", 1)[-1])
         if name is None:
