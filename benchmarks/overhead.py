@@ -130,8 +130,8 @@ async def measure(runs: int | None, *, quick: bool) -> Report:
     title = (
         f"Medians of {runs} runs each, alternating, after {_WARM_UP} of each for warming up; "
         f"{sum(shape)} activities; the release's shape is {'+'.join(map(str, shape))}: what starts "
-        "together, which are three watches and what goes on beside them. The ratio is the release's "
-        "time to that row's."
+        "together, which are three watches and what goes on beside them. The ratio is the "
+        "release's time to that row's."
     )
     columns = ("workflow", "ms", "ratio", "worker CPU ms", "server CPU ms", "events", "bytes")
     command = f"python -m benchmarks {NAME} --runs {runs}"
