@@ -12,7 +12,7 @@ from lastgood.model import Outcome
 from tests.durable.conftest import start_dev_server
 from tests.durable.desk import GUARD, QUICK, Desk, at_work
 from tests.durable.fake_aws import FakeAws
-from tests.durable.world import World
+from tests.durable.world import Fault, World
 
 LONG = {"of": QUICK, "monitor": {"window": "60s", "interval": "1s"}}
 SHORT_HISTORIES = (
@@ -120,3 +120,27 @@ async def test_guard_that_continues_as_new_forgets_nothing(dev_desk):
     desk.world.bad("app:7", after=0.5)
     await desk.deploy("app:7", **limit)
     await until(desk, "hold")
+
+
+@pytest.mark.parametrize("dev_desk", [SHORT_HISTORIES], indirect=True)
+async def test_people_are_reminded_by_a_guard_that_continued_as_new(dev_desk):
+    desk = dev_desk
+    desk.world.service_deployments = False
+    desk.world.image("app:1", faults={"error-rate": Fault(timedelta(0))})
+    desk.world.bad("app:2", after=1)
+    rollback = {"remind_every": "3s", "verify_timeout": "1s", "cooldown": "0s"}
+    failed = await desk.release("app:2", of=QUICK, rollback=rollback)
+    run = await desk.run_of(GUARD)
+    assert failed.outcome is Outcome.ROLLBACK_FAILED
+
+    for number in range(30):
+        await desk.say("freeze", id=f"freeze {number}")
+        await desk.say("unfreeze", id=f"unfreeze {number}")
+        if await desk.run_of(GUARD) != run:
+            break
+    before = len(desk.told("reminder"))
+    await asyncio.sleep(7)
+
+    assert await desk.run_of(GUARD) != run
+    assert len(desk.told("reminder")) > before
+    assert await desk.say("acknowledge") == "Nobody is told of app:2 any more: ann takes care."
