@@ -148,6 +148,7 @@ async def measure(runs: int | None, *, quick: bool) -> Report:
     runs = runs or (1 if quick else _RUNS)
     found: dict[str, list[_Run]] = {}
     async with real_parts(traffic=0, pace=_PACE) as parts:
+        await _run(parts, _ROLLED_OUT)  # the first release of a worker is slower than all others
         for _ in range(runs):
             for way in (_ROLLED_OUT, _BAKING) if quick else _WAYS:
                 found.setdefault(way.name, []).append(await _run(parts, way))
@@ -159,8 +160,8 @@ def _medians(found: dict[str, list[_Run]], runs: int) -> Table:
     samples = [one for some in found.values() for one in some]
     pace, failed = median([one.pace for one in samples]), sum(one.failed for one in samples)
     title = (
-        f"Seconds; medians of {runs} releases of each kind, taking turns, column by column. "
-        f"Ratio: decision→last answer of the first row, by that of this row. A visit was "
+        f"Seconds; medians of {runs} releases of each kind, taking turns after one for warming "
+        f"up, column by column. Ratio: decision→last answer of the first row, by that of this row. A visit was "
         f"answered every {1000 * pace:.0f} ms in the median; {failed} visits failed."
     )
     columns = (
