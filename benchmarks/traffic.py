@@ -161,8 +161,8 @@ def _medians(found: dict[str, list[_Run]], runs: int) -> Table:
     pace, failed = median([one.pace for one in samples]), sum(one.failed for one in samples)
     title = (
         f"Seconds; medians of {runs} releases of each kind, taking turns after one for warming "
-        f"up, column by column. Ratio: decision→last answer of the first row, by that of this row. A visit was "
-        f"answered every {1000 * pace:.0f} ms in the median; {failed} visits failed."
+        "up, column by column. Ratio: decision→last answer of the first row, by that of this row. "
+        f"A visit was answered every {1000 * pace:.0f} ms in the median; {failed} visits failed."
     )
     columns = (
         "service",
