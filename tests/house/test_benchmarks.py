@@ -8,11 +8,14 @@ import sys
 from pathlib import Path
 
 import pytest
+from temporalio.client import WorkflowHistory
 
 from benchmarks.__main__ import main
+from benchmarks.records import Record, way_back
 
 ROOT = Path(__file__).parents[2]
-NAMES = ["overhead", "reaction", "history", "recovery"]
+HISTORIES = ROOT / "tests" / "replay" / "histories"
+NAMES = ["overhead", "reaction", "history", "recovery", "traffic"]
 
 
 def test_lists_what_there_is(capsys):
@@ -46,6 +49,20 @@ def test_the_quickest_one_reports_caveats_command_and_figures():
     # A tenfold window is as many polls more, and no more events but for how answers fell together.
     assert (first[1], last[1]) == (6, 60)
     assert last[2] < 1.2 * first[2]
+
+
+def recorded(workflow: str) -> Record:
+    """The history of a release that was rolled back, as it was recorded for replays."""
+    text = (HISTORIES / f"rolled_back.{workflow}.1.json").read_text()
+    return Record(tuple(WorkflowHistory.from_json("recorded", text).events))
+
+
+def test_the_way_back_is_read_from_the_histories_of_a_rollback():
+    moments = way_back(recorded("Deployment"), recorded("Rollback"))
+    names = list(moments)
+    assert names[:2] == ["trigger fired", "Rollback begun"]
+    assert names[-1] in ("update_service scheduled", "stop_service_deployment scheduled")
+    assert list(moments.values()) == sorted(moments.values())
 
 
 def test_the_page_shows_every_benchmark_and_how_to_run_it():
