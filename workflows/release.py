@@ -102,7 +102,8 @@ class Release:
         self._reading = asyncio.create_task(self._read_digests())
 
     async def _read_digests(self) -> None:
-        images = await resolved_images(self.service)
+        wanted = self.released.images if self.released else ()
+        images = await resolved_images(self.service, wanted)
         if self.released and images:
             self.released = self.released.model_copy(update={"images": images})
 

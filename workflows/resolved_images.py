@@ -10,17 +10,25 @@ from temporalio.exceptions import ActivityError
 from workflows import calls
 
 with workflow.unsafe.imports_passed_through():
+    from lastgood.decisions import digests
     from lastgood.model import ContainerImage, ServiceRef
 
 _LOOKS = 6
 _PAUSE = timedelta(seconds=5)
 
 
-async def resolved_images(service: ServiceRef) -> tuple[ContainerImage, ...]:
+async def resolved_images(
+    service: ServiceRef, wanted: tuple[ContainerImage, ...]
+) -> tuple[ContainerImage, ...]:
     """Ask until every image has its digest: ECS resolves them as the first task starts.
 
+    Args:
+        service: whose newest deployment is asked for.
+        wanted: the images of the revision that it should be of.
+
     Returns:
-        The images as far as they are known; none where ECS tells of no service deployments.
+        The images as far as they are known; none where ECS tells of no service deployments, or
+        where the newest is not of that revision.
     """
     images: tuple[ContainerImage, ...] = ()
     try:
@@ -31,6 +39,8 @@ async def resolved_images(service: ServiceRef) -> tuple[ContainerImage, ...]:
             if look:
                 await workflow.sleep(_PAUSE)
             images = await calls.describe_service_revision(service.region, newest.target)
+            if not digests.are_of(images, wanted):
+                return ()
             if images and all(one.digest for one in images):
                 break
     except ActivityError as error:

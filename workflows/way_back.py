@@ -222,8 +222,9 @@ class WayBack:
         """Look at what ECS made of the target's tags, until it has resolved them."""
         if not self.unsure:
             return False
-        brought = await resolved_images(self._order.service)
-        return digests.resolved(self._order.target.images, brought) == "moved"
+        images = self._order.target.images
+        brought = await resolved_images(self._order.service, images)
+        return digests.resolved(images, brought) == "moved"
 
     async def pin(self) -> None:
         """A tag has moved: what was brought back is not what ran, so go to the very images."""

@@ -20,6 +20,15 @@ def by_tag(images: Iterable[ContainerImage]) -> tuple[ContainerImage, ...]:
     return tuple(one for one in images if one.digest and "@" not in one.image)
 
 
+def are_of(brought: Iterable[ContainerImage], wanted: Iterable[ContainerImage]) -> bool:
+    """Whether images as ECS tells them are those of a revision: by name, whatever their digests.
+
+    The newest deployment of a service may be somebody else's, or still the one before ours.
+    """
+    names = {(one.container, one.image) for one in wanted}
+    return names >= {(one.container, one.image) for one in brought}
+
+
 def tags_now(ran: Iterable[ContainerImage], now: Mapping[str, str | None]) -> Tags:
     """What the tags mean now.
 

@@ -1,0 +1,45 @@
+"""Whether a revision's tags still mean what ran."""
+
+import pytest
+
+from lastgood.decisions import digests
+from lastgood.model import ContainerImage
+
+
+def image(name: str, digest: str | None = None, container: str = "app") -> ContainerImage:
+    return ContainerImage(container=container, image=name, digest=digest)
+
+
+RAN = (image("shop:1.0", "sha256:1"), image("log@sha256:9", "sha256:9", "log"))
+
+
+@pytest.mark.parametrize(
+    ("now", "tags"),
+    [
+        ("sha256:1", "same"),
+        ("sha256:2", "moved"),
+        (None, "unknown"),
+    ],
+)
+def test_only_what_is_named_by_a_tag_can_move(now: str | None, tags: str) -> None:
+    assert digests.tags_now(RAN, {"shop:1.0": now}) == tags
+    assert digests.resolved(RAN, (image("shop:1.0", now),)) == tags
+
+
+def test_without_tags_nothing_moves() -> None:
+    assert digests.tags_now(RAN[1:], {}) == "same"
+
+
+@pytest.mark.parametrize(
+    ("brought", "ours"),
+    [
+        ((image("shop:1.0", "sha256:2"),), True),  # the tag has moved, or the sidecar is not told
+        ((), True),
+        ((image("shop:9.9", "sha256:1"),), False),  # somebody else's deployment
+        ((image("shop:1.0", "sha256:1", "other"),), False),
+    ],
+)
+def test_images_of_somebody_elses_deployment_say_nothing_of_ours(
+    brought: tuple[ContainerImage, ...], ours: bool
+) -> None:
+    assert digests.are_of(brought, RAN) is ours
