@@ -179,6 +179,7 @@ class Deployment:
         wanted = release.released.task_definition if release.released else None
         if primary and primary.task_definition == wanted and kind != errors.UNEXPECTED_STATE:
             release.deployment, release.deployed_at = primary.id, workflow.now()
+            release.look_at_digests()
             return None
         release.released = None
         return Finding(kind="refused", reason=f"Nothing was changed: {calls.why(error)}")

@@ -74,6 +74,7 @@ class Ending:
         self._release = release
         self._journal = release.journal
         self._proven: str | None = None
+        self._holds = 0
         self._telling: list[asyncio.Task[tuple[ChannelFailure, ...]]] = []
 
     async def reach(self, finding: Finding | None) -> DeploymentReport | None:
@@ -271,8 +272,13 @@ class Ending:
         until = since + release.policy.rollback.hold_for
         with self._journal.step("hold"):
             release.orders.wait_for_a_person()
+            self._holds += 1
             notice = notices.held(
-                release.context(here()), reason=why, fired=finding.verdict, until=until
+                release.context(here()),
+                reason=why,
+                fired=finding.verdict,
+                until=until,
+                number=self._holds,
             )
             await self._tell(notice)
             await release.tell_guard(messages.RELEASE_HELD, held)

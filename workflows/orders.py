@@ -73,8 +73,12 @@ class Orders:
         return self._answers[ident]
 
     def _decide(self, instruction: Instruction) -> InstructionAnswer:
-        verb, request, release = instruction.verb, instruction.request, self._release
+        request, release = instruction.request, self._release
         ident = release.order.release.id
+        verb = operators.known(instruction.verb)
+        if verb is None:
+            text = operators.too_new(instruction.verb, ident)
+            return InstructionAnswer(id=request.id, done=False, text=text)
         standing = operators.Standing(service=str(release.service), phase=self.phase, release=ident)
         to = instruction.rollback.to if instruction.rollback else None
         why = operators.refuse_after(self._in_force, verb)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import uuid
 
 import click
 
@@ -106,9 +107,10 @@ class _Asked:
 async def _rollback(asked: _Asked, request: RollbackRequest, *, no_wait: bool, output: str) -> int:
     client = await asking.reach()
     while True:
+        once = request.model_copy(update={"id": uuid.uuid4().hex})
         try:
             accepted = await asking.tell_guard(
-                client, asked.service, messages.OPERATOR_ROLLBACK, request, RollbackAccepted
+                client, asked.service, messages.OPERATOR_ROLLBACK, once, RollbackAccepted
             )
         except asking.RefusedError as error:
             return showing.end(_refused(request, str(error)), output)

@@ -48,7 +48,8 @@ class Begun(Model):
 class Instruction(Model):
     """An operator's message to the release under way, handed on by the guard."""
 
-    verb: Literal["promote", "hold", "resume", "approve", "deny", "cancel", "rollback"]
+    verb: str
+    """``promote``, ``hold``…: a newer guard may know more of them than its release."""
     request: OperatorRequest
     rollback: RollbackRequest | None = None
     """Set for ``rollback``."""

@@ -40,6 +40,8 @@ from lastgood.model import (
 from lastgood.policy import Policy, RollbackPolicy
 
 KEPT_ANSWERS = 100
+LONGEST_QUEUE = 100
+"""A guard hands its whole state over at continue-as-new: at most 2 MiB."""
 KEPT = 50
 """How many results, rollbacks and actions are remembered; a policy cannot count more rollbacks."""
 
@@ -74,8 +76,14 @@ def refuse_release(
     busy: str | None,
     frozen: Freeze | None,
     now: datetime,
+    waiting: int = 0,
 ) -> str | None:
     """Why a release is not accepted; None if it is."""
+    if known is None and waiting >= LONGEST_QUEUE:
+        return (
+            f"{waiting} releases wait already, more than are let in. Cancel some: "
+            'lastgood cancel SERVICE --release ID --reason "…"'
+        )
     freeze = preflight.of_freeze(frozen, release.policy, now).refusals
     if known is None and freeze and not release.force:
         return freeze[0]

@@ -119,10 +119,11 @@ def held(
     reason: str,
     fired: Verdict | None = None,
     until: datetime | None = None,
+    number: int = 1,
 ) -> Notice:
-    """A release waits for a person."""
+    """A release waits for a person; for the second time, if it was judged again in between."""
     wait = f" It waits until {day(until)}, then ends as held." if until else ""
-    return _notice(
+    notice = _notice(
         context,
         "held",
         "critical" if fired else "warning",
@@ -139,6 +140,9 @@ def held(
         ],
         outcome=Outcome.HELD,
     )
+    if number == 1:
+        return notice
+    return notice.model_copy(update={"dedup": f"{notice.dedup}-{number}"})
 
 
 _BACK = (Outcome.ROLLED_BACK, Outcome.ROLLED_BACK_BY_ECS, Outcome.ROLLBACK_FAILED)

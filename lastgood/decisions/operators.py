@@ -51,6 +51,19 @@ Phase = Literal[
 _PHASES = frozenset(get_args(Phase))
 
 
+def known(verb: str) -> Verb | None:
+    """A message that this version knows; None for one of a newer guard."""
+    return cast(Verb, verb) if verb in get_args(Verb) else None
+
+
+def too_new(verb: str, release: str) -> str:
+    """Why a message of a newer guard is refused by a release of an older build."""
+    return (
+        f"Release {release} runs on an older build of Lastgood, which does not know {verb}. "
+        "It ends on that build; rollback and cancel are always known."
+    )
+
+
 def phase(step: str) -> Phase:
     """The phase of a step that is called the same."""
     if step not in _PHASES:

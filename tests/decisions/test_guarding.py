@@ -117,6 +117,20 @@ def test_what_is_refused(on_busy: str, known: Any, busy: bool, refused: bool) ->
     assert not why or "Release a is under way" in why
 
 
+def test_a_queue_has_an_end() -> None:
+    full = {
+        "known": None,
+        "busy": "a",
+        "frozen": None,
+        "now": T0,
+        "waiting": guarding.LONGEST_QUEUE,
+    }
+    why = guarding.refuse_release(order("b", "queue"), **full)
+    assert why is not None
+    assert "releases wait already" in why
+    assert guarding.refuse_release(order("b", "queue"), **(full | {"known": current("b")})) is None
+
+
 def report(
     outcome: Outcome, released: Revision | None, target: Revision | None
 ) -> DeploymentReport:

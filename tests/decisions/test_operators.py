@@ -212,3 +212,9 @@ def test_only_a_failure_that_people_are_told_of_is_acknowledged() -> None:
 def test_what_is_under_way_is_not_adopted() -> None:
     assert operators.refuse_adopt(None) is None
     assert str(operators.refuse_adopt("r7")).startswith("r7 is under way: adopt what runs when")
+
+
+def test_a_message_of_a_newer_guard_is_refused_not_misunderstood() -> None:
+    assert operators.known("promote") == "promote"
+    assert operators.known("teleport") is None
+    assert "does not know teleport" in operators.too_new("teleport", "r1")
