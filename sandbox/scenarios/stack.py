@@ -3,6 +3,7 @@
 Needs nothing of the sandbox but its clients: `make_stack(aws.client, image="shop:1.0")`.
 """
 
+import contextlib
 import time
 import uuid
 from collections.abc import Callable
@@ -97,8 +98,10 @@ class Stack:
             time.sleep(0.1)
 
     def delete(self) -> None:
-        """Delete the service with its tasks, and the load balancer."""
-        self.client("ecs").delete_service(cluster=self.cluster, service=self.service, force=True)
+        """Delete the service with its tasks, if that is still there, and the load balancer."""
+        ecs = self.client("ecs")
+        with contextlib.suppress(ecs.exceptions.ServiceNotFoundException):
+            ecs.delete_service(cluster=self.cluster, service=self.service, force=True)
         if self.load_balancer_arn is not None:
             self.client("elbv2").delete_load_balancer(LoadBalancerArn=self.load_balancer_arn)
 

@@ -96,12 +96,12 @@ def _effects_are_decisions(scene: Scene, overview: Json, results: list[Json]) ->
     """I1, I2, I4: ECS was moved once for each decision, in their order, and is where they say."""
     current = scene.query("release", "progress") if overview["current"] else None
     held = current["result"] if current else None
-    ours = [arn for arn in _seen_by_ecs(scene) if arn not in scene.changed_by_hand]
+    ours = _seen_by_ecs(scene)
+    for arn in scene.changed_by_hand:  # once; what comes later is a release that went back to it
+        ours.remove(arn)
     for arn in scene.passed_through:
         del ours[-1 - ours[::-1].index(arn)]
     decided = [arn for _, arn in _decisions(results, held, ours)]
-    for arn in scene.changed_by_hand:
-        assert arn not in decided, "the test's own"
     assert ours == decided, f"ECS was told {ours}, decided was {decided}"
     truth = scene.truth()
     last = _seen_by_ecs(scene)[-1:] or [scene.shop.task_definition]
