@@ -2,8 +2,6 @@
 
 from collections.abc import Callable
 
-import pytest
-
 from tests.e2e.brisk import BAD, brisk, went_back
 from tests.e2e.commands import Json
 from tests.e2e.scene import Scene
@@ -87,11 +85,18 @@ def test_a_lost_database_changes_neither_cooldown_nor_what_was_held(scene: Scene
     assert scene.runs_only("1.1")
 
 
-def test_a_lost_database_does_not_lift_a_freeze(scene: Scene) -> None:
+def test_a_lost_database_lifts_no_freeze_and_forgets_nothing_that_was_adopted(
+    scene: Scene,
+) -> None:
+    """Lastgood has never released this service."""
     scene.play_in(scene.stage.own(temporal=True))
-    frozen = scene.operate("freeze", "the sale")
-    assert frozen.code == 0, frozen
-    lose_the_database(scene, has("frozen"))
+    shop = scene.make()
+    adopted = scene.operate("adopt", "runs since March")
+    assert adopted.code == 0, adopted
+    remembers(scene, shop.task_definition, rollbacks=0)
+    assert scene.operate("freeze", "the sale").code == 0
+    lose_the_database(scene, has("good-1", 3), has("frozen"))
+
     policy = brisk(scene)
     refused = scene.deploy("2.0", policy, "r1")
     assert refused.code == 15, refused
@@ -99,19 +104,6 @@ def test_a_lost_database_does_not_lift_a_freeze(scene: Scene) -> None:
     assert scene.updates() == []
     assert scene.status()["frozen"]["reason"] == "the sale"
     assert scene.operate("unfreeze", "it is over").code == 0
-    assert scene.deploy("3.0", policy, "r2").code == 0
-
-
-@pytest.mark.parametrize("lost", [False, True], ids=["kept", "lost"])
-def test_a_service_that_was_never_released_is_adopted(scene: Scene, lost: bool) -> None:
-    if lost:
-        scene.play_in(scene.stage.own(temporal=True))
-    shop = scene.make()
-    adopted = scene.operate("adopt", "runs since March")
-    assert adopted.code == 0, adopted
-    remembers(scene, shop.task_definition, rollbacks=0)
-    if lost:
-        lose_the_database(scene, has("good-1", 3))
-    run = scene.deploy(f"2.0{BAD}", brisk(scene), "r1")
+    run = scene.deploy(f"3.0{BAD}", policy, "r2")
     went_back(scene, run, shop.task_definition)
     remembers(scene, shop.task_definition, rollbacks=1)

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from tests.e2e.brisk import BAD, brisk
+from tests.e2e.brisk import BAD, brisk, went_back
 from tests.e2e.commands import Run
 from tests.e2e.scene import Scene
 
@@ -71,9 +71,14 @@ def test_a_strangers_release_is_left_alone_whenever_it_comes(
     scene.wait("the stranger's rollout", lambda: scene.runs_only("9.9"))
     assert len(scene.updates()) == ours + 1, "nothing of ours after the stranger's"
     assert scene.updates()[-1]["action"] == "UpdateService"
-    next_one = scene.deploy(f"3.0{BAD}", brisk(scene), "r2")
-    assert next_one.code == 10, next_one
-    assert next_one.json["rollback"]["to"] == scene.changed_by_hand[0], "it is what users had"
+
+
+def test_after_a_strangers_release_theirs_is_what_is_gone_back_to(scene: Scene) -> None:
+    assert scene.deploy("2.0", brisk(scene), "r1").code == 0
+    strangers_release(scene)
+    scene.wait("the stranger's rollout", lambda: scene.runs_only("9.9"))
+    run = scene.deploy(f"3.0{BAD}", brisk(scene), "r2")
+    went_back(scene, run, scene.changed_by_hand[0], "9.9")
 
 
 # --- ECS's circuit breaker and our trigger -----------------------------------------------------
@@ -90,7 +95,7 @@ def told_apart(scene: Scene, run: Run) -> None:
     assert scene.moves() == ["UpdateService", *(["StopServiceDeployment"] if by_us else [])]
 
 
-@pytest.mark.parametrize("failures", [1, 2, 3])
+@pytest.mark.parametrize("failures", [2, 3])
 def test_circuit_breaker_and_trigger_at_the_same_moment_are_one_rollback(
     scene: Scene, failures: int
 ) -> None:
@@ -158,9 +163,6 @@ def test_auto_scaling_during_a_release_is_neither_undone_nor_taken_for_a_release
     assert run.code == 10, run
     assert scene.runs_only("1.0")
     assert scene.truth()["desiredCount"] == 3, "what auto scaling decided stands"
-    good = scene.deploy("3.0", brisk(scene), "r2")
-    assert good.code == 0, good
-    assert scene.truth()["desiredCount"] == 3
 
 
 def test_scaled_up_while_it_goes_back_it_stays_so(scene: Scene) -> None:

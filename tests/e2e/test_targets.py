@@ -136,10 +136,7 @@ def test_a_target_that_was_deregistered_is_registered_again(scene: Scene, gone: 
     assert scene.rollback("it looks odd").code == 10
     run = scene.end(deploy)
     assert run.json["rollback"]["to"] != shop.task_definition
-    back = run.json["rollback"]["to"]
-    went_back(scene, run, back)
-    again = scene.deploy(f"3.0{BAD}", brisk(scene), "r2")
-    went_back(scene, again, back)
+    went_back(scene, run, run.json["rollback"]["to"])
 
 
 def test_the_first_release_ever_has_no_way_back_and_preflight_says_so(scene: Scene) -> None:
