@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable
 from datetime import datetime
+from typing import Any
 
 from temporalio import workflow
 from temporalio.exceptions import ActivityError, ApplicationError
@@ -20,6 +22,7 @@ with workflow.unsafe.imports_passed_through():
         RollbackOrder,
         Steered,
         StopOrder,
+        TaskDefinitionState,
         UpdateOrder,
     )
     from lastgood.decisions import digests, ladder
@@ -28,6 +31,11 @@ with workflow.unsafe.imports_passed_through():
 
 _MOST_LOOKS = 6
 """Each look leads to a call or to an end; a service that changes more often is not ours alone."""
+
+
+def _note(task: asyncio.Task[Any]) -> None:
+    if not task.cancelled():
+        task.exception()
 
 
 class OverError(Exception):
@@ -60,6 +68,7 @@ class WayBack:
         """Whether the target's tags still mean what ran is not known."""
         self._targets: tuple[str, ...] = (order.target.task_definition,)
         self._copy: dict[str, object] | None = None
+        self._reading: asyncio.Task[tuple[TaskDefinitionState | None, digests.Tags]] | None = None
         self._usable = False
 
     async def act(self) -> None:
@@ -68,6 +77,9 @@ class WayBack:
         Raises:
             OverError: if it is not ours to touch, or nothing can be done.
         """
+        if self._reading is None and not self._order.adopt:
+            self._reading = asyncio.create_task(self._read_target())
+            self._reading.add_done_callback(_note)  # where ECS goes back itself nobody asks
         for _ in range(_MOST_LOOKS):
             state, deployment = await self._look()
             goal = ladder.Goal(
@@ -161,9 +173,10 @@ class WayBack:
         """Send the call; False if the service must be looked at (again) before."""
         order = self._order
         if not self._usable:
-            await self._make_target_usable()
+            registered = await self._make_target_usable()
             self._usable = True
-            return False
+            if registered:
+                return False
         try:
             updated = await calls.update_service(
                 UpdateOrder(
@@ -184,25 +197,39 @@ class WayBack:
         self._say(f"UpdateService to {self.target.rsplit('/', 1)[-1]}")
         return True
 
-    async def _make_target_usable(self) -> None:
-        """Register what UpdateService needs: a copy with digests, or a revision that was lost."""
-        order, region = self._order, self._order.service.region
-        active, source = False, order.target.source
+    async def _read_target(self) -> tuple[TaskDefinitionState | None, digests.Tags]:
+        """What UpdateService would go to, read while the service is looked at."""
+        order = self._order
         try:
-            found = await calls.describe_task_definition(region, self.target, back=True)
+            found = await calls.describe_task_definition(
+                order.service.region, self.target, back=True
+            )
         except ActivityError:
-            if not source:
+            if not order.target.source:
                 raise
-        else:
-            active, source = found.active, found.source
+            return None, await self._ask_registries()
+        return found, await self._ask_registries()
+
+    async def _make_target_usable(self) -> bool:
+        """Register what UpdateService needs: a copy with digests, or a revision that was lost.
+
+        Returns:
+            Whether it had to be registered: that took time, and the service is looked at again.
+        """
+        order = self._order
+        found, tags = await self._reading if self._reading else await self._read_target()
+        source = found.source if found else order.target.source
         self._copy = pinned(source, order.target.images)
-        tags = await self._ask_registries()
         if tags == "moved" and await self._pin():
-            return
+            return True
         self.unsure = tags == "unknown"
-        if not active:
-            back = RegisterOrder(region=region, source=source, release=f"{order.release}-back")
-            self.target = await calls.register_task_definition(back, back=True)
+        if found and found.active:
+            return False
+        back = RegisterOrder(
+            region=order.service.region, source=source, release=f"{order.release}-back"
+        )
+        self.target = await calls.register_task_definition(back, back=True)
+        return True
 
     # --- Tags that have moved --------------------------------------------------------------
 
