@@ -236,7 +236,8 @@ def after_release(
     if report.released and report.outcome is Outcome.HEALTHY:
         proven = {"proven": report.proven or SURVIVED, "proven_at": now}
         state = ledger.with_good(state, report.released.model_copy(update=proven), now)
-    elif report.released and report.outcome in _WENT_BACK:
+    elif report.released and (report.outcome in _WENT_BACK or report.rollback):
+        # Also where a stranger's release came in between: it was found bad all the same.
         state = ledger.with_demoted(state, report.released, now, report.reason, blame=report.blamed)
         state = _with_what_helped(state, report, now)
     elif report.released:

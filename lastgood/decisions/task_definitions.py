@@ -57,6 +57,8 @@ def container_of(source: dict[str, Any], wanted: str | None) -> str:
 def with_image(source: dict[str, Any], container: str, image: str) -> dict[str, Any]:
     """The same task definition with another image in one container."""
     changed = registrable(source)
+    if "tags" in changed:  # it is no copy of anything any more
+        changed["tags"] = [tag for tag in changed["tags"] if tag.get("key") != COPY_TAG]
     for one in changed["containerDefinitions"]:
         if one.get("name") == container:
             one["image"] = image

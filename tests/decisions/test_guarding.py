@@ -21,7 +21,7 @@ from lastgood.decisions import guarding, ledger
 from lastgood.decisions.guarding import AskedRollback
 from lastgood.decisions.limits import counted
 from lastgood.decisions.targets import SURVIVED
-from lastgood.model import Outcome, ReleaseResult, Revision
+from lastgood.model import Outcome, ReleaseResult, Revision, RollbackSummary
 from lastgood.policy import Policy, RollbackPolicy
 from tests.decisions.made import NEW, OLD, REF, T0, at, record, revision
 
@@ -151,6 +151,15 @@ def test_what_is_good_after_a_release(outcome: Outcome) -> None:
         assert good == [OLD]
         assert state.unproven == (NEW,)
     assert [(one.release, one.outcome) for one in state.results] == [("r", outcome)]
+
+
+def test_a_release_that_was_found_bad_is_demoted_even_if_a_stranger_came_in_between() -> None:
+    begun = RollbackSummary(to=OLD, started_at=T0)
+    ended = report(Outcome.SUPERSEDED, revision(2), revision(1))
+    ended = ended.model_copy(update={"rollback": begun})
+    state = guarding.after_release(EMPTY, ended, POLICY, T0)
+    [entry] = [one for one in state.ledger if one.revision.task_definition == NEW]
+    assert entry.status == "demoted"
 
 
 def test_a_release_that_changed_nothing_leaves_all_as_it_was() -> None:

@@ -76,3 +76,11 @@ def test_the_container(names: list[str], wanted: str | None, found: str) -> None
     with pytest.raises(ValueError, match="container in the policy") as caught:
         container_of(source, wanted)
     assert found in str(caught.value)
+
+
+def test_a_new_release_of_a_pinned_copy_is_no_copy() -> None:
+    copy = SOURCE | {
+        "tags": [{"key": "lastgood:copy-of", "value": "x"}, {"key": "team", "value": "y"}]
+    }
+    changed = with_image(copy, "app", "shop:2")
+    assert changed["tags"] == [{"key": "team", "value": "y"}]
