@@ -4,7 +4,7 @@ SHELL := /bin/sh
 BIN := .venv/bin
 STAMP := .venv/.set-up
 
-.PHONY: help setup demo test check e2e bench lint lock picture histories clean
+.PHONY: help setup demo test check e2e campaign bench lint lock picture histories clean
 
 help: ## List the commands
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## /{printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -31,6 +31,9 @@ lint: $(STAMP)
 
 e2e: $(STAMP) ## Only the end-to-end tests
 	$(BIN)/python -m pytest tests/e2e
+
+campaign: $(STAMP) ## All end-to-end tests: every strategy, step, stranger and target (a quarter of an hour)
+	$(BIN)/python -m pytest tests/e2e -m "campaign or not campaign"
 
 bench: $(STAMP) ## Measure: overhead, reaction time, history, time back to steady
 	$(BIN)/python -m benchmarks

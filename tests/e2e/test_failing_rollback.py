@@ -4,6 +4,8 @@ import time
 from collections import Counter
 from typing import Any
 
+import pytest
+
 from tests.e2e.brisk import brisk
 from tests.e2e.scene import Scene
 
@@ -83,6 +85,7 @@ def test_people_are_told_until_somebody_acknowledges_it(scene: Scene) -> None:
     assert scene.moves() == ["UpdateService"] * 2, "no ping-pong, whatever time passes"
 
 
+@pytest.mark.campaign
 def test_a_good_release_ends_the_reminders(scene: Scene) -> None:
     policy = depends_on_something(scene)
     fails(scene, policy)
@@ -94,6 +97,7 @@ def test_a_good_release_ends_the_reminders(scene: Scene) -> None:
     assert is_silent(scene)
 
 
+@pytest.mark.campaign
 def test_where_the_policy_wants_it_one_older_good_revision_is_tried_and_no_further(
     scene: Scene,
 ) -> None:

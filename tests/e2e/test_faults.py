@@ -87,6 +87,7 @@ def test_a_broken_slack_changes_nothing(scene: Scene) -> None:
     assert max(keys.count(one) for one in keys) <= 6, "and not for ever"
 
 
+@pytest.mark.campaign
 def test_a_busy_slack_is_asked_again_when_it_said_and_ses_sends(scene: Scene) -> None:
     slack = {"webhook_url": "env:SLACK_BUSY_URL"}
     email = {"from": "deploys@example.com", "to": ["oncall@example.com"], "via": "ses"}

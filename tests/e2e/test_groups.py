@@ -99,6 +99,7 @@ def rollbacks(scene: Scene) -> list[Json]:
     return found
 
 
+@pytest.mark.campaign
 @pytest.mark.long
 def test_in_order_the_first_goes_back_and_the_third_never_begins(scene: Scene) -> None:
     with group_of_three(scene, "in-order") as group:
@@ -132,6 +133,7 @@ def test_at_once_all_three_go_back_in_reverse_order(scene: Scene) -> None:
         assert before[0]["verified"]
 
 
+@pytest.mark.campaign
 @pytest.mark.long
 def test_a_good_group_is_healthy(scene: Scene) -> None:
     with group_of_three(scene, "at-once") as group:
@@ -169,6 +171,7 @@ def goes_back(member: int) -> Moment:
     return there
 
 
+@pytest.mark.campaign
 @pytest.mark.long
 @pytest.mark.parametrize(
     ("order", "moments", "begun"),

@@ -2,6 +2,8 @@
 
 from collections.abc import Callable
 
+import pytest
+
 from tests.e2e.brisk import BAD, brisk, went_back
 from tests.e2e.commands import Json
 from tests.e2e.scene import Scene
@@ -62,6 +64,7 @@ def test_a_lost_database_changes_neither_limit_nor_quarantine(scene: Scene) -> N
     assert scene.truth()["taskDefinition"] == target
 
 
+@pytest.mark.campaign
 def test_a_lost_database_changes_neither_cooldown_nor_what_was_held(scene: Scene) -> None:
     """The service runs what never proved good: steady, and still not gone back to."""
     scene.play_in(scene.stage.own(temporal=True))
@@ -85,6 +88,7 @@ def test_a_lost_database_changes_neither_cooldown_nor_what_was_held(scene: Scene
     assert scene.runs_only("1.1")
 
 
+@pytest.mark.campaign
 def test_a_lost_database_lifts_no_freeze_and_forgets_nothing_that_was_adopted(
     scene: Scene,
 ) -> None:

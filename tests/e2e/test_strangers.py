@@ -50,10 +50,12 @@ def back_and_being_verified(scene: Scene) -> bool:
 @pytest.mark.parametrize(
     ("tag", "moment", "ours"),
     [
-        pytest.param("2.0-unhealthy", rolling_out, 1, id="wait"),
+        pytest.param("2.0-unhealthy", rolling_out, 1, id="wait", marks=pytest.mark.campaign),
         pytest.param("2.0", in_the_window, 1, id="monitor"),
         pytest.param(f"2.0{BAD}", going_back, 2, id="roll back"),
-        pytest.param(f"2.0{BAD}", back_and_being_verified, 2, id="verify"),
+        pytest.param(
+            f"2.0{BAD}", back_and_being_verified, 2, id="verify", marks=pytest.mark.campaign
+        ),
     ],
 )
 def test_a_strangers_release_is_left_alone_whenever_it_comes(
@@ -73,6 +75,7 @@ def test_a_strangers_release_is_left_alone_whenever_it_comes(
     assert scene.updates()[-1]["action"] == "UpdateService"
 
 
+@pytest.mark.campaign
 def test_after_a_strangers_release_theirs_is_what_is_gone_back_to(scene: Scene) -> None:
     assert scene.deploy("2.0", brisk(scene), "r1").code == 0
     strangers_release(scene)
@@ -95,7 +98,7 @@ def told_apart(scene: Scene, run: Run) -> None:
     assert scene.moves() == ["UpdateService", *(["StopServiceDeployment"] if by_us else [])]
 
 
-@pytest.mark.parametrize("failures", [2, 3])
+@pytest.mark.parametrize("failures", [2, pytest.param(3, marks=pytest.mark.campaign)])
 def test_circuit_breaker_and_trigger_at_the_same_moment_are_one_rollback(
     scene: Scene, failures: int
 ) -> None:
@@ -128,6 +131,7 @@ def crashed(scene: Scene) -> list[Any]:
     return [one for one in scene.truth()["stopped"] if one["version"] == "2.0-crash"]
 
 
+@pytest.mark.campaign
 def test_a_rollback_of_ecs_that_we_cannot_see_yet_is_not_followed_by_ours(scene: Scene) -> None:
     """DescribeServices tells the past while our deadline passes: what is sent is told by ECS."""
     scene.play_in(scene.stage.own(cloud=scene.stage.new_cloud()))
@@ -150,6 +154,7 @@ def patient(scene: Scene) -> str:
     return brisk(scene, triggers=[check], monitor={"window": "10m"})
 
 
+@pytest.mark.campaign
 def test_auto_scaling_during_a_release_is_neither_undone_nor_taken_for_a_release(
     scene: Scene,
 ) -> None:
@@ -165,6 +170,7 @@ def test_auto_scaling_during_a_release_is_neither_undone_nor_taken_for_a_release
     assert scene.truth()["desiredCount"] == 3, "what auto scaling decided stands"
 
 
+@pytest.mark.campaign
 def test_scaled_up_while_it_goes_back_it_stays_so(scene: Scene) -> None:
     deploy = scene.start_deploy(f"2.0{BAD}", brisk(scene))
     scene.wait("the way back", lambda: going_back(scene))
@@ -188,6 +194,7 @@ def test_scaled_to_zero_there_is_nothing_to_judge_and_nothing_is_scaled_back(sce
     assert len(scene.updates()) == 1, "nothing was rolled back"
 
 
+@pytest.mark.campaign
 def test_a_deleted_service_is_told_and_nothing_is_sent_any_more(scene: Scene) -> None:
     scene.served_throughout = False
     shop = scene.shop

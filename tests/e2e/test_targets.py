@@ -21,6 +21,7 @@ def number(task_definition: str) -> int:
     return int(task_definition.rpartition(":")[2])
 
 
+@pytest.mark.campaign
 def test_three_bad_releases_in_a_row_all_go_back_to_the_same(scene: Scene) -> None:
     """Among them one that is stopped in its rollout; in between, others register revisions."""
     policy = brisk(scene, deploy={"timeout": "8s"})
@@ -38,6 +39,7 @@ def test_three_bad_releases_in_a_row_all_go_back_to_the_same(scene: Scene) -> No
     ]
 
 
+@pytest.mark.campaign
 def test_what_was_held_is_not_gone_back_to_though_ecs_would(scene: Scene) -> None:
     """ECS's last completed deployment is the one that we hold."""
     off = brisk(scene, rollback={"enabled": False})
@@ -79,6 +81,7 @@ def the_very_image(scene: Scene, ran: set[str], run: Run) -> None:
     assert {one["imageDigest"] for one in images} == ran, "and ECS says so, too"
 
 
+@pytest.mark.campaign
 def test_a_moved_tag_and_a_rollout_that_is_stopped(scene: Scene) -> None:
     """The old task is gone by then: it has to be started again, from the image that ran."""
     scene.served_throughout = False
@@ -107,6 +110,7 @@ def test_a_moved_tag_is_seen_in_what_ecs_resolved_and_put_right(scene: Scene) ->
     assert again.json["rollback"]["to"] == copy, "the copy is what ran: no further one is needed"
 
 
+@pytest.mark.campaign
 def test_a_moved_tag_is_known_before_where_the_registry_can_be_asked(scene: Scene) -> None:
     ran, original = movable(scene, ECR), scene.shop.task_definition
     move_the_tag(scene)
@@ -124,7 +128,9 @@ def test_a_moved_tag_is_known_before_where_the_registry_can_be_asked(scene: Scen
 # --- Task definitions --------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("gone", ["deregistered", "deleted"])
+@pytest.mark.parametrize(
+    "gone", ["deregistered", pytest.param("deleted", marks=pytest.mark.campaign)]
+)
 def test_a_target_that_was_deregistered_is_registered_again(scene: Scene, gone: str) -> None:
     shop, ecs = scene.make(), scene.world.cloud.client("ecs")
     policy = brisk(scene, monitor={"window": "10m"})
@@ -158,6 +164,7 @@ def test_the_first_release_ever_has_no_way_back_and_preflight_says_so(scene: Sce
     went_back(scene, run, fix.json["to_task_definition"], "3.0")
 
 
+@pytest.mark.campaign
 def test_two_families_are_told_apart_though_their_numbers_are_the_same(scene: Scene) -> None:
     shop = scene.make()
     other = f"{shop.family}-b"
