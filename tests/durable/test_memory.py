@@ -33,7 +33,7 @@ async def test_tags_say_what_was_good_what_went_back_and_what_is_frozen(desk):
     assert tags["lastgood:good-1"].startswith("web:2 ")
     assert tags["lastgood:good-2"].startswith("web:1 ")
     assert tags["lastgood:unproven"] == "web:3"
-    assert tags["lastgood:quarantine-1"] == desk.world.digest_of("app:3")
+    assert tags["lastgood:quarantine-1"] == f"app:3@{desk.world.digest_of('app:3')}"
     assert len(tags["lastgood:rollbacks-1"].split()) == 1
     assert tags["lastgood:frozen"].endswith("by=ann Black Friday")
 
