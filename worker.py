@@ -8,8 +8,8 @@ import os
 import pkgutil
 import signal
 import sys
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import AsyncExitStack
 from datetime import timedelta
 
 import httpx
@@ -54,6 +54,8 @@ from workflows.service_guard import ServiceGuard
 from workflows.versioned_guard import VersionedServiceGuard
 
 log = logging.getLogger("lastgood.worker")
+_MARGIN = 10.0
+"""Seconds that a worker may take beyond what its activities are given to end."""
 
 
 def set_up_logging(settings: Settings) -> None:
@@ -188,6 +190,34 @@ async def say_what_comes_here(client: Client, settings: Settings) -> None:
     log.log(logging.INFO if gets else logging.WARNING, "%s", text)
 
 
+async def work(workers: Sequence[Worker], stop: asyncio.Event, patience: float) -> None:
+    """Let workers work until `stop` is set, or one of them fails; then end all at once.
+
+    A worker that does not come to its end is left behind, so that a process which was told to end
+    ends. Temporal's core does that now and then: nothing runs any more and all is reported, but
+    its last step (finalize_shutdown, temporalio 1.35.0) does not return.
+
+    Args:
+        workers: to run side by side.
+        stop: set from outside, and by this function once a worker has failed.
+        patience: seconds until a worker that is still ending is left behind.
+    """
+    runs = [asyncio.create_task(one.run()) for one in workers]
+    for one in runs:
+        one.add_done_callback(lambda _: stop.set())
+    await stop.wait()
+    log.info("Stopping: what runs is ended or handed over")
+    ends = [asyncio.create_task(one.shutdown()) for one in workers]
+    _, late = await asyncio.wait(runs, timeout=patience)
+    if late:
+        log.warning("%d of %d workers did not end within %g s", len(late), len(runs), patience)
+    for one in (*late, *ends):
+        one.cancel()
+    for ended in await asyncio.gather(*runs, return_exceptions=True):
+        if isinstance(ended, Exception):
+            raise ended
+
+
 async def run(settings: Settings) -> None:
     """Work until SIGTERM or SIGINT, then end gracefully."""
     stop = asyncio.Event()
@@ -196,15 +226,12 @@ async def run(settings: Settings) -> None:
         loop.add_signal_handler(number, stop.set)
     loop.set_default_executor(ThreadPoolExecutor(max_workers=64, thread_name_prefix="aws"))
     client = await connect(make_runtime(settings))
-    async with AsyncExitStack() as stack:
-        http = await stack.enter_async_context(httpx.AsyncClient(follow_redirects=False))
-        prober = Prober(check_transport())
-        for worker in make_workers(client, settings, http, prober):
-            await stack.enter_async_context(worker)
+    async with httpx.AsyncClient(follow_redirects=False) as http:
+        workers = make_workers(client, settings, http, Prober(check_transport()))
+        working = asyncio.create_task(work(workers, stop, settings.shutdown_timeout + _MARGIN))
         log.info("Working on %s in namespace %s", TASK_QUEUE, client.namespace)
         await say_what_comes_here(client, settings)
-        await stop.wait()
-        log.info("Stopping: what runs is ended or handed over")
+        await working
     log.info("Stopped")
 
 

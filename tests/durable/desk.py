@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import AsyncIterator, Mapping
-from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from contextlib import asynccontextmanager, suppress
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -43,6 +43,7 @@ from lastgood.contracts import (
 from lastgood.model import Outcome, ReleaseResult
 from lastgood.policy import Policy
 from tests.durable.fake_aws import FakeAws
+from tests.durable.workers import working
 from tests.durable.world import SERVICE, Call, World, image_of
 from workflows.check import Check
 from workflows.deployment import Deployment
@@ -319,24 +320,22 @@ async def at_work(
         aws: the activities.
         cached: how many workflows the worker remembers; with 0 it replays each at every step.
     """
-    async with AsyncExitStack() as stack:
-        calls = Worker(
-            env.client,
-            task_queue=messages.TASK_QUEUE,
-            workflows=WORKFLOWS,
-            activities=aws.calls,
-            identity=env.client.identity,
-            max_cached_workflows=cached,
-            workflow_runner=UnsandboxedWorkflowRunner(),
-            interceptors=[] if aws.patient else [AbandonWatches()],
-        )
-        watches = Worker(
-            env.client,
-            task_queue=messages.WATCH_TASK_QUEUE,
-            activities=aws.watches,
-            identity=env.client.identity,
-            max_heartbeat_throttle_interval=timedelta(seconds=0.2),  # cancels arrive with them
-        )
-        await stack.enter_async_context(calls)
-        await stack.enter_async_context(watches)
+    calls = Worker(
+        env.client,
+        task_queue=messages.TASK_QUEUE,
+        workflows=WORKFLOWS,
+        activities=aws.calls,
+        identity=env.client.identity,
+        max_cached_workflows=cached,
+        workflow_runner=UnsandboxedWorkflowRunner(),
+        interceptors=[] if aws.patient else [AbandonWatches()],
+    )
+    watches = Worker(
+        env.client,
+        task_queue=messages.WATCH_TASK_QUEUE,
+        activities=aws.watches,
+        identity=env.client.identity,
+        max_heartbeat_throttle_interval=timedelta(seconds=0.2),  # cancels arrive with them
+    )
+    async with working(calls, watches):
         yield Desk(env.client, aws, env)

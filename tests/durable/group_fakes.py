@@ -39,6 +39,7 @@ from lastgood.decisions.groups import release_ids
 from lastgood.model import Outcome, ReleaseResult, RollbackRecord, RollbackSummary, ServiceRef
 from lastgood.policy import Policy
 from tests.durable.conftest import start_dev_server
+from tests.durable.workers import working
 from workflows.group_release import GroupRelease
 
 REGION = "eu-west-1"
@@ -336,5 +337,5 @@ async def group_desk(*, cached: int = 100) -> AsyncIterator[GroupDesk]:
             identity=server.client.identity,
             max_heartbeat_throttle_interval=timedelta(seconds=0.2),
         )
-        async with calls, watches:
+        async with working(calls, watches):
             yield GroupDesk(server.client)
