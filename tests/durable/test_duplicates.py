@@ -13,6 +13,7 @@ from lastgood import messages
 from lastgood.contracts import Instruction, OperatorRequest, RollbackRequest
 from lastgood.model import Outcome
 from tests.durable.desk import GUARD, RELEASE, Desk
+from tests.durable.steps import R, back, failed, frozen, held, idle, window
 from tests.durable.world import SERVICE
 
 MANY = 1000
@@ -45,9 +46,9 @@ async def given_a_window(desk: Desk) -> None:
 
 async def nothing_broke(desk: Desk, release: str = "app:2") -> None:
     run = (await desk.view(release)).result
+    assert (await desk.release("app:9")).outcome is Outcome.HEALTHY
     for workflow_id, run_id in ((GUARD, None), (RELEASE, run.run_id if run else None)):
         assert "WORKFLOW_TASK_FAILED" not in await desk.events(workflow_id, run_id)
-    assert (await desk.release("app:9")).outcome is Outcome.HEALTHY
 
 
 @pytest.mark.parametrize(
@@ -75,6 +76,41 @@ async def test_same_request_again_and_again_has_one_effect_and_one_answer(
     assert desk.images == images
     assert [one.verb for one in (await desk.overview()).actions] == [verb]
     await nothing_broke(desk)
+
+
+@pytest.mark.parametrize(
+    ("step", "verb"),
+    [
+        (window, "cancel"),
+        (held, "resume"),
+        (held, "approve"),
+        (held, "deny"),
+        (idle, "adopt"),
+        (back, "reset"),
+        (frozen, "unfreeze"),
+        (failed, "acknowledge"),
+    ],
+)
+async def test_each_other_verb_again_and_again_is_one_with_one_answer_also_after_the_end(
+    desk, step, verb
+):
+    await step(desk)
+
+    async def ask(_: int) -> object:
+        return await desk.say(verb, id="one")
+
+    answers = await many(ask, SOME)
+    moved = desk.updates
+    if step in (window, held):
+        await desk.result(R)
+        moved = desk.updates
+        answers += await many(ask, 1)  # it has ended, and still is answered the same
+
+    assert len(answers) == 1
+    assert "refused" not in str(answers)
+    assert desk.updates == moved
+    assert [one.verb for one in (await desk.overview()).actions].count(verb) == 1
+    await nothing_broke(desk, R if step not in (idle, frozen) else "app:9")
 
 
 @pytest.mark.parametrize("same", [True, False], ids=["same id", "different ids"])

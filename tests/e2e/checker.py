@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from email.message import Message
 from typing import Any
 
+from tests.e2e import breaches
 from tests.e2e.commands import Json, Run
 from tests.e2e.receivers import SECRETS
 from tests.e2e.scene import Scene, instant
@@ -47,6 +48,7 @@ def check(scene: Scene) -> None:
     _effects_are_decisions(scene, overview, results)
     _limits_kept(scene, overview)
     _no_breach_no_rollback(scene, results)
+    breaches.check(scene, overview, results)
     _everybody_told(scene, results)
     _actions_recorded(scene, overview)
     _histories(scene)
