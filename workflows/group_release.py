@@ -39,11 +39,11 @@ class GroupRelease:
                 if workflow.cancellation_reason() is None:
                     raise  # this run only leaves the worker's memory
                 if self._state.wrong is None:
-                    return self._finish(
+                    return await self._finish(
                         group_verdicts.cancelled(self._order, self._state, self._run())
                     )
                 self._members.note("Cancelled while members go back: that goes on to its end.")
-        return self._finish(group_verdicts.result_of(self._order, self._state, self._run()))
+        return await self._finish(group_verdicts.result_of(self._order, self._state, self._run()))
 
     @property
     def _state(self) -> GroupState:
@@ -99,7 +99,11 @@ class GroupRelease:
             result=result,
         )
 
-    def _finish(self, result: GroupResult) -> GroupResult:
+    async def _finish(self, result: GroupResult) -> GroupResult:
+        """End, and nothing is begun any more: a command after the end is refused by Temporal."""
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
         self._result = result
         self._members.note(f"Ended: {result.outcome.value}. {result.reason}")
         return result

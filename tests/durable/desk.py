@@ -104,6 +104,8 @@ class Desk:
         self.env = env
         self.patience = PATIENCE
         self.step = 0.1 if aws.patient else STEP
+        self.skipping: asyncio.Task[None] | None = None
+        """What lets time pass behind a test's back; kept, as the event loop does not."""
 
     @property
     def world(self) -> World:
