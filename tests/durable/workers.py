@@ -10,7 +10,7 @@ from temporalio.worker import Worker
 
 from worker import work
 
-PATIENCE = 20.0
+PATIENCE = 8.0
 
 
 @asynccontextmanager

@@ -54,7 +54,9 @@ def check(scene: Scene) -> None:
     _histories(scene)
     _no_secret_in(_said(scene.runs))
     _no_secret_in(_received(scene))
-    _no_secret_in([("the worker's log", scene.world.log.read_bytes())])
+    log = scene.world.log.read_bytes()
+    _no_secret_in([("the worker's log", log)])
+    assert b"invalid command" not in log, "Temporal refused what a workflow answered"
     if scene.served_throughout:
         _served(scene)
 
