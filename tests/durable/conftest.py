@@ -56,7 +56,7 @@ async def start_dev_server(*extra: str) -> WorkflowEnvironment:
 
 @pytest.fixture(autouse=True)
 def no_refused_commands(caplog: pytest.LogCaptureFixture) -> Iterator[None]:
-    """What Temporal refuses of a workflow's answer costs ten seconds, and fails no test by itself."""
+    """What Temporal refuses of a workflow's answer costs ten seconds, and nothing else tells."""
     yield
     for record in caplog.get_records("call"):
         assert "invalid command" not in record.getMessage(), record.getMessage()
