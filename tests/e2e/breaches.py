@@ -98,7 +98,8 @@ def _error_rate(policy: Json) -> Rule | None:
 def _waited(overview: Json, result: Json) -> bool:
     """Whether a rollback before this one may have made it wait for its cooldown."""
     began = instant(result["rollback"]["started_at"])
-    return any(instant(one["started_at"]) < began for one in overview["rollbacks"])
+    others = (one for one in overview["rollbacks"] if one["release"] != result["release"])
+    return any(instant(one["started_at"]) < began for one in others)
 
 
 def _tag(scene: Scene, task_definition: str) -> str:
