@@ -70,6 +70,15 @@ async def prepare(order: DeploymentOrder) -> Prepared:
         raise RefusedError(f"Preflight could not read what it needs: {calls.why(error)}") from error
 
 
+async def refusal_of(order: DeploymentOrder) -> str | None:
+    """Why a release may not begin; None if it may, as far as can be told before its turn."""
+    try:
+        await prepare(order)
+    except RefusedError as error:
+        return str(error)
+    return None
+
+
 async def _prepare(order: DeploymentOrder) -> Prepared:
     policy = order.release.policy
     await _refuse_frozen(order)

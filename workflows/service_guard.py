@@ -14,6 +14,7 @@ from workflows.desk import Desk, refuse, refused
 from workflows.lost import report_of_lost
 from workflows.memory import Memory
 from workflows.operator_rollback import prepare_rollback, roll_back
+from workflows.preflight import refusal_of
 from workflows.reminding import remind
 
 with workflow.unsafe.imports_passed_through():
@@ -49,6 +50,8 @@ class ServiceGuard:
     def __init__(self, state: GuardState) -> None:
         self._memory = Memory(state)
         self._order: ReleaseOrder | None = None
+        self._looked_at: set[str] = set()
+        """Releases that may begin, and supersede the one under way."""
         self._current: CurrentRelease | None = None
         self._child: ChildWorkflowHandle[Deployment, DeploymentReport] | None = None
         self._held: ReleaseResult | None = None
@@ -62,10 +65,13 @@ class ServiceGuard:
         """Carry out what is asked, one after the other; continue as new when history grows."""
         tending = [asyncio.create_task(self._memory.keep())]
         tending.append(asyncio.create_task(remind(self._memory)))
+        tending.append(asyncio.create_task(self._look_at_newcomers()))
         await self._memory.restore()
         while True:
             await workflow.wait_condition(
-                lambda: bool(self._asked or self._state.queue or self._long)
+                lambda: bool(
+                    self._asked or self._long or (self._state.queue and not self._newcomer)
+                )
             )
             if self._asked:
                 await self._roll_back(self._asked[0])
@@ -99,33 +105,19 @@ class ServiceGuard:
     async def _release(self, release: ReleaseOrder) -> None:
         self._take_up(release)
         await self._memory.restore()
-        state = self._state
-        order = DeploymentOrder(
-            release=release,
-            service=state.service,
-            good=state.good,
-            unproven=state.unproven,
-            limits=state.limits,
-            quarantine=state.quarantine,
-            frozen=operators.frozen_now(state, workflow.now()),
-            last_released=next(iter(state.good), None),
-            guard_id=workflow.info().workflow_id,
-        )
-        child = self._child = await self._start(order)
+        child = self._child = await self._start(release)
         run_id = child.first_execution_run_id
         if self._current:
             self._current = self._current.model_copy(update={"run_id": run_id})
-        newer = guarding.superseding(self._state)  # it came before there was anybody to tell
-        if newer:
-            await self._tell_child(messages.SUPERSEDE, newer)
         try:
             report = await child
         except ChildWorkflowError as error:
-            report = await report_of_lost(state.service, release, run_id, error, self._begun)
+            report = await report_of_lost(self._state.service, release, run_id, error, self._begun)
         self._state = guarding.after_release(self._state, report, release.policy, workflow.now())
         self._current, self._child, self._held, self._begun = None, None, None, None
         self._rolling_back = False
         self._order = None
+        self._looked_at.clear()
         await self._desk.tell_group(release, self._state.results[0])
 
     def _take_up(self, release: ReleaseOrder) -> None:
@@ -141,9 +133,10 @@ class ServiceGuard:
         self._state = state.model_copy(update={"queue": state.queue[1:], "policy": release.policy})
 
     async def _start(
-        self, order: DeploymentOrder
+        self, release: ReleaseOrder
     ) -> ChildWorkflowHandle[Deployment, DeploymentReport]:
         """Start the release; wait for one that an earlier guard left behind."""
+        order = self._order_for(release)
         while True:
             try:
                 return await workflow.start_child_workflow(
@@ -151,11 +144,46 @@ class ServiceGuard:
                     order,
                     id=messages.deployment_id(order.service),
                     parent_close_policy=ParentClosePolicy.ABANDON,
-                    memo={messages.RELEASE_MEMO: order.release.id},
-                    static_summary=f"{order.release.id}: {order.release.what} → {order.service}",
+                    memo={messages.RELEASE_MEMO: release.id},
+                    static_summary=f"{release.id}: {release.what} → {order.service}",
                 )
             except WorkflowAlreadyStartedError:
                 await workflow.sleep(_ORPHAN_RETRY)
+
+    def _order_for(self, release: ReleaseOrder) -> DeploymentOrder:
+        ident = workflow.info().workflow_id
+        return guarding.order_for(self._state, release, workflow.now(), ident)
+
+    # --- Releases that would end another ---------------------------------------------------
+
+    @property
+    def _newcomer(self) -> ReleaseOrder | None:
+        """Who would end what is before it; a way back is not ended by anybody."""
+        if self._asked or self._rolling_back:
+            return None
+        return guarding.newcomer(
+            self._state,
+            under_way=self._current is not None,
+            held=self._held is not None,
+            looked_at=self._looked_at,
+        )
+
+    async def _look_at_newcomers(self) -> None:
+        """A release ends another only if its own preflight lets it begin."""
+        await self._memory.ready()
+        while True:
+            await workflow.wait_condition(lambda: self._newcomer is not None)
+            newcomer = self._newcomer
+            why = await refusal_of(self._order_for(newcomer)) if newcomer else None
+            await workflow.wait_condition(lambda: bool(self._child or not self._current))
+            if newcomer is None or self._newcomer != newcomer:
+                continue  # it was cancelled, or its turn has come
+            if why:
+                await self._desk.refuse_queued(newcomer, why)
+                continue
+            self._looked_at.add(newcomer.id)
+            await self._desk.end_before(newcomer)
+            await self._tell_child(messages.SUPERSEDE, newcomer.id)
 
     # --- An operator's rollback outside of a release ---------------------------------------
 
@@ -170,12 +198,7 @@ class ServiceGuard:
         """Accept a release, or say that it is known already."""
         known = guarding.find(self._state, self._current, release.id)
         if known is None:
-            supersedes = release.policy.deploy.on_busy == "supersede"
-            if supersedes:
-                await self._desk.end_queued(f"Release {release.id} superseded it.")
             self._state = self._state.model_copy(update={"queue": (*self._state.queue, release)})
-            if self._held or supersedes:
-                await self._tell_child(messages.SUPERSEDE, release.id)
         view = self.release(release.id)
         return Accepted(
             release=release.id,
@@ -429,8 +452,6 @@ class ServiceGuard:
         """The release under way waits for a person: it must not stand in the way."""
         if self._current and self._current.release == held.release:
             self._held = held
-            if self._state.queue:
-                await self._tell_child(messages.SUPERSEDE, self._state.queue[0].id)
             await self._desk.tell_group(self._order, held)
 
     @workflow.signal(name=messages.RELEASE_RESUMED)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import datetime
 from typing import Any, Literal
 
@@ -9,6 +10,7 @@ from lastgood.contracts import (
     Answered,
     Begun,
     CurrentRelease,
+    DeploymentOrder,
     DeploymentReport,
     Freeze,
     FreezeRequest,
@@ -187,10 +189,45 @@ def without_queued(
     return state
 
 
-def superseding(state: GuardState) -> str | None:
-    """A release in the queue that is to end the one under way."""
-    waiting = (one.id for one in state.queue if one.policy.deploy.on_busy == "supersede")
-    return next(waiting, None)
+def newcomer(
+    state: GuardState, *, under_way: bool, held: bool, looked_at: Iterable[str] = ()
+) -> ReleaseOrder | None:
+    """A release in the queue that ends what is before it, if it may begin itself.
+
+    Args:
+        state: the memory.
+        under_way: a release runs.
+        held: it waits for a person, and stands in nobody's way.
+        looked_at: ids of releases that were found to be allowed to begin.
+    """
+    for place, order in enumerate(state.queue):
+        supersedes = order.policy.deploy.on_busy == "supersede" and (under_way or place > 0)
+        if order.id not in looked_at and (supersedes or (held and place == 0)):
+            return order
+    return None
+
+
+def before(state: GuardState, newcomer: ReleaseOrder) -> list[ReleaseOrder]:
+    """The releases in the queue that a newer one supersedes."""
+    ids = [one.id for one in state.queue]
+    return list(state.queue[: ids.index(newcomer.id)]) if newcomer.id in ids else []
+
+
+def order_for(
+    state: GuardState, release: ReleaseOrder, now: datetime, guard: str
+) -> DeploymentOrder:
+    """All that a release needs to know of what its guard remembers now."""
+    return DeploymentOrder(
+        release=release,
+        service=state.service,
+        good=state.good,
+        unproven=state.unproven,
+        limits=state.limits,
+        quarantine=state.quarantine,
+        frozen=frozen_now(state, now),
+        last_released=next(iter(state.good), None),
+        guard_id=guard,
+    )
 
 
 def frozen(state: GuardState, request: FreezeRequest, now: datetime) -> GuardState:
@@ -373,6 +410,20 @@ def context_of(asked: AskedRollback, state: GuardState, now: datetime, link: str
         rollbacks_counted=len(limits.counted(state.limits, policy, now)),
         max_rollbacks=policy.max_rollbacks,
         per=policy.per,
+        link=link,
+        at=now,
+    )
+
+
+def context_of_queued(order: ReleaseOrder, now: datetime, link: str) -> NoticeContext:
+    """What notices say about a release that tells nothing itself."""
+    return NoticeContext(
+        service=order.policy.service,
+        release=order.id,
+        what=order.what,
+        actor=order.actor,
+        max_rollbacks=order.policy.rollback.max_rollbacks,
+        per=order.policy.rollback.per,
         link=link,
         at=now,
     )
