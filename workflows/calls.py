@@ -97,13 +97,15 @@ async def describe_task_definition(
     )
 
 
-async def describe_service_revision(region: str, arn: str) -> tuple[ContainerImage, ...]:
-    """Read the images that a service revision runs, with digests."""
+async def describe_service_revision(
+    region: str, arn: str, *, briefly: bool = False
+) -> tuple[ContainerImage, ...]:
+    """Read the images that a service revision runs, with digests; briefly, beside other things."""
     images = await workflow.execute_activity_method(
         EcsActivities.describe_service_revisions,
         ServiceRevisionQuery(region=region, service_revision=arn),
         summary="Read the image digests",
-        **READ,
+        **(READ_BRIEFLY if briefly else READ),
     )
     return tuple(images)
 

@@ -198,6 +198,7 @@ class Deployment:
             if finding:
                 return finding
         release.rolled_out_at = workflow.now()
+        release.look_at_digests()  # now ECS knows them
         return None
 
     async def _finish(self) -> Finding | None:

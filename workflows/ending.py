@@ -117,6 +117,7 @@ class Ending:
         if release.judged_good and late and late.kind == "operator":
             release.judged_good = False
             return await self._close(await self._roll_back(late), late)
+        await release.know_digests()
         report = report_of(release, end, self._proven, notice)
         self._journal.held = False
         self._journal.result = ReleaseResult.model_validate(report.model_dump())

@@ -66,6 +66,8 @@ class WayBack:
         """ARN of the task definition to leave."""
         self.unsure = False
         """Whether the target's tags still mean what ran is not known."""
+        self.settled = False
+        """What was waited for has come, or will not: ECS knows by now what the tags mean."""
         self._targets: tuple[str, ...] = (order.target.task_definition,)
         self._copy: dict[str, object] | None = None
         self._reading: asyncio.Task[tuple[TaskDefinitionState | None, digests.Tags]] | None = None
@@ -223,6 +225,8 @@ class WayBack:
         if tags == "moved" and await self._pin():
             return True
         self.unsure = tags == "unknown"
+        if not digests.are_known(order.target.images):
+            self._say(f"which images {order.target.label} ran is not known: its tags decide")
         if found and found.active:
             return False
         back = RegisterOrder(
@@ -247,10 +251,10 @@ class WayBack:
 
     async def brought_another_image(self) -> bool:
         """Look at what ECS made of the target's tags, until it has resolved them."""
-        if not self.unsure:
-            return False
         images = self._order.target.images
-        brought = await resolved_images(self._order.service, images)
+        if not self.unsure or not digests.by_tag(images):
+            return False
+        brought = await resolved_images(self._order.service, images, lambda: self.settled)
         return digests.resolved(images, brought) == "moved"
 
     async def pin(self) -> None:

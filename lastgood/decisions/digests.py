@@ -20,6 +20,22 @@ def by_tag(images: Iterable[ContainerImage]) -> tuple[ContainerImage, ...]:
     return tuple(one for one in images if one.digest and "@" not in one.image)
 
 
+def completed(
+    images: Iterable[ContainerImage], told: Iterable[ContainerImage]
+) -> tuple[ContainerImage, ...]:
+    """Images with the digests that are known of the same ones; a digest they have is kept."""
+    known = {(one.container, one.image): one.digest for one in told}
+    return tuple(
+        one.model_copy(update={"digest": one.digest or known.get((one.container, one.image))})
+        for one in images
+    )
+
+
+def are_known(images: Iterable[ContainerImage]) -> bool:
+    """Whether it is known of all images which they are, whatever their tags mean later."""
+    return all(one.digest or "@" in one.image for one in images)
+
+
 def are_of(brought: Iterable[ContainerImage], wanted: Iterable[ContainerImage]) -> bool:
     """Whether images as ECS tells them are those of a revision: by name, whatever their digests.
 
@@ -33,16 +49,17 @@ def tags_now(ran: Iterable[ContainerImage], now: Mapping[str, str | None]) -> Ta
     """What the tags mean now.
 
     Args:
-        ran: images as they ran, with digests.
+        ran: images as they ran, with digests; of one without, nobody can say what its tag meant.
         now: the digest of each reference, as its registry says; None where it cannot be asked.
     """
+    ran = tuple(ran)
     known = [(one.digest, now.get(one.image)) for one in by_tag(ran)]
     if any(digest and digest != before for before, digest in known):
         return "moved"
-    return "same" if all(digest for _, digest in known) else "unknown"
+    return "same" if are_known(ran) and all(digest for _, digest in known) else "unknown"
 
 
 def resolved(ran: Iterable[ContainerImage], brought: Iterable[ContainerImage]) -> Tags:
     """What ECS made of the tags: ``unknown`` until it has resolved them all."""
-    by_container = {one.container: one.digest for one in brought}
+    ran, by_container = tuple(ran), {one.container: one.digest for one in brought}
     return tags_now(ran, {one.image: by_container.get(one.container) for one in by_tag(ran)})

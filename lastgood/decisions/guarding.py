@@ -260,7 +260,7 @@ def release_begun(state: GuardState, begun: Begun, now: datetime) -> GuardState:
 def _with_target(state: GuardState, target: Revision, now: datetime) -> GuardState:
     known = ledger.entry(state, target.task_definition)
     if known and known.status == "good":
-        return state
+        return ledger.with_digests(state, target)
     return ledger.with_good(state, target, now)
 
 

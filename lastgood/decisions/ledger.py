@@ -15,6 +15,7 @@ from __future__ import annotations
 from datetime import datetime
 
 from lastgood.contracts import GuardState, LedgerEntry, Quarantined
+from lastgood.decisions import digests
 from lastgood.model import ContainerImage, Revision
 
 KEPT_GOOD = 10
@@ -45,6 +46,24 @@ def with_good(state: GuardState, revision: Revision, now: datetime) -> GuardStat
     state = _with(state, LedgerEntry(status="good", revision=revision, since=now, why=why))
     left = tuple(one for one in state.quarantine if not _is_among(one, revision.images))
     return state.model_copy(update={"quarantine": left})
+
+
+def with_digests(state: GuardState, told: Revision) -> GuardState:
+    """Digests of a revision that were not known yet; nothing else is thought of it."""
+    known = tuple(
+        one.model_copy(update={"revision": completed(one.revision, told)})
+        if one.revision.task_definition == told.task_definition
+        else one
+        for one in state.ledger
+    )
+    return state.model_copy(update={"ledger": known})
+
+
+def completed(revision: Revision, told: Revision) -> Revision:
+    """A revision with what is known of the same one: digests of its images, and its JSON."""
+    images = digests.completed(revision.images, told.images)
+    source = revision.source or told.source
+    return revision.model_copy(update={"images": images, "source": source})
 
 
 def with_demoted(

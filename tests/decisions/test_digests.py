@@ -30,6 +30,24 @@ def test_without_tags_nothing_moves() -> None:
     assert digests.tags_now(RAN[1:], {}) == "same"
 
 
+def test_what_a_tag_meant_that_was_never_resolved_nobody_knows() -> None:
+    ran = (*RAN, image("proxy:1", None, "proxy"))
+
+    assert digests.tags_now(ran, {"shop:1.0": "sha256:1", "proxy:1": "sha256:3"}) == "unknown"
+    assert digests.tags_now(ran, {"shop:1.0": "sha256:2"}) == "moved"
+    assert not digests.are_known(ran)
+    assert digests.are_known((*RAN, image("proxy@sha256:3", None, "proxy")))
+
+
+def test_digests_are_taken_from_the_same_images_and_those_known_are_kept() -> None:
+    told = (image("shop:1.0", "sha256:7"), image("proxy:1", "sha256:3", "proxy"))
+    images = (RAN[0], image("proxy:1", None, "proxy"), image("proxy:2", None, "other"))
+
+    found = digests.completed(images, told)
+
+    assert [one.digest for one in found] == ["sha256:1", "sha256:3", None]
+
+
 @pytest.mark.parametrize(
     ("brought", "ours"),
     [

@@ -182,11 +182,12 @@ class FakeAws:
 
     @activity.defn(name="describe_service_revisions")
     async def describe_service_revisions(self, query: ServiceRevisionQuery) -> list[ContainerImage]:
-        self._now()
+        now = self._now()
         self._count("describe_service_revisions")
         ident = "/".join(query.service_revision.split("/")[-2:])
         image, digest = self.world.resolved[ident]
-        return [ContainerImage(container="app", image=image, digest=digest)]
+        known = now >= self.world.known_from.get(ident, now)
+        return [ContainerImage(container="app", image=image, digest=digest if known else None)]
 
     @activity.defn(name="register_task_definition")
     async def register_task_definition(self, order: RegisterOrder) -> str:

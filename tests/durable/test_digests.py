@@ -1,0 +1,62 @@
+"""Which images ran is found out, however long ECS takes to tell, and decides what comes back."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+
+from lastgood.model import Outcome
+from tests.durable.desk import Desk
+from tests.durable.world import arn
+
+MOVED = "sha256:" + "0" * 64
+
+
+def runs(desk: Desk) -> str:
+    """The digest of the image that runs."""
+    return desk.world.resolved[desk.world.primary.id][1]
+
+
+@pytest.mark.parametrize("registry", [True, False], ids=["registry", "no registry"])
+async def test_image_that_took_long_to_pull_is_what_comes_back(desk, registry):
+    """Its digest is known a while after the call; the tag is moved before the next release."""
+    desk.world.registry_answers = registry
+    desk.world.pull = timedelta(seconds=28)
+    ran = desk.world.digest_of("app:2")
+    assert (await desk.release("app:2")).outcome is Outcome.HEALTHY
+    await desk.skip(seconds=1)
+    assert desk.world.tags["lastgood:good-1"].endswith(f"app={ran}")
+
+    desk.world.digests["app:2"] = MOVED
+    desk.world.bad("app:3", after=90)
+    result = await desk.release("app:3")
+
+    assert result.outcome is Outcome.ROLLED_BACK
+    assert runs(desk) == ran
+
+
+async def test_bad_image_is_quarantined_by_a_digest_that_was_known_late(desk):
+    desk.world.pull = timedelta(seconds=50)
+    desk.world.bad("app:2", after=40)
+
+    await desk.release("app:2")
+
+    (one,) = (await desk.overview()).quarantine
+    assert one.digest == desk.world.digest_of("app:2")
+
+
+async def test_digests_that_the_ledger_lacks_are_those_that_run_before_the_next_release(desk):
+    desk.world.registry_answers = True
+    desk.world.pull = timedelta(hours=1)
+    assert (await desk.release("app:2")).outcome is Outcome.HEALTHY
+    assert (await desk.overview()).last_known_good.images[0].digest is None
+
+    await desk.skip(hours=1)
+    desk.world.digests["app:2"], desk.world.pull = MOVED, timedelta(0)
+    desk.world.bad("app:3", after=90)
+    await desk.release("app:3")
+
+    assert runs(desk) == desk.world.resolved["ecs-svc/1"][1] != MOVED
+    good = {one.revision.task_definition: one.revision for one in (await desk.overview()).ledger}
+    assert good[arn(2)].images[0].digest == runs(desk)
