@@ -15,7 +15,7 @@ from workflows.telling import here, tell
 
 with workflow.unsafe.imports_passed_through():
     from lastgood.contracts import Notice, RollbackOrder, RollbackRequest
-    from lastgood.decisions import guarding, notices, targets
+    from lastgood.decisions import guarding, ledger, notices, targets
     from lastgood.model import ReleaseResult, Revision, RollbackRecord, ServiceRef
     from lastgood.policy import Policy
 
@@ -35,6 +35,8 @@ async def prepare_rollback(memory: Memory, request: RollbackRequest) -> guarding
     why = guarding.refuse_rollback(memory.state, request, running.task_definition)
     if why:
         raise refused(why)
+    if named:
+        named = ledger.as_known(named, (one.revision for one in memory.state.ledger))
     choice = targets.choose_for_operator(
         memory.state.good, running.task_definition, named, copy_of=running.copy_of
     )

@@ -12,6 +12,7 @@ known) until a forced release of it proves good.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import datetime
 
 from lastgood.contracts import GuardState, LedgerEntry, Quarantined
@@ -38,8 +39,7 @@ def with_candidate(state: GuardState, revision: Revision, now: datetime) -> Guar
 def with_good(state: GuardState, revision: Revision, now: datetime) -> GuardState:
     """The revision proved good: it comes first, once, and its images leave the quarantine."""
     known = entry(state, revision.task_definition)
-    if known and known.revision.source and not revision.source:
-        revision = revision.model_copy(update={"source": known.revision.source})
+    revision = completed(revision, known.revision) if known else revision
     proven_at = revision.proven_at or now
     revision = revision.model_copy(update={"proven_at": proven_at})
     why = revision.proven or "known to be good"
@@ -64,6 +64,14 @@ def completed(revision: Revision, told: Revision) -> Revision:
     images = digests.completed(revision.images, told.images)
     source = revision.source or told.source
     return revision.model_copy(update={"images": images, "source": source})
+
+
+def as_known(revision: Revision, known: Iterable[Revision]) -> Revision:
+    """A revision that was read by its name, with what is known of it: the images that it ran."""
+    for one in known:
+        if one.task_definition == revision.task_definition:
+            revision = completed(revision, one)
+    return revision
 
 
 def with_demoted(

@@ -72,6 +72,18 @@ def test_the_json_of_a_good_revision_is_kept_and_that_of_a_demoted_one_is_not() 
     assert gone.revision.source == {}
 
 
+def test_digests_that_are_known_of_a_good_revision_are_kept() -> None:
+    read = revision(1, images=(image("app:1"), image("proxy:1", None, "proxy")))
+    state = ledger.with_good(EMPTY, GOOD, T0)
+
+    assert ledger.with_good(state, read, at(1)).good[0].images == GOOD.images
+    assert ledger.as_known(read, state.good).images == GOOD.images
+    assert ledger.as_known(read, (BAD,)) == read
+    assert ledger.with_digests(ledger.with_good(EMPTY, read, T0), GOOD).good[0].images == (
+        GOOD.images
+    )
+
+
 def test_what_is_rolled_back_is_quarantined_by_its_digest_but_not_its_sidecar() -> None:
     (one,) = given_a_rollback().quarantine
 

@@ -18,6 +18,13 @@ def runs(desk: Desk) -> str:
     return desk.world.resolved[desk.world.primary.id][1]
 
 
+async def known(desk: Desk, task_definition: str) -> str | None:
+    """The digest that the ledger knows of a revision."""
+    ledger = (await desk.overview()).ledger
+    entry = next(one for one in ledger if one.revision.task_definition == task_definition)
+    return entry.revision.images[0].digest
+
+
 @pytest.mark.parametrize("registry", [True, False], ids=["registry", "no registry"])
 async def test_image_that_took_long_to_pull_is_what_comes_back(desk, registry):
     """Its digest is known a while after the call; the tag is moved before the next release."""
@@ -58,5 +65,23 @@ async def test_digests_that_the_ledger_lacks_are_those_that_run_before_the_next_
     await desk.release("app:3")
 
     assert runs(desk) == desk.world.resolved["ecs-svc/1"][1] != MOVED
-    good = {one.revision.task_definition: one.revision for one in (await desk.overview()).ledger}
-    assert good[arn(2)].images[0].digest == runs(desk)
+    assert await known(desk, arn(2)) == runs(desk)
+
+
+@pytest.mark.parametrize("during", [False, True], ids=["afterwards", "during a release"])
+async def test_revision_that_an_operator_names_comes_back_with_the_images_that_it_ran(desk, during):
+    desk.world.registry_answers = True
+    ran = desk.world.digest_of("app:2")
+    await desk.release("app:2")
+    await desk.release("app:3")
+    desk.world.digests["app:2"] = MOVED
+    if during:
+        await desk.deploy("app:4")
+        await desk.skip(minutes=2)
+
+    accepted = await desk.rollback(to="web:2")
+    result = await desk.result(accepted.release)
+
+    assert result.outcome is Outcome.ROLLED_BACK
+    assert runs(desk) == ran
+    assert await known(desk, arn(2)) == ran
