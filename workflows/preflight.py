@@ -91,7 +91,7 @@ async def _prepare(order: DeploymentOrder) -> Prepared:
     definition = await calls.describe_task_definition(order.service.region, arn)
     running = targets.revision_of(definition, proven=None, at=workflow.now())
     running = await calls.with_digests(order.service.region, state.service_revision, running)
-    choice = targets.choose(state, running, order.good, order.unproven)
+    choice = targets.choose(state, running, order.good, order.unproven, order.quarantine)
     names = tuple(t.alarm for t in policy.triggers if isinstance(t, AlarmTrigger))
     alarms = tuple(await calls.describe_alarms(order.service.region, names)) if names else ()
     findings = preflight.together(

@@ -261,7 +261,7 @@ def _with_target(state: GuardState, target: Revision, now: datetime) -> GuardSta
     known = ledger.entry(state, target.task_definition)
     if known and known.status == "good":
         return ledger.with_digests(state, target)
-    return ledger.with_good(state, target, now)
+    return ledger.with_good(state, target, now, lift=False)
 
 
 def after_release(

@@ -36,15 +36,21 @@ def with_candidate(state: GuardState, revision: Revision, now: datetime) -> Guar
     return _with(state, LedgerEntry(status="candidate", revision=revision, since=now, why=why))
 
 
-def with_good(state: GuardState, revision: Revision, now: datetime) -> GuardState:
-    """The revision proved good: it comes first, once, and its images leave the quarantine."""
+def with_good(
+    state: GuardState, revision: Revision, now: datetime, *, lift: bool = True
+) -> GuardState:
+    """The revision proved good: it comes first, once, and its images leave the quarantine.
+
+    Unless ``lift`` is false: that it ran steadily proves nothing of what was found bad before.
+    """
     known = entry(state, revision.task_definition)
     revision = completed(revision, known.revision) if known else revision
     proven_at = revision.proven_at or now
     revision = revision.model_copy(update={"proven_at": proven_at})
     why = revision.proven or "known to be good"
     state = _with(state, LedgerEntry(status="good", revision=revision, since=now, why=why))
-    left = tuple(one for one in state.quarantine if not _is_among(one, revision.images))
+    cleared = revision.images if lift else ()
+    left = tuple(one for one in state.quarantine if not _is_among(one, cleared))
     return state.model_copy(update={"quarantine": left})
 
 
@@ -126,9 +132,8 @@ def refuse_quarantined(
     quarantine: tuple[Quarantined, ...], images: tuple[ContainerImage, ...]
 ) -> str | None:
     """Why images may not be released again; None if they may."""
-    for one in quarantine:
-        if not _is_among(one, images):
-            continue
+    one = quarantined(quarantine, images)
+    if one:
         by = f" of release {one.release}" if one.release else ""
         which = one.digest or one.image
         # The tags that a memory is read back from do not tell when.
@@ -138,6 +143,13 @@ def refuse_quarantined(
             " and is quarantined. Release a fixed image, or the same one with --force --reason."
         )
     return None
+
+
+def quarantined(
+    quarantine: tuple[Quarantined, ...], images: tuple[ContainerImage, ...]
+) -> Quarantined | None:
+    """The first of the quarantine that is among images."""
+    return next((one for one in quarantine if _is_among(one, images)), None)
 
 
 def _is_among(one: Quarantined, images: tuple[ContainerImage, ...]) -> bool:

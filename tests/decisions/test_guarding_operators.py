@@ -2,9 +2,9 @@
 
 import pytest
 
-from lastgood.contracts import FreezeRequest, RollbackRequest
+from lastgood.contracts import Begun, FreezeRequest, RollbackRequest
 from lastgood.decisions import guarding, ledger
-from lastgood.model import Outcome, RollbackSummary
+from lastgood.model import ContainerImage, Outcome, RollbackSummary
 from tests.decisions.made import NEW, OLD, OTHER, REF, T0, at, revision, seconds
 from tests.decisions.test_guarding import EMPTY, POLICY, STATE, current, order, report, result
 
@@ -146,3 +146,15 @@ def test_where_an_older_good_revision_helped_it_is_the_last_known_good() -> None
             state, ended.model_copy(update={"rollback": told}), POLICY, at(9)
         )
         assert after.good[0].task_definition == first
+
+
+def test_what_ran_steadily_before_a_release_lifts_no_quarantine() -> None:
+    image = ContainerImage(container="app", image="app:2", digest="sha256:bad")
+    bad = revision(2, images=(image,), release="r")
+    state = ledger.with_demoted(EMPTY, bad, T0, "5xx")
+    begun = Begun(release="s", released=revision(4), target=revision(3, images=(image,)))
+
+    after = guarding.release_begun(state, begun, at(9))
+
+    assert after.quarantine == state.quarantine
+    assert [one.label for one in after.good] == ["web:3"]
