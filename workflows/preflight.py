@@ -17,7 +17,7 @@ with workflow.unsafe.imports_passed_through():
         SmokeOrder,
         WatchedTrigger,
     )
-    from lastgood.decisions import ledger, preflight, targets
+    from lastgood.decisions import digests, ledger, preflight, targets
     from lastgood.decisions.task_definitions import container_of, original_of, with_image
     from lastgood.model import Model, Revision, ServiceState
     from lastgood.policy import AlarmTrigger, HealthCheckTrigger, SmokeCheck
@@ -42,9 +42,13 @@ class Prepared(Model):
     """What is wrong before the release already; it is not the release's doing."""
 
     def revision_before(self, target: Revision) -> str | None:
-        """ARN of the ECS service revision that ran before, if it is what we would go back to."""
+        """ARN of the ECS service revision that ran before, if it is what we would go back to.
+
+        The task definition alone does not say so: its tags may have been resolved anew since.
+        """
         same = target.task_definition == self.running.task_definition
-        return self.state.service_revision if same else None
+        very = same and digests.run_in(target.images, self.running.images)
+        return self.state.service_revision if very else None
 
 
 class _Before(Model):

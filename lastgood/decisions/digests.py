@@ -45,6 +45,12 @@ def are_of(brought: Iterable[ContainerImage], wanted: Iterable[ContainerImage]) 
     return names >= {(one.container, one.image) for one in brought}
 
 
+def run_in(wanted: Iterable[ContainerImage], running: Iterable[ContainerImage]) -> bool:
+    """Whether what runs are the very images of a revision, as far as its digests are known."""
+    digests = {one.container: one.digest for one in running}
+    return all(one.digest in (None, digests.get(one.container)) for one in wanted)
+
+
 def tags_now(ran: Iterable[ContainerImage], now: Mapping[str, str | None]) -> Tags:
     """What the tags mean now.
 

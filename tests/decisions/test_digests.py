@@ -61,3 +61,18 @@ def test_images_of_somebody_elses_deployment_say_nothing_of_ours(
     brought: tuple[ContainerImage, ...], ours: bool
 ) -> None:
     assert digests.are_of(brought, RAN) is ours
+
+
+@pytest.mark.parametrize(
+    ("running", "very"),
+    [
+        ("sha256:1", True),
+        ("sha256:2", False),
+        (None, False),
+    ],
+)
+def test_whether_the_very_images_run(running: str | None, very: bool) -> None:
+    there = (image("shop:1.0", running), RAN[1])
+
+    assert digests.run_in(RAN, there) is very
+    assert digests.run_in((image("shop:1.0"),), there), "nothing else is known"

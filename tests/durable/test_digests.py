@@ -85,3 +85,20 @@ async def test_revision_that_an_operator_names_comes_back_with_the_images_that_i
     assert result.outcome is Outcome.ROLLED_BACK
     assert runs(desk) == ran
     assert await known(desk, arn(2)) == ran
+
+
+@pytest.mark.parametrize("after", [10, 120], ids=["rollout", "window"])
+async def test_ecs_is_not_told_to_go_back_to_another_image_under_the_same_tag(desk, after):
+    """Somebody forced a new deployment after the tag was moved: that image was never proven."""
+    desk.world.registry_answers = True
+    ran = desk.world.digest_of("app:2")
+    await desk.release("app:2")
+    desk.world.digests["app:2"] = MOVED
+    desk.world.deploy(arn(2), await desk.env.get_current_time())
+    await desk.skip(minutes=2)
+    desk.world.bad("app:3", after=after)
+
+    result = await desk.release("app:3")
+
+    assert result.outcome is Outcome.ROLLED_BACK
+    assert runs(desk) == ran
