@@ -6,6 +6,7 @@ from temporalio import workflow
 from temporalio.exceptions import ActivityError, ApplicationError, ChildWorkflowError
 
 from workflows.options import (
+    ASK_REGISTRY,
     MUTATE,
     MUTATE_ON_THE_WAY_BACK,
     READ,
@@ -186,10 +187,13 @@ async def tag_resource(order: TagOrder) -> None:
     )
 
 
-async def describe_images(query: ImageQuery) -> str | None:
-    """Ask the registry for an image's digest."""
+async def describe_images(query: ImageQuery, *, back: bool = False) -> str | None:
+    """Ask the registry for an image's digest; on the way back that is given up soon."""
     return await workflow.execute_activity_method(
-        EcrActivities.describe_images, query, summary=f"Read the digest of {query.image}", **READ
+        EcrActivities.describe_images,
+        query,
+        summary=f"Read the digest of {query.image}",
+        **(ASK_REGISTRY if back else READ),
     )
 
 

@@ -239,15 +239,21 @@ class WayBack:
 
     async def _ask_registries(self) -> digests.Tags:
         """Whether the target's tags still mean what ran."""
-        images, now = self._order.target.images, {}
-        for one in digests.by_tag(images):
-            query = ImageQuery(region=self._order.service.region, image=one.image)
-            try:
-                now[one.image] = await calls.describe_images(query)
-            except ActivityError as error:
-                self._say(f"digest of {one.image} not readable: {calls.why(error)}")
-                return "moved"  # a copy with digests is right in any case
-        return digests.tags_now(images, now)
+        images = self._order.target.images
+        tagged = [one.image for one in digests.by_tag(images)]
+        try:
+            now = await asyncio.gather(*(self._ask_registry(image) for image in tagged))
+        except ActivityError:
+            return "moved"  # a copy with digests is right in any case
+        return digests.tags_now(images, dict(zip(tagged, now, strict=True)))
+
+    async def _ask_registry(self, image: str) -> str | None:
+        query = ImageQuery(region=self._order.service.region, image=image)
+        try:
+            return await calls.describe_images(query, back=True)
+        except ActivityError as error:
+            self._say(f"digest of {image} not readable: {calls.why(error)}")
+            raise
 
     async def brought_another_image(self) -> bool:
         """Look at what ECS made of the target's tags, until it has resolved them."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 
 import pytest
+from temporalio.exceptions import ApplicationError
 
 from lastgood.model import Outcome
 from tests.durable.desk import Desk
@@ -102,3 +103,19 @@ async def test_ecs_is_not_told_to_go_back_to_another_image_under_the_same_tag(de
 
     assert result.outcome is Outcome.ROLLED_BACK
     assert runs(desk) == ran
+
+
+async def test_registry_that_is_down_does_not_hold_up_the_way_back(desk):
+    desk.world.bad("app:2")
+
+    def busy(*_: object) -> None:
+        raise ApplicationError("ecr: try again", type="ServerException")
+
+    for number in range(1, 100):
+        desk.world.before("describe_images", number, busy)
+
+    result = await desk.release("app:2")
+
+    assert result.outcome is Outcome.ROLLED_BACK
+    assert desk.images == ["app:2", "app:1"]
+    assert desk.updates[-1].at - result.rollback.started_at < timedelta(seconds=15)
