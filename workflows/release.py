@@ -55,6 +55,8 @@ class Release:
         self.not_before: datetime | None = None
         self.rolling_back = False
         self.judged_good = False
+        self.orphaned = False
+        """The guard that began it is gone: the present one learns of its end by a message."""
         self.closing = False
         """It has its outcome, and people are being told."""
         self._reading: asyncio.Task[None] | None = None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import suppress
 from datetime import timedelta
 
 from temporalio import workflow
@@ -136,8 +137,9 @@ class ServiceGuard:
         self, release: ReleaseOrder
     ) -> ChildWorkflowHandle[Deployment, DeploymentReport]:
         """Start the release; wait for one that an earlier guard left behind."""
-        order = self._order_for(release)
+        orphan: str | None = None
         while True:
+            order = self._order_for(release)  # the orphan may have gone back meanwhile
             try:
                 return await workflow.start_child_workflow(
                     Deployment.run,
@@ -148,6 +150,12 @@ class ServiceGuard:
                     static_summary=f"{release.id}: {release.what} → {order.service}",
                 )
             except WorkflowAlreadyStartedError:
+                if orphan is None:
+                    orphan = messages.deployment_id(order.service)
+                    with suppress(FailureError):  # it has just ended
+                        await workflow.get_external_workflow_handle(orphan).signal(
+                            messages.ORPHANED
+                        )
                 await workflow.sleep(_ORPHAN_RETRY)
 
     def _order_for(self, release: ReleaseOrder) -> DeploymentOrder:
@@ -460,6 +468,14 @@ class ServiceGuard:
         if self._current and self._current.release == release:
             self._held = None
             await self._desk.tell_group(self._order, release, messages.MEMBER_RESUMED)
+
+    @workflow.signal(name=messages.RELEASE_ENDED)
+    async def release_ended(self, report: DeploymentReport) -> None:
+        """A release that an earlier guard began has ended: what it found is remembered."""
+        await self._memory.ready()
+        policy = self._state.policy
+        if policy and guarding.find(self._state, self._current, report.release) is None:
+            self._state = guarding.after_release(self._state, report, policy, workflow.now())
 
     async def _tell_child(self, message: str, content: object) -> bool:
         """Signal the release under way; False if there is none, or it has just ended."""
