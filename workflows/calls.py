@@ -75,14 +75,14 @@ def _mutate(back: bool) -> Options:
 
 
 async def describe_service(
-    service: ServiceRef, *, back: bool = False, with_tags: bool = False
+    service: ServiceRef, *, back: bool = False, briefly: bool = False, with_tags: bool = False
 ) -> ServiceState | None:
-    """Read the service."""
+    """Read the service; briefly, where it can be done without."""
     return await workflow.execute_activity_method(
         EcsActivities.describe_services,
         ServiceQuery(service=service, with_tags=with_tags),
         summary=f"Read {service}",
-        **_read(back),
+        **(READ_BRIEFLY if briefly else _read(back)),
     )
 
 

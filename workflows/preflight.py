@@ -96,6 +96,7 @@ async def _prepare(order: DeploymentOrder) -> Prepared:
     running = targets.revision_of(definition, proven=None, at=workflow.now())
     running = await calls.with_digests(order.service.region, state.service_revision, running)
     choice = targets.choose(state, running, order.good, order.unproven, order.quarantine)
+    choice = await _with_json(order, choice)
     names = tuple(t.alarm for t in policy.triggers if isinstance(t, AlarmTrigger))
     alarms = tuple(await calls.describe_alarms(order.service.region, names)) if names else ()
     findings = preflight.together(
@@ -122,6 +123,20 @@ async def _prepare(order: DeploymentOrder) -> Prepared:
         warnings=(*findings.warnings, *before.said),
         burning=before.burning,
     )
+
+
+async def _with_json(order: DeploymentOrder, choice: targets.Choice) -> targets.Choice:
+    """A target that only the service's tags remember is read now, rather than when it is needed."""
+    target = choice.target
+    if target is None or target.source:
+        return choice
+    try:
+        found = await calls.describe_task_definition(order.service.region, target.task_definition)
+    except ActivityError as error:
+        workflow.logger.warning("%s cannot be read: %s", target.label, calls.why(error))
+        return choice
+    read = targets.revision_of(found, proven=None, at=workflow.now())
+    return choice.model_copy(update={"target": ledger.completed(target, read)})
 
 
 async def _refuse_frozen(order: DeploymentOrder) -> None:

@@ -105,7 +105,7 @@ class ServiceGuard:
 
     async def _release(self, release: ReleaseOrder) -> None:
         self._take_up(release)
-        await self._memory.restore()
+        await self._memory.compare()
         child = self._child = await self._start(release)
         run_id = child.first_execution_run_id
         if self._current:

@@ -23,10 +23,19 @@ def by_tag(images: Iterable[ContainerImage]) -> tuple[ContainerImage, ...]:
 def completed(
     images: Iterable[ContainerImage], told: Iterable[ContainerImage]
 ) -> tuple[ContainerImage, ...]:
-    """Images with the digests that are known of the same ones; a digest they have is kept."""
+    """Images with the digests that are known of the same ones; a digest they have is kept.
+
+    Tags remember containers without the names of their images: these are taken, too.
+    """
+    told = tuple(told)
+    names = {one.container: one.image for one in told}
     known = {(one.container, one.image): one.digest for one in told}
     return tuple(
-        one.model_copy(update={"digest": one.digest or known.get((one.container, one.image))})
+        ContainerImage(
+            container=one.container,
+            image=(name := one.image or names.get(one.container, "")),
+            digest=one.digest or known.get((one.container, name)),
+        )
         for one in images
     )
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 from datetime import datetime
 
 from lastgood.contracts import Quarantined, RollbackReport, TaskDefinitionState
-from lastgood.decisions import digests, ledger
+from lastgood.decisions import ledger
 from lastgood.decisions.task_definitions import original_of
 from lastgood.model import ContainerImage, Model, Outcome, Revision, ServiceState
 
@@ -106,8 +106,7 @@ def choose(
     """
     known = next((r for r in good if r.task_definition == running.task_definition), None)
     if known:
-        images = digests.completed(known.images, running.images)
-        known = known.model_copy(update={"images": images})
+        known = ledger.completed(known, running)
         but = "" if is_steady(state) else f", though not steady now: {why_not_steady(state)}"
         return Choice(target=known, reason=f"{known.label} runs and is known to be good{but}.")
     why = _why_not_good(state, running, unproven, quarantine)

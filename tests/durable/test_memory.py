@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 from temporalio.client import WorkflowUpdateFailedError
+from temporalio.exceptions import ApplicationError
 
 from lastgood.model import Outcome
 from tests.durable.desk import Desk
@@ -145,3 +146,60 @@ async def test_tags_that_others_wrote_over_are_no_error(desk):
     assert desk.world.tags["team"] == "shop"
     assert desk.world.tags["lastgood:good-1"].startswith("web:2 ")
     assert (await desk.overview()).mirror_problem is None
+
+
+async def test_tags_that_were_wiped_are_written_again_with_the_next_release(desk):
+    """Terraform without ignore_changes, say; or the service was made anew."""
+    await given_one_good_and_one_bad_release(desk)
+    await desk.skip(seconds=1)
+    before = dict(desk.world.tags)
+    desk.world.tags = {"team": "shop"}
+    await desk.skip(minutes=6)
+
+    await desk.deploy("app:4")
+    await desk.skip(seconds=20)
+
+    assert desk.world.tags["team"] == "shop"
+    for name in ("good-1", "rollbacks-1", "quarantine-1"):
+        assert desk.world.tags[f"lastgood:{name}"] == before[f"lastgood:{name}"]
+
+
+async def test_tags_of_others_come_first_however_many_they_became(desk):
+    await given_one_good_and_one_bad_release(desk)
+    await desk.skip(seconds=1)
+    desk.world.tags |= {f"team-{n}": "shop" for n in range(46)}
+    await desk.skip(minutes=6)
+
+    await desk.release("app:4")
+    await desk.skip(seconds=1)
+
+    assert len(desk.world.tags) == 50
+    assert len([name for name in desk.world.tags if name.startswith("team-")]) == 46
+    assert desk.world.tags["lastgood:good-1"].startswith("web:4 ")
+
+
+@pytest.mark.parametrize(
+    ("kind", "first"), [("ClientException", "web:1"), ("AccessDeniedException", "web:2")]
+)
+async def test_good_revision_that_cannot_be_read_now_stays_in_the_tags(desk, kind, first):
+    """Only one that is not there any more is forgotten."""
+    await given_one_good_and_one_bad_release(desk)
+    await lose_the_database(desk)
+    tags = dict(desk.world.tags)
+
+    def deny(*_: object) -> None:
+        raise ApplicationError("ecs:DescribeTaskDefinition", type=kind, non_retryable=True)
+
+    reads = desk.aws.count("describe_task_definition")
+    desk.world.before("describe_task_definition", reads + 1, deny)
+    await desk.say("reset")
+    await desk.skip(seconds=1)
+
+    assert desk.world.tags["lastgood:good-1"].startswith(f"{first} ")
+    if first == "web:2":
+        assert desk.world.tags["lastgood:good-1"] == tags["lastgood:good-1"]
+        desk.world.registry_answers = True
+        ran, desk.world.digests["app:2"] = desk.world.digest_of("app:2"), "sha256:moved"
+        desk.world.bad("app:4", after=90)
+        await desk.release("app:4")
+        assert desk.world.resolved[desk.world.primary.id][1] == ran
