@@ -110,6 +110,8 @@ async def _prepare(order: DeploymentOrder) -> Prepared:
     triggers = await Resolver(policy, state).all(alarms)
     before = await _look_at(triggers, order.service.region)
     source, released = await _what_to_release(order, await _base(order, definition.source))
+    if released and not order.release.force:
+        _refuse_because(ledger.refuse_demoted(order.demoted, released.task_definition))
     await _refuse_quarantined(order, released.source if released else source or {})
     return Prepared(
         state=state,
@@ -175,7 +177,10 @@ async def _refuse_quarantined(order: DeploymentOrder, source: dict[str, object])
             workflow.logger.warning("%s: %s", image.image, calls.why(error))
             digest = None
         images.append(image.model_copy(update={"digest": digest}))
-    why = ledger.refuse_quarantined(order.quarantine, tuple(images))
+    _refuse_because(ledger.refuse_quarantined(order.quarantine, tuple(images)))
+
+
+def _refuse_because(why: str | None) -> None:
     if why:
         raise RefusedError(why)
 

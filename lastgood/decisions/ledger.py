@@ -7,7 +7,8 @@ undecided (held, superseded, cancelled) leaves a candidate: it is not gone back 
 said against it.
 
 The image of a demoted revision is quarantined by its digest (by its reference where no digest is
-known) until a forced release of it proves good.
+known) until a forced release of it proves good. The revision itself is not released again either,
+whatever was wrong with it: its image may be as good as that of others.
 """
 
 from __future__ import annotations
@@ -85,7 +86,8 @@ def with_demoted(
 ) -> GuardState:
     """The revision was rolled back: never gone back to; if it is to blame, it is quarantined."""
     bare = revision.model_copy(update={"source": {}})
-    state = _with(state, LedgerEntry(status="demoted", revision=bare, since=now, why=why))
+    entry = LedgerEntry(status="demoted", revision=bare, since=now, why=why, blamed=blame)
+    state = _with(state, entry)
     blamed = images_to_blame(state, revision) if blame else ()
     fresh = tuple(
         Quarantined(
@@ -142,6 +144,17 @@ def refuse_quarantined(
             f"{which}{by} was rolled back{when} ({one.reason.rstrip('.')})"
             " and is quarantined. Release a fixed image, or the same one with --force --reason."
         )
+    return None
+
+
+def refuse_demoted(demoted: Iterable[LedgerEntry], task_definition: str) -> str | None:
+    """Why a registered task definition may not be released again; None if it may."""
+    for one in demoted:
+        if one.revision.task_definition == task_definition:
+            return (
+                f"{one.revision.label} was rolled back at {one.since:%Y-%m-%d %H:%M} UTC "
+                f"({one.why.rstrip('.')}). Release a fixed one, or this with --force --reason."
+            )
     return None
 
 

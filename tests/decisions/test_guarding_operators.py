@@ -5,7 +5,7 @@ import pytest
 from lastgood.contracts import Begun, FreezeRequest, RollbackRequest
 from lastgood.decisions import guarding, ledger
 from lastgood.model import ContainerImage, Outcome, RollbackSummary
-from tests.decisions.made import NEW, OLD, OTHER, REF, T0, at, revision, seconds
+from tests.decisions.made import ARN, NEW, OLD, OTHER, REF, T0, at, revision, seconds
 from tests.decisions.test_guarding import EMPTY, POLICY, STATE, current, order, report, result
 
 
@@ -158,3 +158,15 @@ def test_what_ran_steadily_before_a_release_lifts_no_quarantine() -> None:
 
     assert after.quarantine == state.quarantine
     assert [one.label for one in after.good] == ["web:3"]
+
+
+def test_what_went_back_for_its_own_sake_is_told_to_the_next_release() -> None:
+    blamed = ledger.with_demoted(EMPTY, revision(2), T0, "5xx")
+    both = ledger.with_demoted(blamed, revision(3), at(1), "its group", blame=False)
+
+    told = guarding.order_for(both, order("r"), at(9), "guard")
+
+    assert [one.revision.label for one in told.demoted] == ["web:2"]
+    assert ledger.refuse_demoted(told.demoted, ARN.format(3)) is None
+    why = ledger.refuse_demoted(told.demoted, ARN.format(2))
+    assert str(why).startswith("web:2 was rolled back at 2026-01-31 12:00 UTC (5xx).")

@@ -74,3 +74,28 @@ async def test_same_image_under_another_tag_is_refused(desk):
     await desk.order(again("app:fixed"))
 
     assert (await desk.result("again")).outcome is Outcome.REFUSED
+
+
+async def test_task_definition_that_was_rolled_back_is_refused_though_its_image_is_good(desk):
+    """What was bad is its configuration."""
+    bad = desk.world.define(
+        {
+            "family": "web",
+            "containerDefinitions": [{"name": "app", "image": "app:1", "cpu": 1}],
+        }
+    )
+    desk.world.bad("app:1", after=60)
+    first = ReleaseOrder(id="first", task_definition=bad, policy=policy(), actor="ci")
+    await desk.order(first)
+    assert (await desk.result("first")).outcome is Outcome.ROLLED_BACK
+    assert (await desk.overview()).quarantine == ()
+    desk.world.image("app:1")
+    await desk.skip(minutes=6)
+
+    await desk.order(first.model_copy(update={"id": "again"}))
+    refused = await desk.result("again")
+    await desk.order(first.model_copy(update={"id": "forced", "force": True, "reason": "fixed"}))
+
+    assert refused.outcome is Outcome.REFUSED
+    assert refused.reason.startswith("web:2 was rolled back at")
+    assert (await desk.result("forced")).outcome is Outcome.HEALTHY
