@@ -30,6 +30,7 @@ with workflow.unsafe.imports_passed_through():
         FreezeRequest,
         GuardState,
         InstructionAnswer,
+        LedgerEntry,
         OperatorRequest,
         Overview,
         ReleaseOrder,
@@ -37,7 +38,7 @@ with workflow.unsafe.imports_passed_through():
         RollbackAccepted,
         RollbackRequest,
     )
-    from lastgood.decisions import guarding, operators
+    from lastgood.decisions import guarding, ledger, operators
     from lastgood.model import ReleaseResult, RollbackRecord
 
 _ORPHAN_RETRY = timedelta(seconds=5)
@@ -58,6 +59,8 @@ class ServiceGuard:
         self._held: ReleaseResult | None = None
         self._rolling_back = False
         self._begun: Begun | None = None
+        self._earlier: LedgerEntry | None = None
+        """What was thought of the revision that is being released."""
         self._asked: list[guarding.AskedRollback] = []
         self._desk = Desk(self._memory)
 
@@ -114,7 +117,8 @@ class ServiceGuard:
             report = await child
         except ChildWorkflowError as error:
             report = await report_of_lost(self._state.service, release, run_id, error, self._begun)
-        self._state = guarding.after_release(self._state, report, release.policy, workflow.now())
+        state = guarding.release_not_begun(self._state, self._begun, self._earlier, report)
+        self._state = guarding.after_release(state, report, release.policy, workflow.now())
         self._current, self._child, self._held, self._begun = None, None, None, None
         self._rolling_back = False
         self._order = None
@@ -446,6 +450,7 @@ class ServiceGuard:
         """The release is about to touch the service: remembered in case it breaks off."""
         if self._current and self._current.release == begun.release:
             self._begun = begun
+            self._earlier = ledger.entry(self._state, begun.released.task_definition)
             self._state = guarding.release_begun(self._state, begun, workflow.now())
 
     @workflow.signal(name=messages.ROLLBACK_STARTED)

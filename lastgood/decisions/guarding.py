@@ -258,6 +258,15 @@ def release_begun(state: GuardState, begun: Begun, now: datetime) -> GuardState:
     return ledger.with_candidate(state, begun.released, now)
 
 
+def release_not_begun(
+    state: GuardState, begun: Begun | None, earlier: LedgerEntry | None, report: DeploymentReport
+) -> GuardState:
+    """The memory where a release was about to touch the service, and then changed nothing."""
+    if begun is None or report.released:
+        return state
+    return ledger.as_before(state, begun.released.task_definition, earlier)
+
+
 def _with_target(state: GuardState, target: Revision, now: datetime) -> GuardState:
     known = ledger.entry(state, target.task_definition)
     if known and known.status == "good":

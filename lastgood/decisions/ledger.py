@@ -73,6 +73,21 @@ def completed(revision: Revision, told: Revision) -> Revision:
     return revision.model_copy(update={"images": images, "source": source})
 
 
+def as_before(state: GuardState, task_definition: str, earlier: LedgerEntry | None) -> GuardState:
+    """The service was not moved to a revision after all: what was thought of it is thought again.
+
+    Args:
+        state: the memory.
+        task_definition: ARN of the revision.
+        earlier: what was known of it before; None if nothing was.
+    """
+    others = [one for one in state.ledger if one.revision.task_definition != task_definition]
+    if earlier:
+        newer = sum(1 for one in others if one.since > earlier.since)
+        others.insert(newer, earlier)
+    return state.model_copy(update={"ledger": tuple(others)})
+
+
 def as_known(revision: Revision, known: Iterable[Revision]) -> Revision:
     """A revision that was read by its name, with what is known of it: the images that it ran."""
     for one in known:

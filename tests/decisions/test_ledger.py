@@ -169,3 +169,16 @@ def test_what_is_kept_is_limited_and_the_oldest_goes_first() -> None:
     ]
     assert state.unproven == tuple(ARN.format(n) for n in range(100, 50, -1))
     assert [one.image for one in state.quarantine] == [f"app:{n}" for n in range(100, 80, -1)]
+
+
+@pytest.mark.parametrize(("since", "order"), [(2, "3 2 1"), (9, "2 3 1")])
+def test_what_was_not_released_after_all_is_thought_of_as_before(since: int, order: str) -> None:
+    state = ledger.with_good(EMPTY, revision(1), at(1))
+    earlier = ledger.entry(ledger.with_good(EMPTY, revision(2), at(since)), ARN.format(2))
+    state = ledger.with_good(state, revision(3), at(5))
+    begun = ledger.with_candidate(state, revision(2), at(10))
+
+    after = ledger.as_before(begun, ARN.format(2), earlier)
+
+    assert [one.label for one in after.good] == [f"web:{n}" for n in order.split()]
+    assert ledger.as_before(begun, ARN.format(2), None) == state

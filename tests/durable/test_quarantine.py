@@ -5,10 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from temporalio.exceptions import ApplicationError
 
 from lastgood.contracts import ReleaseOrder
 from lastgood.model import Outcome
 from tests.durable.desk import Desk, policy
+from tests.durable.world import arn
 
 
 async def given_a_rolled_back_image(desk: Desk) -> None:
@@ -99,3 +101,20 @@ async def test_task_definition_that_was_rolled_back_is_refused_though_its_image_
     assert refused.outcome is Outcome.REFUSED
     assert refused.reason.startswith("web:2 was rolled back at")
     assert (await desk.result("forced")).outcome is Outcome.HEALTHY
+
+
+async def test_good_revision_stays_good_where_releasing_it_again_was_denied(desk):
+    await desk.release("app:2")
+    await desk.release("app:3")
+
+    def deny(*_: object) -> None:
+        raise ApplicationError("ecs:UpdateService", type="AccessDenied", non_retryable=True)
+
+    desk.world.before("update_service", 3, deny)
+    order = ReleaseOrder(id="old", task_definition=arn(2), policy=policy(), actor="ci")
+    await desk.order(order)
+    result = await desk.result("old")
+
+    assert (result.outcome, result.reason[:20]) == (Outcome.REFUSED, "Nothing was changed:")
+    known = [(one.status, one.revision.label) for one in (await desk.overview()).ledger]
+    assert known == [("good", "web:3"), ("good", "web:2"), ("good", "web:1")]
