@@ -162,6 +162,7 @@ class Release:
             release=self.order.release.id,
             what=self.order.release.what,
             actor=self.order.release.actor,
+            forced=self.order.release.forced,
             from_revision=self.prepared.running if self.prepared else None,
             to_revision=self.released,
             rollbacks_counted=len(counted),

@@ -211,6 +211,9 @@ class ServiceGuard:
         known = guarding.find(self._state, self._current, release.id)
         if known is None:
             self._state = self._state.model_copy(update={"queue": (*self._state.queue, release)})
+            if release.forced:
+                why = f"{release.forced} (release {release.id})"
+                self._memory.note(release.actor, "deploy --force", why)
         view = self.release(release.id)
         return Accepted(
             release=release.id,

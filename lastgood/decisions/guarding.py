@@ -433,6 +433,7 @@ def context_of_queued(order: ReleaseOrder, now: datetime, link: str) -> NoticeCo
         release=order.id,
         what=order.what,
         actor=order.actor,
+        forced=order.forced,
         max_rollbacks=order.policy.rollback.max_rollbacks,
         per=order.policy.rollback.per,
         link=link,

@@ -28,9 +28,9 @@ async def explained(desk: Desk, folder: Path, *arguments: str) -> Answer:
     return answer
 
 
-async def until(desk: Desk, step: str) -> None:
+async def until(desk: Desk, step: str, release: str) -> None:
     for _ in range(150):
-        if await desk.is_at(step):
+        if await desk.is_at(step, release):
             return
         await asyncio.sleep(0.1)
     raise AssertionError(await desk.whereabouts())
@@ -82,7 +82,7 @@ async def test_with_a_service_it_is_asked_of_its_guard_and_json_has_it_all(dev_d
 async def test_a_release_under_way_and_an_operators_rollback_are_explained_too(dev_desk, tmp_path):
     await dev_desk.release("app:2", id="r2", of=QUICK)
     await dev_desk.deploy("app:3", id="r3", **LONG)
-    await until(dev_desk, "monitor")
+    await until(dev_desk, "monitor", "r3")
     under_way = await explained(dev_desk, tmp_path, "r3")
     assert under_way.out.startswith("UNDER WAY, at its step monitor: release r3 of shop/web")
 

@@ -118,3 +118,20 @@ async def test_good_revision_stays_good_where_releasing_it_again_was_denied(desk
     assert (result.outcome, result.reason[:20]) == (Outcome.REFUSED, "Nothing was changed:")
     known = [(one.status, one.revision.label) for one in (await desk.overview()).ledger]
     assert known == [("good", "web:3"), ("good", "web:2"), ("good", "web:1")]
+
+
+async def test_who_forced_a_release_and_why_is_recorded_and_told(desk):
+    await given_a_rolled_back_image(desk)
+    desk.world.bad("app:2", after=60)
+    await desk.skip(minutes=6)
+
+    forced = again(force=True, reason="it was the database")
+    for _ in range(2):
+        await desk.order(forced)
+    await desk.result("again")
+
+    actions = [(one.actor, one.verb, one.reason) for one in (await desk.overview()).actions]
+    assert actions == [("ci", "deploy --force", "it was the database (release again)")]
+    told = [dict(one.facts) for to, one in desk.aws.told if to == "slack"]
+    assert [facts.get("Forced") for facts in told[-2:]] == ["it was the database"] * 2
+    assert not any("Forced" in facts for facts in told[:-2])
