@@ -225,6 +225,8 @@ class Verdict(Model):
 
     trigger: str
     """``error-rate``, ``response-time``, ``health-check``, ``alarm``, ``manual``."""
+    key: str = ""
+    """Which of the policy's triggers it is, as two may be of one type."""
     status: Status
     reason: str
     at: datetime

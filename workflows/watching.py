@@ -187,6 +187,7 @@ def _report(order: WatchOrder, handle: ActivityHandle[WatchReport]) -> WatchRepo
             verdicts=tuple(
                 Verdict(
                     trigger=watched.trigger.type,
+                    key=watched.key,
                     status=Status.INCONCLUSIVE,
                     reason=f"The watch itself failed: {why(error)}",
                     at=order.until,

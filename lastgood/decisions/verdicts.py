@@ -57,3 +57,13 @@ def conclude(tally: Tally, trigger: str, expected: float, at: datetime) -> Verdi
         at=at,
         reason=f"Too little was measured: {counts}. Last: {tally.latest}",
     )
+
+
+def keyed(tally: Tally) -> Tally:
+    """A tally whose verdicts say which trigger's they are."""
+    named = {
+        name: verdict.model_copy(update={"key": tally.key})
+        for name in ("failing", "conclusion")
+        if (verdict := getattr(tally, name))
+    }
+    return tally.model_copy(update=named) if named else tally
