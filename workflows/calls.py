@@ -187,13 +187,13 @@ async def tag_resource(order: TagOrder) -> None:
     )
 
 
-async def describe_images(query: ImageQuery, *, back: bool = False) -> str | None:
-    """Ask the registry for an image's digest; on the way back that is given up soon."""
+async def describe_images(query: ImageQuery, *, briefly: bool = False) -> str | None:
+    """Ask the registry for an image's digest; briefly, where something waits for the answer."""
     return await workflow.execute_activity_method(
         EcrActivities.describe_images,
         query,
         summary=f"Read the digest of {query.image}",
-        **(ASK_REGISTRY if back else READ),
+        **(ASK_REGISTRY if briefly else READ),
     )
 
 

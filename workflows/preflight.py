@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
+
 from temporalio import workflow
-from temporalio.exceptions import ActivityError
+from temporalio.exceptions import ActivityError, ApplicationError
 
 from workflows import calls
 from workflows.resolving import CannotResolveError, Resolver
@@ -103,6 +105,7 @@ async def _prepare(order: DeploymentOrder) -> Prepared:
         preflight.of_service(policy, state),
         preflight.of_strategy(policy, state),
         preflight.of_target(choice),
+        preflight.of_lost_images(choice.target, await _lost_images(order, choice.target)),
         preflight.of_changes(policy, running, order.last_released, order.good),
         preflight.of_alarms(policy, alarms),
     )
@@ -141,6 +144,24 @@ async def _with_json(order: DeploymentOrder, choice: targets.Choice) -> targets.
     return choice.model_copy(update={"target": ledger.completed(target, read)})
 
 
+async def _lost_images(order: DeploymentOrder, target: Revision | None) -> tuple[str, ...]:
+    """The target's images that the registry says it does not have; it need not answer."""
+    references = [digests.by_digest(one) for one in target.images] if target else []
+    asked = [
+        calls.describe_images(ImageQuery(region=order.service.region, image=one), briefly=True)
+        for one in references
+        if one
+    ]
+    answers = await asyncio.gather(*asked, return_exceptions=True)
+    known = [one for one in references if one]
+    return tuple(one for one, found in zip(known, answers, strict=True) if _is_lost(found))
+
+
+def _is_lost(found: object) -> bool:
+    cause = found.cause if isinstance(found, ActivityError) else None
+    return isinstance(cause, ApplicationError) and cause.type == "ImageNotFoundException"
+
+
 async def _refuse_frozen(order: DeploymentOrder) -> None:
     """A person's freeze, or one of the policy's windows; neither is for a forced release."""
     if order.release.force:
@@ -172,7 +193,7 @@ async def _refuse_quarantined(order: DeploymentOrder, source: dict[str, object])
     for image in ledger.images_released(targets.images_of(source), order.release.image):
         query = ImageQuery(region=order.service.region, image=image.image)
         try:
-            digest = await calls.describe_images(query)
+            digest = ledger.digest_of(image) or await calls.describe_images(query)
         except ActivityError as error:
             workflow.logger.warning("%s: %s", image.image, calls.why(error))
             digest = None

@@ -250,7 +250,7 @@ class WayBack:
     async def _ask_registry(self, image: str) -> str | None:
         query = ImageQuery(region=self._order.service.region, image=image)
         try:
-            return await calls.describe_images(query, back=True)
+            return await calls.describe_images(query, briefly=True)
         except ActivityError as error:
             self._say(f"digest of {image} not readable: {calls.why(error)}")
             raise

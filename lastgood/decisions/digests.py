@@ -40,6 +40,15 @@ def completed(
     )
 
 
+def by_digest(image: ContainerImage) -> str | None:
+    """The reference that names this very image; None if its digest is not known."""
+    name, _, digest = image.image.partition("@")
+    head, colon, tail = name.rpartition(":")
+    repository = head if colon and "/" not in tail else name
+    known = image.digest or digest
+    return f"{repository}@{known}" if known else None
+
+
 def are_known(images: Iterable[ContainerImage]) -> bool:
     """Whether it is known of all images which they are, whatever their tags mean later."""
     return all(one.digest or "@" in one.image for one in images)

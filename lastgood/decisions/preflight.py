@@ -8,6 +8,7 @@ burning service must be deployable.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import datetime
 
 from lastgood.contracts import AlarmState, Freeze, FreezeAnswer
@@ -145,6 +146,18 @@ def of_target(choice: Choice) -> Findings:
     if choice.target:
         return Findings()
     return Findings(warnings=(f"{choice.reason} A release that goes wrong will be held.",))
+
+
+def of_lost_images(target: Revision | None, lost: Iterable[str]) -> Findings:
+    """Images that a rollback would bring back, and that are not in their registry any more."""
+    label = target.label if target else "the target"
+    return Findings(
+        warnings=tuple(
+            f"{image} is no longer in its registry: new tasks of {label}, which a rollback would "
+            "bring back, could not start. Push it again, and let no lifecycle policy expire it."
+            for image in lost
+        )
+    )
 
 
 def of_changes(

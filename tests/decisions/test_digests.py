@@ -76,3 +76,18 @@ def test_whether_the_very_images_run(running: str | None, very: bool) -> None:
 
     assert digests.run_in(RAN, there) is very
     assert digests.run_in((image("shop:1.0"),), there), "nothing else is known"
+
+
+@pytest.mark.parametrize(
+    ("named", "digest", "reference"),
+    [
+        ("shop/web:1.0", "sha256:1", "shop/web@sha256:1"),
+        ("localhost:5000/web", "sha256:1", "localhost:5000/web@sha256:1"),
+        ("localhost:5000/web:2@sha256:2", None, "localhost:5000/web@sha256:2"),
+        ("shop/web:1.0", None, None),
+    ],
+)
+def test_the_reference_that_names_the_very_image(
+    named: str, digest: str | None, reference: str | None
+) -> None:
+    assert digests.by_digest(image(named, digest)) == reference

@@ -284,6 +284,9 @@ class FakeAws:
     async def describe_images(self, query: ImageQuery) -> str | None:
         self._now()
         self._count("describe_images")
+        if query.image in self.world.expired:
+            text = f"ecr:DescribeImages: no {query.image}"
+            raise ApplicationError(text, type="ImageNotFoundException", non_retryable=True)
         return self.world.digest_of(query.image) if self.world.registry_answers else None
 
     # --- What preflight reads --------------------------------------------------------------

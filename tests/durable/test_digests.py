@@ -119,3 +119,16 @@ async def test_registry_that_is_down_does_not_hold_up_the_way_back(desk):
     assert result.outcome is Outcome.ROLLED_BACK
     assert desk.images == ["app:2", "app:1"]
     assert desk.updates[-1].at - result.rollback.started_at < timedelta(seconds=15)
+
+
+async def test_image_of_the_target_that_expired_is_said_before_the_release(desk):
+    ran = desk.world.digest_of("app:1")
+    desk.world.expired = {f"app@{ran}"}
+
+    await desk.deploy("app:2")
+    await desk.skip(minutes=2)
+
+    (warning,) = [one for one in (await desk.progress()).notes if "registry" in one]
+    assert warning.startswith(
+        f"Warning: app@{ran} is no longer in its registry: new tasks of web:1"
+    )

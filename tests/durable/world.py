@@ -128,6 +128,8 @@ class World:
         """How long after its deployment ECS knows which images a revision brought."""
         self.known_from: dict[str, datetime] = {}
         """When it knows that, by deployment id."""
+        self.expired: set[str] = set()
+        """References by digest that the registry does not have any more."""
         self.registry_answers = False
         """Whether the registry can be asked what a tag means."""
         self.behaviours: dict[str, Behaviour] = {}
