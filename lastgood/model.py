@@ -143,7 +143,7 @@ class ServiceState(Model):
     """Where traffic shifts: the groups that the first load balancer's group alternates with."""
     circuit_breaker: bool = False
     service_revision: str | None = None
-    """ARN of the service revision that runs, where ECS tells."""
+    """ARN of the service revision that runs, where ECS tells; None while there are several."""
 
     @property
     def shifts_traffic(self) -> bool:

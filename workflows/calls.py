@@ -51,6 +51,7 @@ with workflow.unsafe.imports_passed_through():
         Updated,
         UpdateOrder,
     )
+    from lastgood.decisions import digests
     from lastgood.model import (
         ContainerImage,
         Revision,
@@ -120,7 +121,10 @@ async def with_digests(region: str, service_revision: str | None, running: Revis
     except ActivityError as error:
         workflow.logger.warning("The image digests cannot be read: %s", why(error))
         return running
-    return running.model_copy(update={"images": images}) if images else running
+    if not digests.are_of(images, running.images):
+        return running
+    known = digests.completed(running.images, images)
+    return running.model_copy(update={"images": known})
 
 
 async def register_task_definition(
