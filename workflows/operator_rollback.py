@@ -38,7 +38,10 @@ async def prepare_rollback(memory: Memory, request: RollbackRequest) -> guarding
     if named:
         named = ledger.as_known(named, (one.revision for one in memory.state.ledger))
     choice = targets.choose_for_operator(
-        memory.state.good, running.task_definition, named, copy_of=running.copy_of
+        memory.state.good,
+        running.task_definition,
+        named,
+        copy_of=targets.copy_in(running, memory.state.good),
     )
     if choice.target is None:
         raise refused(choice.reason)

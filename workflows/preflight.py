@@ -19,7 +19,7 @@ with workflow.unsafe.imports_passed_through():
         SmokeOrder,
         WatchedTrigger,
     )
-    from lastgood.decisions import digests, ledger, preflight, targets
+    from lastgood.decisions import differences, digests, ledger, preflight, targets
     from lastgood.decisions.task_definitions import container_of, original_of, with_image
     from lastgood.model import Model, Revision, ServiceState
     from lastgood.policy import AlarmTrigger, HealthCheckTrigger, SmokeCheck
@@ -174,15 +174,19 @@ async def _refuse_frozen(order: DeploymentOrder) -> None:
 
 
 async def _base(order: DeploymentOrder, running: dict[str, object]) -> dict[str, object]:
-    """What a new image is put into: what runs, or what that is a digest-pinned copy of."""
+    """What a new image is put into: what runs, or what that is a digest-pinned copy of.
+
+    Whoever makes a revision of their own from our copy may keep its tags: theirs counts then.
+    """
     original = original_of(running)
     if original is None:
         return running
     try:
-        return (await calls.describe_task_definition(order.service.region, original)).source
+        found = await calls.describe_task_definition(order.service.region, original)
     except ActivityError as error:
         workflow.logger.warning("%s cannot be read: %s", original, calls.why(error))
         return running
+    return found.source if differences.only_images(found.source, running) else running
 
 
 async def _refuse_quarantined(order: DeploymentOrder, source: dict[str, object]) -> None:

@@ -11,6 +11,7 @@ from datetime import datetime
 
 from lastgood.contracts import Quarantined, RollbackReport, TaskDefinitionState
 from lastgood.decisions import ledger
+from lastgood.decisions.differences import only_images
 from lastgood.decisions.task_definitions import original_of
 from lastgood.model import ContainerImage, Model, Outcome, Revision, ServiceState
 
@@ -166,6 +167,17 @@ def next_good(
         good[arns.index(failed.task_definition) + 1 :] if failed.task_definition in arns else good
     )
     return next((one for one in older if one.task_definition not in tried), None)
+
+
+def copy_in(running: Revision, good: tuple[Revision, ...]) -> str | None:
+    """ARN of the original of which what runs is a copy; None if somebody changed more than images.
+
+    Whoever makes a revision of their own from our copy may keep its tags.
+    """
+    original = next((one for one in good if one.task_definition == running.copy_of), None)
+    if original and original.source and not only_images(original.source, running.source):
+        return None
+    return running.copy_of
 
 
 def choose_for_operator(

@@ -9,6 +9,7 @@ from lastgood.decisions.targets import (
     STEADY,
     choose,
     choose_for_operator,
+    copy_in,
     images_of,
     is_steady,
     revision_of,
@@ -183,3 +184,15 @@ def test_an_operators_second_rollback_goes_further_back_than_the_copy_that_runs(
     assert again.target == revision(1)
     named = choose_for_operator(good, copy.task_definition, revision(2), copy_of=copy.copy_of)
     assert named.target is None
+
+
+@pytest.mark.parametrize(("cpu", "copy"), [("256", OLD), ("1024", None)])
+def test_a_revision_that_somebody_made_from_our_copy_is_no_copy(cpu: str, copy: str | None) -> None:
+    def source(image: str, cpu: str) -> dict[str, object]:
+        return {"cpu": cpu, "containerDefinitions": [{"name": "app", "image": image}]}
+
+    original = revision(1, source=source("app:1", "256"))
+    running = revision(7, source=source("app:1@sha256:1", cpu), copy_of=OLD)
+
+    assert copy_in(running, (original,)) == copy
+    assert copy_in(running, ()) == OLD

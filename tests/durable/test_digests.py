@@ -132,3 +132,20 @@ async def test_image_of_the_target_that_expired_is_said_before_the_release(desk)
     assert warning.startswith(
         f"Warning: app@{ran} is no longer in its registry: new tasks of web:1"
     )
+
+
+async def test_what_somebody_changed_in_a_revision_made_from_our_copy_is_not_lost(desk):
+    desk.world.registry_answers = True
+    desk.world.digests["app:1"] = MOVED
+    desk.world.bad("app:2")
+    result = await desk.release("app:2")
+    copy = desk.world.definitions[result.rollback.to]
+    assert {"key": "lastgood:copy-of", "value": arn(1)} in copy["tags"]
+    theirs = desk.world.define({**copy, "cpu": "1024"})
+    desk.world.deploy(theirs, await desk.env.get_current_time())
+    await desk.skip(minutes=6)
+
+    await desk.release("app:3")
+
+    released = desk.world.definitions[desk.world.primary.task_definition]
+    assert (released["cpu"], desk.world.runs) == ("1024", "app:3")
