@@ -259,7 +259,7 @@ class ServiceGuard:
         return RollbackAccepted(
             release=asked.id,
             during_release=False,
-            text=f"{self._state.service} goes back to {asked.target.label}.",
+            text=guarding.accepted(asked, self._state),
         )
 
     @rollback.validator

@@ -338,6 +338,17 @@ def _label(arn: str | None) -> str:
     return arn.rsplit("/", 1)[-1] if arn else "nothing"
 
 
+def accepted(asked: AskedRollback, state: GuardState) -> str:
+    """What an operator is answered whose rollback outside of a release begins."""
+    text = f"{state.service} goes back to {asked.target.label}."
+    if asked.request.policy or state.policy:
+        return text
+    return (
+        f"{text} Nobody is told of it: this guard has seen no policy yet, which would say whom and "
+        "how to verify. The next time, name one: --policy FILE."
+    )
+
+
 def after_rollback(
     state: GuardState, asked: AskedRollback, result: ReleaseResult, notice: Notice, now: datetime
 ) -> GuardState:

@@ -7,7 +7,7 @@ from temporalio.client import WorkflowUpdateFailedError
 from temporalio.exceptions import ApplicationError
 
 from lastgood.model import Outcome
-from tests.durable.desk import Desk
+from tests.durable.desk import Desk, policy
 from tests.durable.world import arn
 
 LIMIT = {"max_rollbacks": 1, "cooldown": "5m", "hold_for": "30m"}
@@ -108,8 +108,21 @@ async def test_operators_rollback_by_a_new_guard_goes_where_the_tags_say(desk):
 
     accepted = await desk.rollback()
 
-    assert accepted.text == "shop/web goes back to web:2."
+    assert accepted.text.startswith("shop/web goes back to web:2. Nobody is told of it:")
+    assert "--policy FILE" in accepted.text
     assert (await desk.result(accepted.release)).outcome is Outcome.ROLLED_BACK
+
+
+async def test_operators_rollback_by_a_new_guard_tells_whom_the_given_policy_names(desk):
+    for image in ("app:2", "app:3"):
+        await desk.release(image)
+    await lose_the_database(desk)
+
+    accepted = await desk.rollback(policy=policy())
+
+    assert accepted.text == "shop/web goes back to web:2."
+    await desk.result(accepted.release)
+    assert desk.told("rollback_started")
 
 
 async def test_tags_that_may_not_be_written_hinder_nothing_and_are_shown(desk):
