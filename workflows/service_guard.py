@@ -234,7 +234,7 @@ class ServiceGuard:
                 busy=under_way or self._rollback_under_way or next(iter(waiting), None),
                 frozen=self._state.frozen,
                 now=workflow.now(),
-                waiting=len(waiting),
+                queue=self._state.queue,
             )
         )
 

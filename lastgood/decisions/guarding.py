@@ -43,7 +43,9 @@ from lastgood.policy import Policy, RollbackPolicy
 
 KEPT_ANSWERS = 100
 LONGEST_QUEUE = 100
-"""A guard hands its whole state over at continue-as-new: at most 2 MiB."""
+LARGEST_QUEUE = 512 * 1024
+"""A guard hands its whole state over at continue-as-new: at most 2 MiB, and a release may bring a
+task definition's JSON. Characters, of which most are bytes."""
 KEPT = 50
 """How many results, rollbacks and actions are remembered; a policy cannot count more rollbacks."""
 
@@ -78,12 +80,12 @@ def refuse_release(
     busy: str | None,
     frozen: Freeze | None,
     now: datetime,
-    waiting: int = 0,
+    queue: tuple[ReleaseOrder, ...] = (),
 ) -> str | None:
     """Why a release is not accepted; None if it is."""
-    if known is None and waiting >= LONGEST_QUEUE:
+    if known is None and queue and not _has_room(queue, release):
         return (
-            f"{waiting} releases wait already, more than are let in. Cancel some: "
+            f"{len(queue)} releases wait already, and no more are let in. Cancel some: "
             'lastgood cancel SERVICE --release ID --reason "…"'
         )
     freeze = preflight.of_freeze(frozen, release.policy, now).refusals
@@ -95,6 +97,11 @@ def refuse_release(
             "Try again when it has ended, or set on_busy: queue."
         )
     return None
+
+
+def _has_room(queue: tuple[ReleaseOrder, ...], release: ReleaseOrder) -> bool:
+    size = sum(len(one.model_dump_json()) for one in (*queue, release))
+    return len(queue) < LONGEST_QUEUE and size <= LARGEST_QUEUE
 
 
 def view(

@@ -34,7 +34,8 @@ def entry(state: GuardState, task_definition: str) -> LedgerEntry | None:
 def with_candidate(state: GuardState, revision: Revision, now: datetime) -> GuardState:
     """The service is moved to this revision: a good one has to prove itself anew."""
     why = f"released by {revision.release}" if revision.release else "released by us"
-    return _with(state, LedgerEntry(status="candidate", revision=revision, since=now, why=why))
+    bare = revision.model_copy(update={"source": {}})
+    return _with(state, LedgerEntry(status="candidate", revision=bare, since=now, why=why))
 
 
 def with_good(

@@ -117,18 +117,31 @@ def test_what_is_refused(on_busy: str, known: Any, busy: bool, refused: bool) ->
     assert not why or "Release a is under way" in why
 
 
-def test_a_queue_has_an_end() -> None:
-    full = {
-        "known": None,
-        "busy": "a",
-        "frozen": None,
-        "now": T0,
-        "waiting": guarding.LONGEST_QUEUE,
-    }
-    why = guarding.refuse_release(order("b", "queue"), **full)
-    assert why is not None
-    assert "releases wait already" in why
-    assert guarding.refuse_release(order("b", "queue"), **(full | {"known": current("b")})) is None
+HEAVY = order("f").model_copy(update={"task_definition_source": {"family": "w" * 256_000}})
+
+
+@pytest.mark.parametrize(
+    ("queue", "release", "room"),
+    [
+        ((order("a"),) * (guarding.LONGEST_QUEUE - 1), order("b"), True),
+        ((order("a"),) * guarding.LONGEST_QUEUE, order("b"), False),
+        ((), HEAVY, True),
+        ((HEAVY,), HEAVY, True),
+        ((HEAVY, HEAVY), order("b"), True),
+        ((HEAVY, HEAVY), HEAVY, False),
+    ],
+)
+def test_a_queue_has_an_end(
+    queue: tuple[ReleaseOrder, ...], release: ReleaseOrder, room: bool
+) -> None:
+    asked = {"busy": "a", "frozen": None, "now": T0, "queue": queue}
+
+    why = guarding.refuse_release(release, known=None, **asked)
+
+    assert (why is None) is room
+    assert why is None or f"{len(queue)} releases wait already" in why
+    known = current(release.id)
+    assert guarding.refuse_release(release, known=known, **asked) is None
 
 
 def report(

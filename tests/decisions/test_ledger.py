@@ -63,13 +63,17 @@ def test_a_revision_goes_from_candidate_to_good_or_demoted() -> None:
     assert [(one.status, one.why) for one in demoted.ledger] == [("demoted", "bad")]
 
 
-def test_the_json_of_a_good_revision_is_kept_and_that_of_a_demoted_one_is_not() -> None:
+def test_the_json_of_a_good_revision_is_kept_and_that_of_others_is_not() -> None:
     full = GOOD.model_copy(update={"source": {"family": "web"}})
     state = ledger.with_good(EMPTY, full, T0)
     assert ledger.with_good(state, GOOD, at(1)).good[0].source == {"family": "web"}
-    gone = ledger.entry(ledger.with_demoted(state, full, at(1), "bad"), full.task_definition)
-    assert gone
-    assert gone.revision.source == {}
+    for after in (
+        ledger.with_demoted(state, full, at(1), "bad"),
+        ledger.with_candidate(state, full, at(1)),
+    ):
+        gone = ledger.entry(after, full.task_definition)
+        assert gone
+        assert gone.revision.source == {}
 
 
 def test_digests_that_are_known_of_a_good_revision_are_kept() -> None:
