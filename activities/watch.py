@@ -19,7 +19,7 @@ from temporalio.exceptions import ApplicationError, ApplicationErrorCategory
 
 from lastgood.contracts import Tally, WatchedTrigger, WatchOrder, WatchReport
 from lastgood.decisions.health import look_failed
-from lastgood.decisions.verdicts import conclude, keyed
+from lastgood.decisions.verdicts import conclude
 from lastgood.model import Model, Verdict
 
 HEARTBEAT_EVERY = 3.0
@@ -185,7 +185,7 @@ async def _try(
     look: Look, order: WatchOrder, tallies: Sequence[Tally], moment: datetime, last: bool
 ) -> tuple[Tally, ...]:
     try:
-        return tuple(keyed(one) for one in await look(order, tallies, moment, last))
+        return await look(order, tallies, moment, last)
     except ApplicationError as error:
         return tuple(look_failed(tally, error.message, moment) for tally in tallies)
 

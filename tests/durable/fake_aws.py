@@ -57,7 +57,7 @@ from lastgood.contracts import (
 )
 from lastgood.decisions import rollout
 from lastgood.decisions.task_definitions import registrable
-from lastgood.decisions.verdicts import conclude, keyed
+from lastgood.decisions.verdicts import conclude
 from lastgood.model import (
     ContainerImage,
     Measurement,
@@ -376,7 +376,7 @@ class FakeAws:
             return WatchReport()
 
     def _look(self, order: WatchOrder, now: datetime) -> WatchReport | None:
-        tallies = tuple(keyed(self._tally(one, order, now)) for one in order.triggers)
+        tallies = tuple(self._tally(one, order, now) for one in order.triggers)
         if order.goal == "recovery":
             if not self.patient and activity.info().attempt == 1:
                 return None  # not in the same moment as the watch over the service begins
