@@ -23,7 +23,15 @@ with workflow.unsafe.imports_passed_through():
         ReleaseOrder,
         RollbackRequest,
     )
-    from lastgood.decisions import alerts, guarding, ledger, notices, operators, targets
+    from lastgood.decisions import (
+        alerts,
+        guarding,
+        ledger,
+        notices,
+        operators,
+        queueing,
+        targets,
+    )
     from lastgood.decisions.wording import day
     from lastgood.model import Model, Outcome, ReleaseResult, Revision
 
@@ -138,7 +146,7 @@ class Desk:
     async def end_before(self, newcomer: ReleaseOrder) -> None:
         """A newer release supersedes all that wait before it."""
         reason = f"Release {newcomer.id} superseded it. Nothing had been changed."
-        before = guarding.before(self._memory.state, newcomer)
+        before = queueing.before(self._memory.state, newcomer)
         await self._end_queued(Outcome.SUPERSEDED, reason, before)
 
     async def refuse_queued(self, order: ReleaseOrder, why: str) -> None:

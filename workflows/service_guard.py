@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from contextlib import suppress
-from datetime import timedelta
 
 from temporalio import workflow
-from temporalio.exceptions import ChildWorkflowError, FailureError, WorkflowAlreadyStartedError
-from temporalio.workflow import ChildWorkflowHandle, ParentClosePolicy
+from temporalio.exceptions import ChildWorkflowError, FailureError
+from temporalio.workflow import ChildWorkflowHandle
 
 from workflows.deployment import Deployment
 from workflows.desk import Desk, refuse, refused
@@ -17,6 +15,7 @@ from workflows.memory import Memory
 from workflows.operator_rollback import prepare_rollback, roll_back
 from workflows.preflight import refusal_of
 from workflows.reminding import remind
+from workflows.starting import start_release
 
 with workflow.unsafe.imports_passed_through():
     from lastgood import messages
@@ -38,10 +37,8 @@ with workflow.unsafe.imports_passed_through():
         RollbackAccepted,
         RollbackRequest,
     )
-    from lastgood.decisions import guarding, ledger, operators
+    from lastgood.decisions import guarding, ledger, operators, queueing
     from lastgood.model import ReleaseResult, RollbackRecord
-
-_ORPHAN_RETRY = timedelta(seconds=5)
 
 
 @workflow.defn(name=messages.GUARD)
@@ -109,7 +106,7 @@ class ServiceGuard:
     async def _release(self, release: ReleaseOrder) -> None:
         self._take_up(release)
         await self._memory.compare()
-        child = self._child = await self._start(release)
+        child = self._child = await start_release(lambda: self._order_for(release))
         run_id = child.first_execution_run_id
         if self._current:
             self._current = self._current.model_copy(update={"run_id": run_id})
@@ -137,31 +134,6 @@ class ServiceGuard:
         )
         self._state = state.model_copy(update={"queue": state.queue[1:], "policy": release.policy})
 
-    async def _start(
-        self, release: ReleaseOrder
-    ) -> ChildWorkflowHandle[Deployment, DeploymentReport]:
-        """Start the release; wait for one that an earlier guard left behind."""
-        orphan: str | None = None
-        while True:
-            order = self._order_for(release)  # the orphan may have gone back meanwhile
-            try:
-                return await workflow.start_child_workflow(
-                    Deployment.run,
-                    order,
-                    id=messages.deployment_id(order.service),
-                    parent_close_policy=ParentClosePolicy.ABANDON,
-                    memo={messages.RELEASE_MEMO: release.id},
-                    static_summary=f"{release.id}: {release.what} → {order.service}",
-                )
-            except WorkflowAlreadyStartedError:
-                if orphan is None:
-                    orphan = messages.deployment_id(order.service)
-                    with suppress(FailureError):  # it has just ended
-                        await workflow.get_external_workflow_handle(orphan).signal(
-                            messages.ORPHANED
-                        )
-                await workflow.sleep(_ORPHAN_RETRY)
-
     def _order_for(self, release: ReleaseOrder) -> DeploymentOrder:
         ident = workflow.info().workflow_id
         return guarding.order_for(self._state, release, workflow.now(), ident)
@@ -173,7 +145,7 @@ class ServiceGuard:
         """Who would end what is before it; a way back is not ended by anybody."""
         if self._asked or self._rolling_back:
             return None
-        return guarding.newcomer(
+        return queueing.newcomer(
             self._state,
             under_way=self._current is not None,
             held=self._held is not None,
@@ -228,7 +200,7 @@ class ServiceGuard:
         waiting = [order.id for order in self._state.queue]
         under_way = self._current.release if self._current and not self._held else None
         refuse(
-            guarding.refuse_release(
+            queueing.refuse_release(
                 release,
                 known=known,
                 busy=under_way or self._rollback_under_way or next(iter(waiting), None),

@@ -49,33 +49,6 @@ def test_releases_that_end_before_they_begin_leave_the_queue_with_a_result() -> 
     assert [one.release for one in state.results] == ["b", "z"]
 
 
-@pytest.mark.parametrize(
-    ("queue", "under_way", "held", "looked_at", "found"),
-    [
-        ("q q", True, False, "", None),
-        ("q q", True, True, "", "0"),
-        ("q q", True, True, "0", None),  # it is told already
-        ("q s", True, False, "", "1"),
-        ("s s", True, False, "0", "1"),
-        ("s", True, False, "", "0"),
-        ("s", False, False, "", None),  # there is nothing before it
-        ("q s", False, False, "", "1"),
-    ],
-)
-def test_who_in_the_queue_would_end_what_is_before_it(
-    queue: str, under_way: bool, held: bool, looked_at: str, found: str | None
-) -> None:
-    on_busy = {"q": "queue", "s": "supersede"}
-    orders = [order(str(n), on_busy[one]) for n, one in enumerate(queue.split())]
-    state = EMPTY.model_copy(update={"queue": tuple(orders)})
-
-    who = guarding.newcomer(state, under_way=under_way, held=held, looked_at=looked_at)
-
-    assert (who.id if who else None) == found
-    if who:
-        assert guarding.before(state, who) == orders[: int(who.id)]
-
-
 def asked(**more: str) -> RollbackRequest:
     return RollbackRequest.model_validate(
         {"actor": "ann", "reason": "slow", "service": REF, **more}
