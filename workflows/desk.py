@@ -60,6 +60,8 @@ class Desk:
         self._memory = memory
         self._in_hand: set[str] = set()
         self._answers: dict[str, InstructionAnswer] = {}
+        self.telling = False
+        """People are being told of a release that was refused."""
 
     # --- Once ------------------------------------------------------------------------------
 
@@ -156,7 +158,9 @@ class Desk:
         if result:
             context = guarding.context_of_queued(order, workflow.now(), here())
             notice = notices.ended(context, result=result)
+            self.telling = True
             await tell(notice, order.policy.notify, self._memory.state.service.region)
+            self.telling = False
 
     async def _end_queued(self, outcome: Outcome, reason: str, ended: list[ReleaseOrder]) -> None:
         self._memory.state = guarding.without_queued(

@@ -113,11 +113,11 @@ class Ending:
         await self._tell(notice)
         while self._telling:
             self._journal.failures.extend(await self._telling.pop(0))
+        await release.know_digests()
         late = release.interruption
         if release.judged_good and late and late.kind == "operator":
             release.judged_good = False
             return await self._close(await self._roll_back(late), late)
-        await release.know_digests()
         report = report_of(release, end, self._proven, notice)
         self._journal.held = False
         self._journal.result = ReleaseResult.model_validate(report.model_dump())

@@ -99,7 +99,8 @@ class ServiceGuard:
 
     @property
     def _idle(self) -> bool:
-        return workflow.all_handlers_finished() and not self._memory.writing
+        busy = self._memory.writing or self._desk.telling
+        return workflow.all_handlers_finished() and not busy
 
     # --- A release -------------------------------------------------------------------------
 

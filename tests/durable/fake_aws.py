@@ -184,6 +184,7 @@ class FakeAws:
     async def describe_service_revisions(self, query: ServiceRevisionQuery) -> list[ContainerImage]:
         now = self._now()
         self._count("describe_service_revisions")
+        await self._meanwhile("describe_service_revisions")
         ident = "/".join(query.service_revision.split("/")[-2:])
         image, digest = self.world.resolved[ident]
         known = now >= self.world.known_from.get(ident, now)

@@ -149,3 +149,18 @@ async def test_what_somebody_changed_in_a_revision_made_from_our_copy_is_not_los
 
     released = desk.world.definitions[desk.world.primary.task_definition]
     assert (released["cpu"], desk.world.runs) == ("1024", "app:3")
+
+
+async def test_rollback_that_comes_while_digests_are_looked_for_at_the_end_is_not_lost(desk):
+    desk.world.pull = timedelta(hours=1)
+    await desk.deploy("app:2")
+    await desk.skip(minutes=2)
+
+    async def roll_back() -> None:
+        await desk.rollback()
+
+    desk.aws.meanwhile["describe_service_revisions"] = roll_back
+    result = await desk.result("app:2")
+
+    assert result.outcome is Outcome.ROLLED_BACK
+    assert desk.world.runs == "app:1"
