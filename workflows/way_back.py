@@ -260,7 +260,10 @@ class WayBack:
         images = self._order.target.images
         if not self.unsure or not digests.by_tag(images):
             return False
-        brought = await resolved_images(self._order.service, images, lambda: self.settled)
+        until = workflow.now() + self._order.policy.rollback.timeout
+        brought = await resolved_images(
+            self._order.service, images, lambda: self.settled or workflow.now() >= until
+        )
         return digests.resolved(images, brought) == "moved"
 
     async def pin(self) -> None:
