@@ -25,19 +25,24 @@ class EcrActivities:
 
     @activity.defn
     async def describe_images(self, query: ImageQuery) -> str | None:
-        """Read the digest of a tag; None for a registry that is not ECR, which we cannot ask."""
+        """Read an image's digest, by its tag or to see whether a digest is still there.
+
+        Returns:
+            None for a registry that is not ECR, which we cannot ask.
+        """
         found = _REFERENCE.fullmatch(query.image)
         if found is None:
             return None
+        wanted = {"imageTag": found["tag"] or "latest"}
         if found["digest"]:
-            return found["digest"]
+            wanted = {"imageDigest": found["digest"]}
         client = self._clients("ecr", found["region"])
         with aws_call("ecr:DescribeImages"):
             answer = await asyncio.to_thread(
                 client.describe_images,
                 registryId=found["account"],
                 repositoryName=found["repository"],
-                imageIds=[{"imageTag": found["tag"] or "latest"}],
+                imageIds=[wanted],
             )
         details = answer.get("imageDetails", [])
         return str(details[0]["imageDigest"]) if details else None

@@ -36,10 +36,14 @@ def parse_service(raw: dict[str, Any]) -> ServiceState:
         ),
         alternate_target_groups=_alternates(raw.get("loadBalancers", [])),
         circuit_breaker=bool(configuration.get("deploymentCircuitBreaker", {}).get("enable")),
-        service_revision=next(
-            (one.get("arn") for one in raw.get("currentServiceRevisions", [])), None
-        ),
+        service_revision=_running_revision(raw.get("currentServiceRevisions", [])),
     )
+
+
+def _running_revision(revisions: list[dict[str, Any]]) -> str | None:
+    """The one that has tasks to run; in a rollout nothing says which of two is which."""
+    wanted = [one for one in revisions if one.get("requestedTaskCount", 1)] or revisions
+    return wanted[0].get("arn") if len(wanted) == 1 else None
 
 
 def _parse_deployment(raw: dict[str, Any]) -> EcsDeployment:

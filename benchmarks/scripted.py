@@ -25,6 +25,7 @@ from benchmarks.shop import (
     steady,
 )
 from lastgood.contracts import (
+    ImageQuery,
     LoadBalancerFacts,
     MetricFacts,
     MetricProbe,
@@ -66,6 +67,7 @@ class ScriptedAws:
             self.describe_task_definition,
             self.describe_service_deployments,
             self.describe_service_revisions,
+            self.describe_images,
             self.register_task_definition,
             self.update_service,
             self.get_metric_data,
@@ -100,6 +102,11 @@ class ScriptedAws:
         """One image, with the digest that ECS resolved."""
         image = "shop:1.0" if query.service_revision == REVISION else "shop:2.0"
         return [ContainerImage(container="app", image=image, digest=DIGEST)]
+
+    @activity.defn
+    async def describe_images(self, _: ImageQuery) -> str | None:
+        """Its tag still means the same."""
+        return DIGEST
 
     @activity.defn
     async def register_task_definition(self, _: RegisterOrder) -> str:

@@ -48,6 +48,8 @@ RELEASE_BEGUN = "release_begun"
 ROLLBACK_STARTED = "rollback_started"
 RELEASE_HELD = "release_held"
 RELEASE_RESUMED = "release_resumed"
+ORPHANED = "orphaned"
+RELEASE_ENDED = "release_ended"
 
 RELEASE_TAG = "lastgood:release"
 """The tag on a task definition that we registered; its value is the release's id."""

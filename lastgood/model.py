@@ -143,7 +143,7 @@ class ServiceState(Model):
     """Where traffic shifts: the groups that the first load balancer's group alternates with."""
     circuit_breaker: bool = False
     service_revision: str | None = None
-    """ARN of the service revision that runs, where ECS tells."""
+    """ARN of the service revision that runs, where ECS tells; None while there are several."""
 
     @property
     def shifts_traffic(self) -> bool:
@@ -225,6 +225,8 @@ class Verdict(Model):
 
     trigger: str
     """``error-rate``, ``response-time``, ``health-check``, ``alarm``, ``manual``."""
+    key: str | None = None
+    """Which of the policy's triggers it is, of several of one type: ``2 alarm``."""
     status: Status
     reason: str
     at: datetime

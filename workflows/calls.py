@@ -6,6 +6,7 @@ from temporalio import workflow
 from temporalio.exceptions import ActivityError, ApplicationError, ChildWorkflowError
 
 from workflows.options import (
+    ASK_REGISTRY,
     MUTATE,
     MUTATE_ON_THE_WAY_BACK,
     READ,
@@ -50,6 +51,7 @@ with workflow.unsafe.imports_passed_through():
         Updated,
         UpdateOrder,
     )
+    from lastgood.decisions import digests
     from lastgood.model import (
         ContainerImage,
         Revision,
@@ -74,14 +76,14 @@ def _mutate(back: bool) -> Options:
 
 
 async def describe_service(
-    service: ServiceRef, *, back: bool = False, with_tags: bool = False
+    service: ServiceRef, *, back: bool = False, briefly: bool = False, with_tags: bool = False
 ) -> ServiceState | None:
-    """Read the service."""
+    """Read the service; briefly, where it can be done without."""
     return await workflow.execute_activity_method(
         EcsActivities.describe_services,
         ServiceQuery(service=service, with_tags=with_tags),
         summary=f"Read {service}",
-        **_read(back),
+        **(READ_BRIEFLY if briefly else _read(back)),
     )
 
 
@@ -97,13 +99,15 @@ async def describe_task_definition(
     )
 
 
-async def describe_service_revision(region: str, arn: str) -> tuple[ContainerImage, ...]:
-    """Read the images that a service revision runs, with digests."""
+async def describe_service_revision(
+    region: str, arn: str, *, briefly: bool = False
+) -> tuple[ContainerImage, ...]:
+    """Read the images that a service revision runs, with digests; briefly, beside other things."""
     images = await workflow.execute_activity_method(
         EcsActivities.describe_service_revisions,
         ServiceRevisionQuery(region=region, service_revision=arn),
         summary="Read the image digests",
-        **READ,
+        **(READ_BRIEFLY if briefly else READ),
     )
     return tuple(images)
 
@@ -117,7 +121,10 @@ async def with_digests(region: str, service_revision: str | None, running: Revis
     except ActivityError as error:
         workflow.logger.warning("The image digests cannot be read: %s", why(error))
         return running
-    return running.model_copy(update={"images": images}) if images else running
+    if not digests.are_of(images, running.images):
+        return running
+    known = digests.completed(running.images, images)
+    return running.model_copy(update={"images": known})
 
 
 async def register_task_definition(
@@ -184,10 +191,13 @@ async def tag_resource(order: TagOrder) -> None:
     )
 
 
-async def describe_images(query: ImageQuery) -> str | None:
-    """Ask the registry for an image's digest."""
+async def describe_images(query: ImageQuery, *, briefly: bool = False) -> str | None:
+    """Ask the registry for an image's digest; briefly, where something waits for the answer."""
     return await workflow.execute_activity_method(
-        EcrActivities.describe_images, query, summary=f"Read the digest of {query.image}", **READ
+        EcrActivities.describe_images,
+        query,
+        summary=f"Read the digest of {query.image}",
+        **(ASK_REGISTRY if briefly else READ),
     )
 
 

@@ -72,6 +72,8 @@ class Deployment:
             reason = self._release.cancelled_by()
             report = await ending.close(Finding(kind="cancelled", reason=reason))
         self._release.over = True
+        if self._release.orphaned:
+            await self._release.tell_guard(messages.RELEASE_ENDED, report)
         await workflow.wait_condition(workflow.all_handlers_finished)
         return report
 
@@ -198,6 +200,7 @@ class Deployment:
             if finding:
                 return finding
         release.rolled_out_at = workflow.now()
+        release.look_at_digests()  # now ECS knows them
         return None
 
     async def _finish(self) -> Finding | None:
@@ -373,6 +376,11 @@ class Deployment:
         """An operator lifted cooldown and limit: what fires counts again, from now on."""
         self._release.limits = limits
         self._release.not_before = None
+
+    @workflow.signal(name=messages.ORPHANED)
+    def orphaned(self) -> None:
+        """The guard that began this release is lost; another waits for its end."""
+        self._release.orphaned = True
 
     @workflow.query(name=messages.PROGRESS)
     def progress(self) -> Progress:

@@ -10,6 +10,7 @@ from temporalio.exceptions import ActivityError, ApplicationError
 
 from workflows import calls
 from workflows.memory import Memory
+from workflows.telling import here, tell
 
 with workflow.unsafe.imports_passed_through():
     from lastgood import messages
@@ -22,7 +23,15 @@ with workflow.unsafe.imports_passed_through():
         ReleaseOrder,
         RollbackRequest,
     )
-    from lastgood.decisions import alerts, guarding, ledger, operators, targets
+    from lastgood.decisions import (
+        alerts,
+        guarding,
+        ledger,
+        notices,
+        operators,
+        queueing,
+        targets,
+    )
     from lastgood.decisions.wording import day
     from lastgood.model import Model, Outcome, ReleaseResult, Revision
 
@@ -51,6 +60,8 @@ class Desk:
         self._memory = memory
         self._in_hand: set[str] = set()
         self._answers: dict[str, InstructionAnswer] = {}
+        self.telling = False
+        """People are being told of a release that was refused."""
 
     # --- Once ------------------------------------------------------------------------------
 
@@ -128,20 +139,32 @@ class Desk:
     async def cancel_queued(self, request: OperatorRequest) -> Answer:
         """Take a release out of the queue."""
         reason = f"{request.actor} cancelled it before it began: {request.reason}"
-        await self._end_queued(Outcome.CANCELLED, reason, only=request.release)
+        ended = [one for one in self._memory.state.queue if one.id == request.release]
+        await self._end_queued(Outcome.CANCELLED, reason, ended)
         self._memory.note(request.actor, "cancel", request.reason)
         text = f"Release {request.release} is taken out of the queue; nothing was changed."
         return Answer(text=text, release=request.release)
 
-    async def end_queued(self, reason: str) -> None:
-        """A newer release supersedes all that wait."""
-        await self._end_queued(Outcome.SUPERSEDED, f"{reason} Nothing had been changed.")
+    async def end_before(self, newcomer: ReleaseOrder) -> None:
+        """A newer release supersedes all that wait before it."""
+        reason = f"Release {newcomer.id} superseded it. Nothing had been changed."
+        before = queueing.before(self._memory.state, newcomer)
+        await self._end_queued(Outcome.SUPERSEDED, reason, before)
 
-    async def _end_queued(self, outcome: Outcome, reason: str, only: str | None = None) -> None:
-        state = self._memory.state
-        ended = [one for one in state.queue if only is None or one.id == only]
+    async def refuse_queued(self, order: ReleaseOrder, why: str) -> None:
+        """A release may not begin: it ends at once, and people are told."""
+        await self._end_queued(Outcome.REFUSED, why, [order])
+        result = guarding.result_by_id(self._memory.state, order.id)
+        if result:
+            context = guarding.context_of_queued(order, workflow.now(), here())
+            notice = notices.ended(context, result=result)
+            self.telling = True
+            await tell(notice, order.policy.notify, self._memory.state.service.region)
+            self.telling = False
+
+    async def _end_queued(self, outcome: Outcome, reason: str, ended: list[ReleaseOrder]) -> None:
         self._memory.state = guarding.without_queued(
-            state, ended, outcome, reason, workflow.now(), workflow.info().run_id
+            self._memory.state, ended, outcome, reason, workflow.now(), workflow.info().run_id
         )
         for order in ended:
             result = guarding.result_by_id(self._memory.state, order.id)

@@ -27,7 +27,7 @@ with workflow.unsafe.imports_passed_through():
         RollbackOrder,
         RollbackReport,
     )
-    from lastgood.decisions import findings, notices, targets
+    from lastgood.decisions import findings, ledger, notices, targets
     from lastgood.decisions.limits import Remedy
     from lastgood.decisions.wording import sentence
     from lastgood.model import (
@@ -113,6 +113,7 @@ class Ending:
         await self._tell(notice)
         while self._telling:
             self._journal.failures.extend(await self._telling.pop(0))
+        await release.know_digests()
         late = release.interruption
         if release.judged_good and late and late.kind == "operator":
             release.judged_good = False
@@ -260,7 +261,10 @@ class Ending:
                 f"{finding.to} cannot be read ({calls.why(error)}); using last known good."
             )
             return self._release.target
-        return targets.revision_of(found, proven=None, at=workflow.now())
+        named = targets.revision_of(found, proven=None, at=workflow.now())
+        prepared = self._release.prepared
+        known = (*self._release.order.good, *((prepared.running,) if prepared else ()))
+        return ledger.as_known(named, known)
 
     async def _hold(self, finding: Finding, remedy: Remedy | None) -> ReleaseResult | None:
         """Wait for a person; somebody else's deployment or a newer release ends it too."""

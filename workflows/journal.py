@@ -29,7 +29,7 @@ class Journal:
         self.calls: list[str] = []
         """What was sent to AWS, with its time."""
         self.verdicts: dict[str, Verdict] = {}
-        """The last one of each trigger."""
+        """The last one of each trigger, by its key."""
         self.decisions: list[Decided] = []
         self.result: ReleaseResult | None = None
 
@@ -57,7 +57,7 @@ class Journal:
 
     def judged(self, *verdicts: Verdict) -> None:
         """Record what triggers conclude."""
-        self.verdicts.update({verdict.trigger: verdict for verdict in verdicts})
+        self.verdicts.update({verdict.key or verdict.trigger: verdict for verdict in verdicts})
 
     def decided(self, finding: Finding, do: str, why: str = "") -> None:
         """Record a decision; the same one again is one."""

@@ -11,7 +11,7 @@ from workflows.telling import here, tell
 with workflow.unsafe.imports_passed_through():
     from lastgood import messages
     from lastgood.contracts import Begun, DeploymentReport, ReleaseOrder
-    from lastgood.decisions import notices
+    from lastgood.decisions import guarding, notices
     from lastgood.model import Outcome, ReleaseResult, ServiceRef
 
 
@@ -37,16 +37,7 @@ async def report_of_lost(
         image=release.image,
         actor=release.actor,
     )
-    context = notices.NoticeContext(
-        service=str(service),
-        release=release.id,
-        what=release.what,
-        actor=release.actor,
-        max_rollbacks=release.policy.rollback.max_rollbacks,
-        per=release.policy.rollback.per,
-        link=here(),
-        at=workflow.now(),
-    )
+    context = guarding.context_of_queued(release, workflow.now(), here())
     notice = notices.held(context, reason=result.reason)
     failures = await tell(notice, release.policy.notify, service.region)
     result = result.model_copy(update={"notification_failures": failures})

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 from temporalio import workflow
-from temporalio.exceptions import ActivityError
+from temporalio.exceptions import ActivityError, ApplicationError
 
 from workflows import calls
 
 with workflow.unsafe.imports_passed_through():
+    from lastgood import errors
     from lastgood.contracts import GuardState, TagOrder
     from lastgood.decisions import guarding, mirror, remembering, targets
     from lastgood.model import Revision
+
+_GONE = ("ClientException", errors.NOT_FOUND)
+"""What ECS answers where it knows no such task definition, and what an emulator may."""
 
 
 class Memory:
@@ -39,6 +43,20 @@ class Memory:
                 self._problem(f"The service's tags cannot be read: {calls.why(error)}")
         self._looked = True
 
+    async def compare(self) -> None:
+        """Look at the tags again: somebody may have removed ours, or set more of their own."""
+        if not self.state.restored:
+            await self.restore()
+            return
+        try:
+            found = await calls.describe_service(self.state.service, briefly=True, with_tags=True)
+        except ActivityError as error:
+            self._problem(f"The service's tags cannot be read: {calls.why(error)}")
+            return
+        if found:
+            self._refused = None
+            self.state = remembering.compared(self.state, found)
+
     @property
     def is_ready(self) -> bool:
         """The mirror was read, or could not be: until then there may be more to remember."""
@@ -55,18 +73,16 @@ class Memory:
             return
         told = mirror.read(found.tags)
         known: dict[str, Revision] = {}
-        for one in told.good:
+        unread: list[str] = []
+        for name in (one.task_definition for one in told.good):
             try:
-                definition = await calls.describe_task_definition(
-                    service.region, one.task_definition
-                )
+                definition = await calls.describe_task_definition(service.region, name)
             except ActivityError as error:
-                workflow.logger.warning("%s is not read: %s", one.task_definition, error.cause)
+                workflow.logger.warning("%s is not read: %s", name, error.cause)
+                unread += [] if _is_gone(error) else [name]
                 continue
-            known[one.task_definition] = targets.revision_of(
-                definition, proven=None, at=workflow.now()
-            )
-        self.state = remembering.restored(self.state, told, known, found)
+            known[name] = targets.revision_of(definition, proven=None, at=workflow.now())
+        self.state = remembering.restored(self.state, told, known, found, unread)
 
     # --- Writing the mirror ----------------------------------------------------------------
 
@@ -109,3 +125,8 @@ class Memory:
     def _problem(self, text: str) -> None:
         workflow.logger.warning(text)
         self.state = self.state.model_copy(update={"mirror_problem": text})
+
+
+def _is_gone(error: ActivityError) -> bool:
+    """Whether ECS knows no such task definition, rather than that it could not be read."""
+    return isinstance(error.cause, ApplicationError) and error.cause.type in _GONE

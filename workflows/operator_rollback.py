@@ -8,14 +8,14 @@ from temporalio import workflow
 from temporalio.exceptions import ActivityError
 
 from workflows import calls
-from workflows.desk import refused
+from workflows.desk import refuse, refused
 from workflows.ending import run_rollback
 from workflows.memory import Memory
 from workflows.telling import here, tell
 
 with workflow.unsafe.imports_passed_through():
     from lastgood.contracts import Notice, RollbackOrder, RollbackRequest
-    from lastgood.decisions import guarding, notices, targets
+    from lastgood.decisions import guarding, ledger, notices, preflight, targets
     from lastgood.model import ReleaseResult, Revision, RollbackRecord, ServiceRef
     from lastgood.policy import Policy
 
@@ -35,8 +35,13 @@ async def prepare_rollback(memory: Memory, request: RollbackRequest) -> guarding
     why = guarding.refuse_rollback(memory.state, request, running.task_definition)
     if why:
         raise refused(why)
+    if named:
+        named = ledger.as_known(named, (one.revision for one in memory.state.ledger))
     choice = targets.choose_for_operator(
-        memory.state.good, running.task_definition, named, copy_of=running.copy_of
+        memory.state.good,
+        running.task_definition,
+        named,
+        copy_of=targets.copy_in(running, memory.state.good),
     )
     if choice.target is None:
         raise refused(choice.reason)
@@ -53,6 +58,7 @@ async def _read(service: ServiceRef, request: RollbackRequest) -> tuple[Revision
     state = await calls.describe_service(service)
     if state is None or state.primary is None:
         raise refused(f"{service} does not exist or runs nothing.")
+    refuse(preflight.why_unfit(str(service), state))
     found = await calls.describe_task_definition(service.region, state.primary.task_definition)
     running = targets.revision_of(found, proven=None, at=workflow.now())
     running = await calls.with_digests(service.region, state.service_revision, running)

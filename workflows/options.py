@@ -69,6 +69,13 @@ READ_BRIEFLY = Options(
 )
 """A look at what makes the way back shorter; without it there is another way."""
 
+ASK_REGISTRY = Options(
+    start_to_close_timeout=timedelta(seconds=5),
+    schedule_to_close_timeout=timedelta(seconds=10),
+    retry_policy=_PATIENT,
+)
+"""What a tag means now, while a rollback waits: it is not the registry's to hold that up."""
+
 STEER = Options(
     start_to_close_timeout=timedelta(seconds=20),
     schedule_to_close_timeout=timedelta(seconds=60),

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
+
 from temporalio import workflow
-from temporalio.exceptions import ActivityError
+from temporalio.exceptions import ActivityError, ApplicationError
 
 from workflows import calls
 from workflows.resolving import CannotResolveError, Resolver
@@ -17,7 +19,7 @@ with workflow.unsafe.imports_passed_through():
         SmokeOrder,
         WatchedTrigger,
     )
-    from lastgood.decisions import ledger, preflight, targets
+    from lastgood.decisions import differences, digests, ledger, preflight, targets
     from lastgood.decisions.task_definitions import container_of, original_of, with_image
     from lastgood.model import Model, Revision, ServiceState
     from lastgood.policy import AlarmTrigger, HealthCheckTrigger, SmokeCheck
@@ -42,9 +44,13 @@ class Prepared(Model):
     """What is wrong before the release already; it is not the release's doing."""
 
     def revision_before(self, target: Revision) -> str | None:
-        """ARN of the ECS service revision that ran before, if it is what we would go back to."""
+        """ARN of the ECS service revision that ran before, if it is what we would go back to.
+
+        The task definition alone does not say so: its tags may have been resolved anew since.
+        """
         same = target.task_definition == self.running.task_definition
-        return self.state.service_revision if same else None
+        very = same and digests.run_in(target.images, self.running.images)
+        return self.state.service_revision if very else None
 
 
 class _Before(Model):
@@ -70,6 +76,15 @@ async def prepare(order: DeploymentOrder) -> Prepared:
         raise RefusedError(f"Preflight could not read what it needs: {calls.why(error)}") from error
 
 
+async def refusal_of(order: DeploymentOrder) -> str | None:
+    """Why a release may not begin; None if it may, as far as can be told before its turn."""
+    try:
+        await prepare(order)
+    except RefusedError as error:
+        return str(error)
+    return None
+
+
 async def _prepare(order: DeploymentOrder) -> Prepared:
     policy = order.release.policy
     await _refuse_frozen(order)
@@ -82,13 +97,15 @@ async def _prepare(order: DeploymentOrder) -> Prepared:
     definition = await calls.describe_task_definition(order.service.region, arn)
     running = targets.revision_of(definition, proven=None, at=workflow.now())
     running = await calls.with_digests(order.service.region, state.service_revision, running)
-    choice = targets.choose(state, running, order.good, order.unproven)
+    choice = targets.choose(state, running, order.good, order.unproven, order.quarantine)
+    choice = await _with_json(order, choice)
     names = tuple(t.alarm for t in policy.triggers if isinstance(t, AlarmTrigger))
     alarms = tuple(await calls.describe_alarms(order.service.region, names)) if names else ()
     findings = preflight.together(
         preflight.of_service(policy, state),
         preflight.of_strategy(policy, state),
         preflight.of_target(choice),
+        preflight.of_lost_images(choice.target, await _lost_images(order, choice.target)),
         preflight.of_changes(policy, running, order.last_released, order.good),
         preflight.of_alarms(policy, alarms),
     )
@@ -96,6 +113,8 @@ async def _prepare(order: DeploymentOrder) -> Prepared:
     triggers = await Resolver(policy, state).all(alarms)
     before = await _look_at(triggers, order.service.region)
     source, released = await _what_to_release(order, await _base(order, definition.source))
+    if released and not order.release.force:
+        _refuse_because(ledger.refuse_demoted(order.demoted, released.task_definition))
     await _refuse_quarantined(order, released.source if released else source or {})
     return Prepared(
         state=state,
@@ -111,6 +130,38 @@ async def _prepare(order: DeploymentOrder) -> Prepared:
     )
 
 
+async def _with_json(order: DeploymentOrder, choice: targets.Choice) -> targets.Choice:
+    """A target that only the service's tags remember is read now, rather than when it is needed."""
+    target = choice.target
+    if target is None or target.source:
+        return choice
+    try:
+        found = await calls.describe_task_definition(order.service.region, target.task_definition)
+    except ActivityError as error:
+        workflow.logger.warning("%s cannot be read: %s", target.label, calls.why(error))
+        return choice
+    read = targets.revision_of(found, proven=None, at=workflow.now())
+    return choice.model_copy(update={"target": ledger.completed(target, read)})
+
+
+async def _lost_images(order: DeploymentOrder, target: Revision | None) -> tuple[str, ...]:
+    """The target's images that the registry says it does not have; it need not answer."""
+    references = [digests.by_digest(one) for one in target.images] if target else []
+    asked = [
+        calls.describe_images(ImageQuery(region=order.service.region, image=one), briefly=True)
+        for one in references
+        if one
+    ]
+    answers = await asyncio.gather(*asked, return_exceptions=True)
+    known = [one for one in references if one]
+    return tuple(one for one, found in zip(known, answers, strict=True) if _is_lost(found))
+
+
+def _is_lost(found: object) -> bool:
+    cause = found.cause if isinstance(found, ActivityError) else None
+    return isinstance(cause, ApplicationError) and cause.type == "ImageNotFoundException"
+
+
 async def _refuse_frozen(order: DeploymentOrder) -> None:
     """A person's freeze, or one of the policy's windows; neither is for a forced release."""
     if order.release.force:
@@ -123,15 +174,19 @@ async def _refuse_frozen(order: DeploymentOrder) -> None:
 
 
 async def _base(order: DeploymentOrder, running: dict[str, object]) -> dict[str, object]:
-    """What a new image is put into: what runs, or what that is a digest-pinned copy of."""
+    """What a new image is put into: what runs, or what that is a digest-pinned copy of.
+
+    Whoever makes a revision of their own from our copy may keep its tags: theirs counts then.
+    """
     original = original_of(running)
     if original is None:
         return running
     try:
-        return (await calls.describe_task_definition(order.service.region, original)).source
+        found = await calls.describe_task_definition(order.service.region, original)
     except ActivityError as error:
         workflow.logger.warning("%s cannot be read: %s", original, calls.why(error))
         return running
+    return found.source if differences.only_images(found.source, running) else running
 
 
 async def _refuse_quarantined(order: DeploymentOrder, source: dict[str, object]) -> None:
@@ -142,12 +197,15 @@ async def _refuse_quarantined(order: DeploymentOrder, source: dict[str, object])
     for image in ledger.images_released(targets.images_of(source), order.release.image):
         query = ImageQuery(region=order.service.region, image=image.image)
         try:
-            digest = await calls.describe_images(query)
+            digest = ledger.digest_of(image) or await calls.describe_images(query)
         except ActivityError as error:
             workflow.logger.warning("%s: %s", image.image, calls.why(error))
             digest = None
         images.append(image.model_copy(update={"digest": digest}))
-    why = ledger.refuse_quarantined(order.quarantine, tuple(images))
+    _refuse_because(ledger.refuse_quarantined(order.quarantine, tuple(images)))
+
+
+def _refuse_because(why: str | None) -> None:
     if why:
         raise RefusedError(why)
 

@@ -7,11 +7,13 @@ from datetime import datetime, timedelta
 from typing import Literal
 
 from temporalio import workflow
+from temporalio.exceptions import ActivityError
 
+from workflows import calls
 from workflows.journal import Journal
 from workflows.orders import Orders
 from workflows.preflight import Prepared
-from workflows.resolved_images import resolved_images
+from workflows.resolved_images import images_of, newest_revision
 from workflows.watching import Round, until_after
 
 with workflow.unsafe.imports_passed_through():
@@ -25,7 +27,7 @@ with workflow.unsafe.imports_passed_through():
         WatchedTrigger,
         WatchOrder,
     )
-    from lastgood.decisions import findings, limits, rollout, targets
+    from lastgood.decisions import digests, findings, limits, rollout, targets
     from lastgood.decisions.notices import NoticeContext
     from lastgood.decisions.wording import sentence
     from lastgood.model import Revision, RollbackRecord
@@ -53,9 +55,13 @@ class Release:
         self.not_before: datetime | None = None
         self.rolling_back = False
         self.judged_good = False
+        self.orphaned = False
+        """The guard that began it is gone: the present one learns of its end by a message."""
         self.closing = False
         """It has its outcome, and people are being told."""
         self._reading: asyncio.Task[None] | None = None
+        self._revision: str | None = None
+        """ARN of the service revision that the release brought."""
         self.over = False
 
     @property
@@ -99,12 +105,31 @@ class Release:
 
     def look_at_digests(self) -> None:
         """Find out which images the release really brought, beside everything else."""
-        self._reading = asyncio.create_task(self._read_digests())
+        missing = self.released and not digests.are_known(self.released.images)
+        if missing and (self._reading is None or self._reading.done()):
+            self._reading = asyncio.create_task(self._read_digests())
+
+    async def know_digests(self) -> None:
+        """The last look at them: what is remembered of the release is about to be told."""
+        if self._reading:
+            await self._reading
+        if self._revision:
+            self.look_at_digests()
+        if self._reading:
+            await self._reading
 
     async def _read_digests(self) -> None:
+        before = self.prepared.state.service_revision if self.prepared else None
         wanted = self.released.images if self.released else ()
-        images = await resolved_images(self.service, wanted)
-        if self.released and images:
+        try:
+            # Asked for while our deployment is the newest: after a rollback it no longer is.
+            self._revision = self._revision or await newest_revision(self.service, before)
+            told = await images_of(self.service, self._revision, wanted) if self._revision else ()
+        except ActivityError as error:
+            workflow.logger.warning("The image digests cannot be read: %s", calls.why(error))
+            return
+        if self.released:
+            images = digests.completed(self.released.images, told)
             self.released = self.released.model_copy(update={"images": images})
 
     @property
@@ -137,6 +162,7 @@ class Release:
             release=self.order.release.id,
             what=self.order.release.what,
             actor=self.order.release.actor,
+            forced=self.order.release.forced,
             from_revision=self.prepared.running if self.prepared else None,
             to_revision=self.released,
             rollbacks_counted=len(counted),

@@ -106,8 +106,10 @@ class Rollback:
     async def _wait_until_steady(self) -> ServiceNews | None:
         until = workflow.now() + self._order.policy.rollback.timeout
         watched = Round(self._watch((), until), self._follow("steady", until))
+        self._way.settled = False
         look = asyncio.create_task(self._way.brought_another_image())
         await workflow.wait_condition(lambda: watched.done or (look.done() and look.result()))
+        self._way.settled = True
         self._other_image = await look
         watched.cancel()
         return watched.news

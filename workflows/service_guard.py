@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import asyncio
-from datetime import timedelta
 
 from temporalio import workflow
-from temporalio.exceptions import ChildWorkflowError, FailureError, WorkflowAlreadyStartedError
-from temporalio.workflow import ChildWorkflowHandle, ParentClosePolicy
+from temporalio.exceptions import ChildWorkflowError, FailureError
+from temporalio.workflow import ChildWorkflowHandle
 
 from workflows.deployment import Deployment
 from workflows.desk import Desk, refuse, refused
 from workflows.lost import report_of_lost
 from workflows.memory import Memory
 from workflows.operator_rollback import prepare_rollback, roll_back
+from workflows.preflight import refusal_of
 from workflows.reminding import remind
+from workflows.starting import start_release
 
 with workflow.unsafe.imports_passed_through():
     from lastgood import messages
@@ -28,6 +29,7 @@ with workflow.unsafe.imports_passed_through():
         FreezeRequest,
         GuardState,
         InstructionAnswer,
+        LedgerEntry,
         OperatorRequest,
         Overview,
         ReleaseOrder,
@@ -35,10 +37,8 @@ with workflow.unsafe.imports_passed_through():
         RollbackAccepted,
         RollbackRequest,
     )
-    from lastgood.decisions import guarding, operators
+    from lastgood.decisions import guarding, ledger, operators, queueing
     from lastgood.model import ReleaseResult, RollbackRecord
-
-_ORPHAN_RETRY = timedelta(seconds=5)
 
 
 @workflow.defn(name=messages.GUARD)
@@ -49,11 +49,15 @@ class ServiceGuard:
     def __init__(self, state: GuardState) -> None:
         self._memory = Memory(state)
         self._order: ReleaseOrder | None = None
+        self._looked_at: set[str] = set()
+        """Releases that may begin, and supersede the one under way."""
         self._current: CurrentRelease | None = None
         self._child: ChildWorkflowHandle[Deployment, DeploymentReport] | None = None
         self._held: ReleaseResult | None = None
         self._rolling_back = False
         self._begun: Begun | None = None
+        self._earlier: LedgerEntry | None = None
+        """What was thought of the revision that is being released."""
         self._asked: list[guarding.AskedRollback] = []
         self._desk = Desk(self._memory)
 
@@ -62,10 +66,13 @@ class ServiceGuard:
         """Carry out what is asked, one after the other; continue as new when history grows."""
         tending = [asyncio.create_task(self._memory.keep())]
         tending.append(asyncio.create_task(remind(self._memory)))
+        tending.append(asyncio.create_task(self._look_at_newcomers()))
         await self._memory.restore()
         while True:
             await workflow.wait_condition(
-                lambda: bool(self._asked or self._state.queue or self._long)
+                lambda: bool(
+                    self._asked or self._long or (self._state.queue and not self._newcomer)
+                )
             )
             if self._asked:
                 await self._roll_back(self._asked[0])
@@ -92,40 +99,28 @@ class ServiceGuard:
 
     @property
     def _idle(self) -> bool:
-        return workflow.all_handlers_finished() and not self._memory.writing
+        busy = self._memory.writing or self._desk.telling
+        return workflow.all_handlers_finished() and not busy
 
     # --- A release -------------------------------------------------------------------------
 
     async def _release(self, release: ReleaseOrder) -> None:
         self._take_up(release)
-        await self._memory.restore()
-        state = self._state
-        order = DeploymentOrder(
-            release=release,
-            service=state.service,
-            good=state.good,
-            unproven=state.unproven,
-            limits=state.limits,
-            quarantine=state.quarantine,
-            frozen=operators.frozen_now(state, workflow.now()),
-            last_released=next(iter(state.good), None),
-            guard_id=workflow.info().workflow_id,
-        )
-        child = self._child = await self._start(order)
+        await self._memory.compare()
+        child = self._child = await start_release(lambda: self._order_for(release))
         run_id = child.first_execution_run_id
         if self._current:
             self._current = self._current.model_copy(update={"run_id": run_id})
-        newer = guarding.superseding(self._state)  # it came before there was anybody to tell
-        if newer:
-            await self._tell_child(messages.SUPERSEDE, newer)
         try:
             report = await child
         except ChildWorkflowError as error:
-            report = await report_of_lost(state.service, release, run_id, error, self._begun)
-        self._state = guarding.after_release(self._state, report, release.policy, workflow.now())
+            report = await report_of_lost(self._state.service, release, run_id, error, self._begun)
+        state = guarding.release_not_begun(self._state, self._begun, self._earlier, report)
+        self._state = guarding.after_release(state, report, release.policy, workflow.now())
         self._current, self._child, self._held, self._begun = None, None, None, None
         self._rolling_back = False
         self._order = None
+        self._looked_at.clear()
         await self._desk.tell_group(release, self._state.results[0])
 
     def _take_up(self, release: ReleaseOrder) -> None:
@@ -140,22 +135,40 @@ class ServiceGuard:
         )
         self._state = state.model_copy(update={"queue": state.queue[1:], "policy": release.policy})
 
-    async def _start(
-        self, order: DeploymentOrder
-    ) -> ChildWorkflowHandle[Deployment, DeploymentReport]:
-        """Start the release; wait for one that an earlier guard left behind."""
+    def _order_for(self, release: ReleaseOrder) -> DeploymentOrder:
+        ident = workflow.info().workflow_id
+        return guarding.order_for(self._state, release, workflow.now(), ident)
+
+    # --- Releases that would end another ---------------------------------------------------
+
+    @property
+    def _newcomer(self) -> ReleaseOrder | None:
+        """Who would end what is before it; a way back is not ended by anybody."""
+        if self._asked or self._rolling_back:
+            return None
+        return queueing.newcomer(
+            self._state,
+            under_way=self._current is not None,
+            held=self._held is not None,
+            looked_at=self._looked_at,
+        )
+
+    async def _look_at_newcomers(self) -> None:
+        """A release ends another only if its own preflight lets it begin."""
+        await self._memory.ready()
         while True:
-            try:
-                return await workflow.start_child_workflow(
-                    Deployment.run,
-                    order,
-                    id=messages.deployment_id(order.service),
-                    parent_close_policy=ParentClosePolicy.ABANDON,
-                    memo={messages.RELEASE_MEMO: order.release.id},
-                    static_summary=f"{order.release.id}: {order.release.what} → {order.service}",
-                )
-            except WorkflowAlreadyStartedError:
-                await workflow.sleep(_ORPHAN_RETRY)
+            await workflow.wait_condition(lambda: self._newcomer is not None)
+            newcomer = self._newcomer
+            why = await refusal_of(self._order_for(newcomer)) if newcomer else None
+            await workflow.wait_condition(lambda: bool(self._child or not self._current))
+            if newcomer is None or self._newcomer != newcomer:
+                continue  # it was cancelled, or its turn has come
+            if why:
+                await self._desk.refuse_queued(newcomer, why)
+                continue
+            self._looked_at.add(newcomer.id)
+            await self._desk.end_before(newcomer)
+            await self._tell_child(messages.SUPERSEDE, newcomer.id)
 
     # --- An operator's rollback outside of a release ---------------------------------------
 
@@ -170,12 +183,10 @@ class ServiceGuard:
         """Accept a release, or say that it is known already."""
         known = guarding.find(self._state, self._current, release.id)
         if known is None:
-            supersedes = release.policy.deploy.on_busy == "supersede"
-            if supersedes:
-                await self._desk.end_queued(f"Release {release.id} superseded it.")
             self._state = self._state.model_copy(update={"queue": (*self._state.queue, release)})
-            if self._held or supersedes:
-                await self._tell_child(messages.SUPERSEDE, release.id)
+            if release.forced:
+                why = f"{release.forced} (release {release.id})"
+                self._memory.note(release.actor, "deploy --force", why)
         view = self.release(release.id)
         return Accepted(
             release=release.id,
@@ -190,13 +201,13 @@ class ServiceGuard:
         waiting = [order.id for order in self._state.queue]
         under_way = self._current.release if self._current and not self._held else None
         refuse(
-            guarding.refuse_release(
+            queueing.refuse_release(
                 release,
                 known=known,
                 busy=under_way or self._rollback_under_way or next(iter(waiting), None),
                 frozen=self._state.frozen,
                 now=workflow.now(),
-                waiting=len(waiting),
+                queue=self._state.queue,
             )
         )
 
@@ -221,7 +232,7 @@ class ServiceGuard:
         return RollbackAccepted(
             release=asked.id,
             during_release=False,
-            text=f"{self._state.service} goes back to {asked.target.label}.",
+            text=guarding.accepted(asked, self._state),
         )
 
     @rollback.validator
@@ -415,6 +426,7 @@ class ServiceGuard:
         """The release is about to touch the service: remembered in case it breaks off."""
         if self._current and self._current.release == begun.release:
             self._begun = begun
+            self._earlier = ledger.entry(self._state, begun.released.task_definition)
             self._state = guarding.release_begun(self._state, begun, workflow.now())
 
     @workflow.signal(name=messages.ROLLBACK_STARTED)
@@ -429,8 +441,6 @@ class ServiceGuard:
         """The release under way waits for a person: it must not stand in the way."""
         if self._current and self._current.release == held.release:
             self._held = held
-            if self._state.queue:
-                await self._tell_child(messages.SUPERSEDE, self._state.queue[0].id)
             await self._desk.tell_group(self._order, held)
 
     @workflow.signal(name=messages.RELEASE_RESUMED)
@@ -439,6 +449,14 @@ class ServiceGuard:
         if self._current and self._current.release == release:
             self._held = None
             await self._desk.tell_group(self._order, release, messages.MEMBER_RESUMED)
+
+    @workflow.signal(name=messages.RELEASE_ENDED)
+    async def release_ended(self, report: DeploymentReport) -> None:
+        """A release that an earlier guard began has ended: what it found is remembered."""
+        await self._memory.ready()
+        policy = self._state.policy
+        if policy and guarding.find(self._state, self._current, report.release) is None:
+            self._state = guarding.after_release(self._state, report, policy, workflow.now())
 
     async def _tell_child(self, message: str, content: object) -> bool:
         """Signal the release under way; False if there is none, or it has just ended."""

@@ -66,6 +66,8 @@ class WayBack:
         """ARN of the task definition to leave."""
         self.unsure = False
         """Whether the target's tags still mean what ran is not known."""
+        self.settled = False
+        """What was waited for has come, or will not: ECS knows by now what the tags mean."""
         self._targets: tuple[str, ...] = (order.target.task_definition,)
         self._copy: dict[str, object] | None = None
         self._reading: asyncio.Task[tuple[TaskDefinitionState | None, digests.Tags]] | None = None
@@ -223,6 +225,8 @@ class WayBack:
         if tags == "moved" and await self._pin():
             return True
         self.unsure = tags == "unknown"
+        if not digests.are_known(order.target.images):
+            self._say(f"which images {order.target.label} ran is not known: its tags decide")
         if found and found.active:
             return False
         back = RegisterOrder(
@@ -235,22 +239,31 @@ class WayBack:
 
     async def _ask_registries(self) -> digests.Tags:
         """Whether the target's tags still mean what ran."""
-        images, now = self._order.target.images, {}
-        for one in digests.by_tag(images):
-            query = ImageQuery(region=self._order.service.region, image=one.image)
-            try:
-                now[one.image] = await calls.describe_images(query)
-            except ActivityError as error:
-                self._say(f"digest of {one.image} not readable: {calls.why(error)}")
-                return "moved"  # a copy with digests is right in any case
-        return digests.tags_now(images, now)
+        images = self._order.target.images
+        tagged = [one.image for one in digests.by_tag(images)]
+        try:
+            now = await asyncio.gather(*(self._ask_registry(image) for image in tagged))
+        except ActivityError:
+            return "moved"  # a copy with digests is right in any case
+        return digests.tags_now(images, dict(zip(tagged, now, strict=True)))
+
+    async def _ask_registry(self, image: str) -> str | None:
+        query = ImageQuery(region=self._order.service.region, image=image)
+        try:
+            return await calls.describe_images(query, briefly=True)
+        except ActivityError as error:
+            self._say(f"digest of {image} not readable: {calls.why(error)}")
+            raise
 
     async def brought_another_image(self) -> bool:
         """Look at what ECS made of the target's tags, until it has resolved them."""
-        if not self.unsure:
-            return False
         images = self._order.target.images
-        brought = await resolved_images(self._order.service, images)
+        if not self.unsure or not digests.by_tag(images):
+            return False
+        until = workflow.now() + self._order.policy.rollback.timeout
+        brought = await resolved_images(
+            self._order.service, images, lambda: self.settled or workflow.now() >= until
+        )
         return digests.resolved(images, brought) == "moved"
 
     async def pin(self) -> None:

@@ -52,10 +52,14 @@ async def _explain(release: str, ref: ServiceRef | None, region: str | None, out
                 "region": traced.service.region,
                 "explanation": told.model_dump(mode="json") if told else None,
                 "result": result.model_dump(mode="json") if result else None,
+                "remark": None if told else traced.remark,
+                "calls": list(told.calls if told else traced.calls),
             }
         )
     elif told:
         print_text(explanation.lines(told, result))
-    elif result:
-        print_text([*result_lines(result), f"  {traced.remark}"])
+    else:
+        head = result_lines(result) if result else [f"Release {release} of {traced.service}"]
+        calls = ["", "Calls", *(f"  {call}" for call in traced.calls)] if traced.calls else []
+        print_text([*head, f"  {traced.remark}", *calls])
     return 0

@@ -49,8 +49,8 @@ def _asked(told: Explanation) -> Iterator[str]:
     yield f"{release.what}, by {release.actor}"
     if release.ci_url:
         yield release.ci_url
-    if release.force:
-        yield f"forced: {release.reason or 'no reason given'}"
+    if release.forced:
+        yield f"forced: {release.forced}"
     if release.group:
         yield f"part of a group: {release.group}"
     before, after = progress.from_task_definition, progress.to_task_definition

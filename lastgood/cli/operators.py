@@ -101,6 +101,7 @@ unfreeze = verb(
     Example:
       lastgood unfreeze shop/web --reason "the sale is over"
     """,
+    starts=True,  # a guard that was lost reads from the service's tags that it is frozen
 )
 
 adopt = verb(
@@ -134,4 +135,5 @@ reset = verb(
     Example:
       lastgood reset shop/web --reason "the bad database node is gone"
     """,
+    starts=True,  # a guard that was lost reads from the service's tags what counts
 )

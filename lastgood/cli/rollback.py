@@ -43,6 +43,11 @@ _REGISTERED = re.compile(r"(arn:aws[a-z-]*:ecs:[a-z0-9-]+:\d+:task-definition/)?
     metavar="FILE",
     help="How to verify and whom to tell. Without it: as the last release's policy says.",
 )
+@click.option(
+    "--release",
+    metavar="ID",
+    help="Only if it is this release that runs or is under way: for scripts. Without it: whatever.",
+)
 @region_option
 @no_wait_option
 @output_option
@@ -50,6 +55,7 @@ def rollback(
     service: str,
     reason: str,
     to: str | None,
+    release: str | None,
     path: str | None,
     region: str | None,
     no_wait: bool,
@@ -75,7 +81,12 @@ def rollback(
     policy = load_policy(path) if path else None
     ref = _ref(service, region, policy)
     request = RollbackRequest(
-        actor=actor.actor(os.environ), reason=reason, to=to, policy=policy, service=ref
+        actor=actor.actor(os.environ),
+        reason=reason,
+        to=to,
+        policy=policy,
+        service=ref,
+        release=release,
     )
     asked = _Asked(ref)
     return asking.run(_rollback(asked, request, no_wait=no_wait, output=output), asked.on_signal)

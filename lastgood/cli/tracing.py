@@ -4,15 +4,21 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
+from contextlib import suppress
 from dataclasses import dataclass
 
-from temporalio.client import Client, WorkflowExecution, WorkflowQueryFailedError
+from temporalio.client import (
+    Client,
+    WorkflowExecution,
+    WorkflowFailureError,
+    WorkflowQueryFailedError,
+)
 from temporalio.service import RPCError, RPCStatusCode
 
 from lastgood import messages
 from lastgood.cli import asking
 from lastgood.cli.asking import RPC_TIMEOUT
-from lastgood.contracts import Explanation, ReleaseView
+from lastgood.contracts import Explanation, ReleaseView, RollbackReport
 from lastgood.errors import UnreachableError
 from lastgood.model import ReleaseResult, ServiceRef
 
@@ -20,6 +26,8 @@ MOST = 2000
 """Runs that are looked through for an id; whoever has more will name the service."""
 _GONE = "Temporal no longer has its history: this is what the guard remembers."
 _NO_STEPS = "An operator's rollback outside of a release: it has no measurements before it."
+_NOT_BEGUN = "It never began: there is nothing to explain but its reason."
+_STARTING = "It is about to begin: ask again in a moment."
 
 
 @dataclass(frozen=True)
@@ -31,6 +39,8 @@ class Traced:
     result: ReleaseResult | None = None
     remark: str = ""
     """Why there is no explanation."""
+    calls: tuple[str, ...] = ()
+    """What an operator's rollback sent to AWS, with its time."""
 
 
 async def trace(
@@ -58,13 +68,31 @@ async def trace(
     view = await asking.query_guard(client, service, messages.RELEASE, ReleaseView, release)
     if view is None or view.state == "unknown":
         return None
+    if view.state == "queued":
+        return Traced(service, remark=f"It waits in the queue, {view.position} before it.")
+    if view.result and view.result.workflow_id == messages.guard_id(service):
+        return Traced(service, None, view.result, _NOT_BEGUN)
     if view.result and view.result.workflow_id != messages.deployment_id(service):
-        return Traced(service, None, view.result, _NO_STEPS)
+        calls = await _calls_of(client, view.result)
+        return Traced(service, None, view.result, _NO_STEPS, calls)
     run = view.run_id or (view.result.run_id if view.result else None)
     explanation = None
     if run:
         explanation = await _ask(client, messages.deployment_id(service), run, release)
-    return Traced(service, explanation, view.result or _result(explanation), _GONE)
+    remark = _GONE if run else _STARTING
+    return Traced(service, explanation, view.result or _result(explanation), remark)
+
+
+async def _calls_of(client: Client, result: ReleaseResult) -> tuple[str, ...]:
+    """What a rollback says that it sent; nothing if its history is gone."""
+    handle = client.get_workflow_handle(
+        result.workflow_id, run_id=result.run_id, result_type=RollbackReport
+    )
+    with suppress(TimeoutError, RPCError, WorkflowFailureError):
+        async with asyncio.timeout(2 * RPC_TIMEOUT.total_seconds()):
+            report: RollbackReport = await handle.result(rpc_timeout=RPC_TIMEOUT)
+            return report.calls
+    return ()
 
 
 def _result(explanation: Explanation | None) -> ReleaseResult | None:

@@ -29,6 +29,11 @@ class ReleaseOrder(Model):
     """Workflow id of the group's release that this one is part of; it is told of the end."""
 
     @property
+    def forced(self) -> str | None:
+        """Why it is forced; None if it is not."""
+        return (self.reason or "no reason given") if self.force else None
+
+    @property
     def what(self) -> str:
         """What is released, in a few words."""
         if self.image:

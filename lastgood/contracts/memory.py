@@ -29,6 +29,8 @@ class LedgerEntry(Model):
     since: datetime
     why: str
     """How it was proven, or what was wrong with it."""
+    blamed: bool = True
+    """False: it was demoted for the sake of its group, and nothing is said against it."""
 
 
 class Quarantined(Model):

@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Literal
 
 from lastgood.contracts.asking import OperatorRequest, ReleaseOrder, RollbackRequest
-from lastgood.contracts.memory import Freeze, Limits, Quarantined
+from lastgood.contracts.memory import Freeze, LedgerEntry, Limits, Quarantined
 from lastgood.contracts.telling import Notice
 from lastgood.contracts.watching import WatchedTrigger
 from lastgood.model import (
@@ -31,6 +31,8 @@ class DeploymentOrder(Model):
     unproven: tuple[str, ...] = ()
     limits: Limits = Limits()
     quarantine: tuple[Quarantined, ...] = ()
+    demoted: tuple[LedgerEntry, ...] = ()
+    """Revisions that were rolled back for what they did themselves."""
     frozen: Freeze | None = None
     last_released: Revision | None = None
     """What we released last, to tell what others changed since."""

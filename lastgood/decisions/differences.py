@@ -76,6 +76,11 @@ def changes(
     return tuple(one_line(line, _LONGEST) for line in (*found, *_of_mapping(old, new, "")))
 
 
+def only_images(before: Mapping[str, Any], after: Mapping[str, Any]) -> bool:
+    """Whether two task definitions differ in nothing but their images (and tags)."""
+    return not changes(before, after, None)
+
+
 def in_words(found: tuple[str, ...]) -> str:
     """``a; b; c; and 3 more``."""
     more = (f"and {len(found) - MOST} more",) if len(found) > MOST else ()

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any, Literal
+from typing import Literal
 
 from lastgood.contracts import (
     Answered,
     Begun,
     CurrentRelease,
+    DeploymentOrder,
     DeploymentReport,
     Freeze,
     FreezeRequest,
@@ -21,7 +22,7 @@ from lastgood.contracts import (
     RollbackReport,
     RollbackRequest,
 )
-from lastgood.decisions import alerts, ledger, limits, preflight
+from lastgood.decisions import alerts, ledger, limits
 from lastgood.decisions.notices import NoticeContext
 from lastgood.decisions.operators import Phase, Standing, frozen_now
 from lastgood.decisions.targets import SURVIVED
@@ -40,8 +41,6 @@ from lastgood.model import (
 from lastgood.policy import Policy, RollbackPolicy
 
 KEPT_ANSWERS = 100
-LONGEST_QUEUE = 100
-"""A guard hands its whole state over at continue-as-new: at most 2 MiB."""
 KEPT = 50
 """How many results, rollbacks and actions are remembered; a policy cannot count more rollbacks."""
 
@@ -67,32 +66,6 @@ def find(
         return current
     queued = next((order for order in state.queue if order.id == release), None)
     return queued or next((one for one in state.results if one.release == release), None)
-
-
-def refuse_release(
-    release: ReleaseOrder,
-    *,
-    known: Any,
-    busy: str | None,
-    frozen: Freeze | None,
-    now: datetime,
-    waiting: int = 0,
-) -> str | None:
-    """Why a release is not accepted; None if it is."""
-    if known is None and waiting >= LONGEST_QUEUE:
-        return (
-            f"{waiting} releases wait already, more than are let in. Cancel some: "
-            'lastgood cancel SERVICE --release ID --reason "…"'
-        )
-    freeze = preflight.of_freeze(frozen, release.policy, now).refusals
-    if known is None and freeze and not release.force:
-        return freeze[0]
-    if known is None and busy and release.policy.deploy.on_busy == "reject":
-        return (
-            f"Release {busy} is under way, and the policy says on_busy: reject. "
-            "Try again when it has ended, or set on_busy: queue."
-        )
-    return None
 
 
 def view(
@@ -187,10 +160,22 @@ def without_queued(
     return state
 
 
-def superseding(state: GuardState) -> str | None:
-    """A release in the queue that is to end the one under way."""
-    waiting = (one.id for one in state.queue if one.policy.deploy.on_busy == "supersede")
-    return next(waiting, None)
+def order_for(
+    state: GuardState, release: ReleaseOrder, now: datetime, guard: str
+) -> DeploymentOrder:
+    """All that a release needs to know of what its guard remembers now."""
+    return DeploymentOrder(
+        release=release,
+        service=state.service,
+        good=state.good,
+        unproven=state.unproven,
+        limits=state.limits,
+        quarantine=state.quarantine,
+        demoted=tuple(one for one in state.ledger if one.status == "demoted" and one.blamed),
+        frozen=frozen_now(state, now),
+        last_released=next(iter(state.good), None),
+        guard_id=guard,
+    )
 
 
 def frozen(state: GuardState, request: FreezeRequest, now: datetime) -> GuardState:
@@ -220,11 +205,20 @@ def release_begun(state: GuardState, begun: Begun, now: datetime) -> GuardState:
     return ledger.with_candidate(state, begun.released, now)
 
 
+def release_not_begun(
+    state: GuardState, begun: Begun | None, earlier: LedgerEntry | None, report: DeploymentReport
+) -> GuardState:
+    """The memory where a release was about to touch the service, and then changed nothing."""
+    if begun is None or report.released:
+        return state
+    return ledger.as_before(state, begun.released.task_definition, earlier)
+
+
 def _with_target(state: GuardState, target: Revision, now: datetime) -> GuardState:
     known = ledger.entry(state, target.task_definition)
     if known and known.status == "good":
-        return state
-    return ledger.with_good(state, target, now)
+        return ledger.with_digests(state, target)
+    return ledger.with_good(state, target, now, lift=False)
 
 
 def after_release(
@@ -291,6 +285,17 @@ def _label(arn: str | None) -> str:
     return arn.rsplit("/", 1)[-1] if arn else "nothing"
 
 
+def accepted(asked: AskedRollback, state: GuardState) -> str:
+    """What an operator is answered whose rollback outside of a release begins."""
+    text = f"{state.service} goes back to {asked.target.label}."
+    if asked.request.policy or state.policy:
+        return text
+    return (
+        f"{text} Nobody is told of it: this guard has seen no policy yet, which would say whom and "
+        "how to verify. The next time, name one: --policy FILE."
+    )
+
+
 def after_rollback(
     state: GuardState, asked: AskedRollback, result: ReleaseResult, notice: Notice, now: datetime
 ) -> GuardState:
@@ -349,6 +354,7 @@ def overview(
         actions=state.actions,
         ledger=tuple(_bare(one) for one in state.ledger),
         quarantine=state.quarantine,
+        demoted=tuple(one for one in state.ledger if one.status == "demoted" and one.blamed),
         frozen=frozen_now(state, now),
         alerts=tuple(one.release for one in state.alerts),
         mirror_problem=state.mirror_problem,
@@ -373,6 +379,21 @@ def context_of(asked: AskedRollback, state: GuardState, now: datetime, link: str
         rollbacks_counted=len(limits.counted(state.limits, policy, now)),
         max_rollbacks=policy.max_rollbacks,
         per=policy.per,
+        link=link,
+        at=now,
+    )
+
+
+def context_of_queued(order: ReleaseOrder, now: datetime, link: str) -> NoticeContext:
+    """What notices say about a release that tells nothing itself."""
+    return NoticeContext(
+        service=order.policy.service,
+        release=order.id,
+        what=order.what,
+        actor=order.actor,
+        forced=order.forced,
+        max_rollbacks=order.policy.rollback.max_rollbacks,
+        per=order.policy.rollback.per,
         link=link,
         at=now,
     )

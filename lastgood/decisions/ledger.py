@@ -7,14 +7,17 @@ undecided (held, superseded, cancelled) leaves a candidate: it is not gone back 
 said against it.
 
 The image of a demoted revision is quarantined by its digest (by its reference where no digest is
-known) until a forced release of it proves good.
+known) until a forced release of it proves good. The revision itself is not released again either,
+whatever was wrong with it: its image may be as good as that of others.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import datetime
 
 from lastgood.contracts import GuardState, LedgerEntry, Quarantined
+from lastgood.decisions import digests
 from lastgood.model import ContainerImage, Revision
 
 KEPT_GOOD = 10
@@ -31,20 +34,67 @@ def entry(state: GuardState, task_definition: str) -> LedgerEntry | None:
 def with_candidate(state: GuardState, revision: Revision, now: datetime) -> GuardState:
     """The service is moved to this revision: a good one has to prove itself anew."""
     why = f"released by {revision.release}" if revision.release else "released by us"
-    return _with(state, LedgerEntry(status="candidate", revision=revision, since=now, why=why))
+    bare = revision.model_copy(update={"source": {}})
+    return _with(state, LedgerEntry(status="candidate", revision=bare, since=now, why=why))
 
 
-def with_good(state: GuardState, revision: Revision, now: datetime) -> GuardState:
-    """The revision proved good: it comes first, once, and its images leave the quarantine."""
+def with_good(
+    state: GuardState, revision: Revision, now: datetime, *, lift: bool = True
+) -> GuardState:
+    """The revision proved good: it comes first, once, and its images leave the quarantine.
+
+    Unless ``lift`` is false: that it ran steadily proves nothing of what was found bad before.
+    """
     known = entry(state, revision.task_definition)
-    if known and known.revision.source and not revision.source:
-        revision = revision.model_copy(update={"source": known.revision.source})
+    revision = completed(revision, known.revision) if known else revision
     proven_at = revision.proven_at or now
     revision = revision.model_copy(update={"proven_at": proven_at})
     why = revision.proven or "known to be good"
     state = _with(state, LedgerEntry(status="good", revision=revision, since=now, why=why))
-    left = tuple(one for one in state.quarantine if not _is_among(one, revision.images))
+    cleared = revision.images if lift else ()
+    left = tuple(one for one in state.quarantine if not _is_among(one, cleared))
     return state.model_copy(update={"quarantine": left})
+
+
+def with_digests(state: GuardState, told: Revision) -> GuardState:
+    """Digests of a revision that were not known yet; nothing else is thought of it."""
+    known = tuple(
+        one.model_copy(update={"revision": completed(one.revision, told)})
+        if one.revision.task_definition == told.task_definition
+        else one
+        for one in state.ledger
+    )
+    return state.model_copy(update={"ledger": known})
+
+
+def completed(revision: Revision, told: Revision) -> Revision:
+    """A revision with what is known of the same one: digests of its images, and its JSON."""
+    images = digests.completed(revision.images, told.images)
+    source = revision.source or told.source
+    return revision.model_copy(update={"images": images, "source": source})
+
+
+def as_before(state: GuardState, task_definition: str, earlier: LedgerEntry | None) -> GuardState:
+    """The service was not moved to a revision after all: what was thought of it is thought again.
+
+    Args:
+        state: the memory.
+        task_definition: ARN of the revision.
+        earlier: what was known of it before; None if nothing was.
+    """
+    others = [one for one in state.ledger if one.revision.task_definition != task_definition]
+    if earlier:
+        newer = sum(1 for one in others if one.since > earlier.since)
+        others.insert(newer, earlier)
+    return state.model_copy(update={"ledger": tuple(others)})
+
+
+def as_known(revision: Revision, known: Iterable[Revision]) -> Revision:
+    """A revision that was read by its name, with what is known of it: the images that it ran."""
+    for one in known:
+        if one.task_definition == revision.task_definition:
+            revision = completed(revision, one)
+    return revision
 
 
 def with_demoted(
@@ -52,7 +102,8 @@ def with_demoted(
 ) -> GuardState:
     """The revision was rolled back: never gone back to; if it is to blame, it is quarantined."""
     bare = revision.model_copy(update={"source": {}})
-    state = _with(state, LedgerEntry(status="demoted", revision=bare, since=now, why=why))
+    entry = LedgerEntry(status="demoted", revision=bare, since=now, why=why, blamed=blame)
+    state = _with(state, entry)
     blamed = images_to_blame(state, revision) if blame else ()
     fresh = tuple(
         Quarantined(
@@ -99,9 +150,8 @@ def refuse_quarantined(
     quarantine: tuple[Quarantined, ...], images: tuple[ContainerImage, ...]
 ) -> str | None:
     """Why images may not be released again; None if they may."""
-    for one in quarantine:
-        if not _is_among(one, images):
-            continue
+    one = quarantined(quarantine, images)
+    if one:
         by = f" of release {one.release}" if one.release else ""
         which = one.digest or one.image
         # The tags that a memory is read back from do not tell when.
@@ -111,6 +161,24 @@ def refuse_quarantined(
             " and is quarantined. Release a fixed image, or the same one with --force --reason."
         )
     return None
+
+
+def refuse_demoted(demoted: Iterable[LedgerEntry], task_definition: str) -> str | None:
+    """Why a registered task definition may not be released again; None if it may."""
+    for one in demoted:
+        if one.revision.task_definition == task_definition:
+            return (
+                f"{one.revision.label} was rolled back at {one.since:%Y-%m-%d %H:%M} UTC "
+                f"({one.why.rstrip('.')}). Release a fixed one, or this with --force --reason."
+            )
+    return None
+
+
+def quarantined(
+    quarantine: tuple[Quarantined, ...], images: tuple[ContainerImage, ...]
+) -> Quarantined | None:
+    """The first of the quarantine that is among images."""
+    return next((one for one in quarantine if _is_among(one, images)), None)
 
 
 def _is_among(one: Quarantined, images: tuple[ContainerImage, ...]) -> bool:

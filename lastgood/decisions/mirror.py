@@ -103,7 +103,9 @@ def change(wanted: Mapping[str, str], there: Mapping[str, str]) -> Change:
 
 
 def _tags(state: GuardState) -> Iterator[tuple[str, str]]:
-    good = [(f"{PREFIX}good-{n}", _good(one)) for n, one in enumerate(state.good[:_GOOD], 1)]
+    released = state.policy.container if state.policy else None
+    words = [_good(one, released) for one in state.good if len(one.label) <= LONGEST_VALUE]
+    good = [(f"{PREFIX}good-{n}", text) for n, text in enumerate(words[:_GOOD], 1)]
     yield from good[:1]
     if state.frozen:
         yield f"{PREFIX}frozen", _frozen(state.frozen)
@@ -132,11 +134,13 @@ def _packed(name: str, words: Iterable[str], most: int) -> Iterator[tuple[str, s
         yield (f"{PREFIX}{name}" if most == 1 else f"{PREFIX}{name}-{number}"), value
 
 
-def _good(revision: Revision) -> str:
+def _good(revision: Revision, released: str | None) -> str:
+    """As much as fits: the digest of the container that releases replace comes first."""
     text = revision.label
-    if revision.proven_at:
-        text += " " + _written(revision.proven_at)
-    for image in revision.images:
+    proven = f" {_written(revision.proven_at)}" if revision.proven_at else ""
+    if len(text) + len(proven) <= LONGEST_VALUE:
+        text += proven
+    for image in sorted(revision.images, key=lambda one: one.container != released):
         digest = digest_of(image)
         word = f" {image.container}={digest}"
         if digest and len(text) + len(word) <= LONGEST_VALUE:

@@ -38,6 +38,8 @@ class NoticeContext(Model):
     """What is released, in a few words: the image."""
     actor: str
     """Who started the release."""
+    forced: str | None = None
+    """Why it was released in spite of a freeze or a quarantine, if it was."""
     from_revision: Revision | None = None
     """What ran before the release."""
     to_revision: Revision | None = None
@@ -235,6 +237,7 @@ def _notice(
             ("Service", context.service),
             ("Release", f"{context.release}: {context.what}"),
             ("Started by", context.actor),
+            *([("Forced", context.forced)] if context.forced else []),
             *facts,
             ("Rollbacks", count),
         ),

@@ -8,6 +8,7 @@ burning service must be deployable.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import datetime
 
 from lastgood.contracts import AlarmState, Freeze, FreezeAnswer
@@ -32,23 +33,31 @@ def of_service(policy: Policy, state: ServiceState | None) -> Findings:
         return _refused(f"{name} does not exist in {policy.region}: check service and region.")
     if state.status != "ACTIVE":
         return _refused(f"{name} is {state.status}: it was deleted.")
-    if state.controller != "ECS":
-        return _refused(
-            f"{name} is deployed by {state.controller}; Lastgood needs the deployment controller "
-            f"ECS. {_INSTEAD.get(state.controller, _INSTEAD['EXTERNAL'])}"
-        )
-    if state.scheduling != "REPLICA":
-        return _refused(
-            f"{name} is a {state.scheduling} service: its tasks follow the instances, so that it "
-            "is neither known how many there should be nor what a rollback would bring back. "
-            "Make it a REPLICA service (with the placement constraint distinctInstance, if one "
-            "task for each instance is what matters), or deploy it by other means."
-        )
+    unfit = why_unfit(name, state)
+    if unfit:
+        return _refused(unfit)
     if state.desired == 0:
         return _refused(f"{name} has desiredCount 0: no tasks to judge. Scale it up first.")
     if not is_steady(state):
         return Findings(warnings=(f"{name} is not steady: {why_not_steady(state)}.",))
     return Findings()
+
+
+def why_unfit(name: str, state: ServiceState) -> str | None:
+    """Why a service of this kind is neither released nor rolled back by us; None if it may be."""
+    if state.controller != "ECS":
+        return (
+            f"{name} is deployed by {state.controller}; Lastgood needs the deployment controller "
+            f"ECS. {_INSTEAD.get(state.controller, _INSTEAD['EXTERNAL'])}"
+        )
+    if state.scheduling != "REPLICA":
+        return (
+            f"{name} is a {state.scheduling} service: its tasks follow the instances, so that it "
+            "is neither known how many there should be nor what a rollback would bring back. "
+            "Make it a REPLICA service (with the placement constraint distinctInstance, if one "
+            "task for each instance is what matters), or deploy it by other means."
+        )
+    return None
 
 
 _INSTEAD = {
@@ -145,6 +154,18 @@ def of_target(choice: Choice) -> Findings:
     if choice.target:
         return Findings()
     return Findings(warnings=(f"{choice.reason} A release that goes wrong will be held.",))
+
+
+def of_lost_images(target: Revision | None, lost: Iterable[str]) -> Findings:
+    """Images that a rollback would bring back, and that are not in their registry any more."""
+    label = target.label if target else "the target"
+    return Findings(
+        warnings=tuple(
+            f"{image} is no longer in its registry: new tasks of {label}, which a rollback would "
+            "bring back, could not start. Push it again, and let no lifecycle policy expire it."
+            for image in lost
+        )
+    )
 
 
 def of_changes(

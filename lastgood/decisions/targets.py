@@ -1,15 +1,17 @@
 """What to go back to.
 
-If what runs before the release is steady and is not one of our own releases that failed to prove
-itself, it is the target: it is what users had. Otherwise it is the newest revision known to be
-good. Never arithmetic on revision numbers.
+If what runs before the release is steady, is not one of our own releases that failed to prove
+itself, and has no image that was rolled back, it is the target: it is what users had. Otherwise it
+is the newest revision known to be good. Never arithmetic on revision numbers.
 """
 
 from __future__ import annotations
 
 from datetime import datetime
 
-from lastgood.contracts import RollbackReport, TaskDefinitionState
+from lastgood.contracts import Quarantined, RollbackReport, TaskDefinitionState
+from lastgood.decisions import ledger
+from lastgood.decisions.differences import only_images
 from lastgood.decisions.task_definitions import original_of
 from lastgood.model import ContainerImage, Model, Outcome, Revision, ServiceState
 
@@ -92,6 +94,7 @@ def choose(
     running: Revision,
     good: tuple[Revision, ...],
     unproven: tuple[str, ...],
+    quarantine: tuple[Quarantined, ...] = (),
 ) -> Choice:
     """The revision to go back to if the coming release goes wrong.
 
@@ -100,31 +103,40 @@ def choose(
         running: the revision of its PRIMARY deployment.
         good: revisions known to be good, newest first.
         unproven: ARNs that we released and that did not turn out good.
+        quarantine: images that were rolled back; somebody else may have brought one again.
     """
     known = next((r for r in good if r.task_definition == running.task_definition), None)
     if known:
+        known = ledger.completed(known, running)
         but = "" if is_steady(state) else f", though not steady now: {why_not_steady(state)}"
         return Choice(target=known, reason=f"{known.label} runs and is known to be good{but}.")
-    if is_steady(state) and running.task_definition not in unproven:
+    why = _why_not_good(state, running, unproven, quarantine)
+    if why is None:
         steady = running.model_copy(update={"proven": STEADY})
         return Choice(target=steady, reason=f"{running.label} runs steadily before this release.")
     if good:
-        why = (
-            "was released by us and never proved good"
-            if running.task_definition in unproven
-            else f"is not steady: {why_not_steady(state)}"
-        )
         return Choice(
             target=good[0],
             reason=f"{good[0].label} is the last known good; {running.label}, which runs, {why}.",
         )
     return Choice(
-        target=None,
-        reason=(
-            f"There is nothing to go back to: {running.label} is not known to be good "
-            f"({why_not_steady(state) if not is_steady(state) else 'it never proved itself'})."
-        ),
+        target=None, reason=f"There is nothing to go back to: {running.label}, which runs, {why}."
     )
+
+
+def _why_not_good(
+    state: ServiceState,
+    running: Revision,
+    unproven: tuple[str, ...],
+    quarantine: tuple[Quarantined, ...],
+) -> str | None:
+    """What speaks against what runs; None if it may be gone back to."""
+    if running.task_definition in unproven:
+        return "was released by us and never proved good"
+    bad = ledger.quarantined(quarantine, running.images)
+    if bad:
+        return f"has an image that was rolled back ({bad.image})"
+    return None if is_steady(state) else f"is not steady: {why_not_steady(state)}"
 
 
 def is_blameless(running: Revision, target: Revision | None) -> bool:
@@ -155,6 +167,17 @@ def next_good(
         good[arns.index(failed.task_definition) + 1 :] if failed.task_definition in arns else good
     )
     return next((one for one in older if one.task_definition not in tried), None)
+
+
+def copy_in(running: Revision, good: tuple[Revision, ...]) -> str | None:
+    """ARN of the original of which what runs is a copy; None if somebody changed more than images.
+
+    Whoever makes a revision of their own from our copy may keep its tags.
+    """
+    original = next((one for one in good if one.task_definition == running.copy_of), None)
+    if original and original.source and not only_images(original.source, running.source):
+        return None
+    return running.copy_of
 
 
 def choose_for_operator(

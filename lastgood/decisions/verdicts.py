@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from datetime import datetime
 
-from lastgood.contracts import Tally
+from lastgood.contracts import Tally, WatchReport
 from lastgood.model import Status, Verdict
 
 ENOUGH = 0.5
@@ -57,3 +57,19 @@ def conclude(tally: Tally, trigger: str, expected: float, at: datetime) -> Verdi
         at=at,
         reason=f"Too little was measured: {counts}. Last: {tally.latest}",
     )
+
+
+def with_keys(report: WatchReport) -> WatchReport:
+    """A watch's report whose verdicts name the very triggers that they are of.
+
+    Its verdicts are the conclusions of its tallies, in their order; two may say the same.
+    """
+    keys = (tally.key for tally in report.tallies if tally.conclusion)
+    named = tuple(
+        verdict.model_copy(update={"key": next(keys, None)}) for verdict in report.verdicts
+    )
+    failing = (tally.key for tally in report.tallies if tally.failing == report.fired)
+    fired = report.fired
+    if fired:
+        fired = fired.model_copy(update={"key": next(failing, None)})
+    return report.model_copy(update={"verdicts": named, "fired": fired})

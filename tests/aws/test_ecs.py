@@ -16,6 +16,7 @@ from werkzeug.serving import make_server
 from activities import ecs as module
 from activities.clients import AwsClients
 from activities.ecs import EcsActivities
+from activities.ecs_answers import parse_service
 from lastgood.contracts import (
     RegisterOrder,
     ServiceNews,
@@ -539,3 +540,23 @@ def test_the_clients_ask_once_and_not_for_ever() -> None:
     assert config.connect_timeout + config.read_timeout < 10
     assert client.meta.endpoint_url == "http://127.0.0.1:9"
     client.close()
+
+
+@pytest.mark.parametrize(
+    ("revisions", "runs"),
+    [
+        ([("a", 2)], "a"),
+        ([("a", 2), ("b", 0)], "a"),  # the old one drains
+        ([("a", 1), ("b", 2)], None),  # mid-rollout: the first may be the other one
+        ([("a", 0)], "a"),
+        ([], None),
+    ],
+)
+def test_the_revision_that_runs_is_told_only_where_there_is_one(
+    revisions: list[tuple[str, int]], runs: str | None
+) -> None:
+    told = [{"arn": arn, "requestedTaskCount": wanted} for arn, wanted in revisions]
+
+    state = parse_service({"serviceArn": "web", "currentServiceRevisions": told})
+
+    assert state.service_revision == runs

@@ -1,7 +1,5 @@
 """What a guard remembers and says."""
 
-from typing import Any
-
 import pytest
 from hypothesis import given
 from hypothesis import strategies as some
@@ -97,38 +95,6 @@ def test_where_a_release_stands(ident: str, state: str, position: int) -> None:
 def test_the_queue_moves_up_when_nothing_runs() -> None:
     assert guarding.view(STATE, None, [], "b").position == 0
     assert guarding.find(STATE, None, "a") is None
-
-
-@pytest.mark.parametrize(
-    ("on_busy", "known", "busy", "refused"),
-    [
-        ("queue", None, True, False),
-        ("supersede", None, True, False),
-        ("reject", None, True, True),
-        ("reject", None, False, False),
-        ("reject", result("b"), True, False),  # the same release is the same release
-    ],
-)
-def test_what_is_refused(on_busy: str, known: Any, busy: bool, refused: bool) -> None:
-    why = guarding.refuse_release(
-        order("b", on_busy), known=known, busy="a" if busy else None, frozen=None, now=T0
-    )
-    assert bool(why) == refused
-    assert not why or "Release a is under way" in why
-
-
-def test_a_queue_has_an_end() -> None:
-    full = {
-        "known": None,
-        "busy": "a",
-        "frozen": None,
-        "now": T0,
-        "waiting": guarding.LONGEST_QUEUE,
-    }
-    why = guarding.refuse_release(order("b", "queue"), **full)
-    assert why is not None
-    assert "releases wait already" in why
-    assert guarding.refuse_release(order("b", "queue"), **(full | {"known": current("b")})) is None
 
 
 def report(

@@ -2,10 +2,10 @@
 
 import pytest
 
-from lastgood.contracts import FreezeRequest, ReleaseOrder, RollbackRequest
+from lastgood.contracts import Begun, FreezeRequest, RollbackRequest
 from lastgood.decisions import guarding, ledger
-from lastgood.model import Outcome, RollbackSummary
-from tests.decisions.made import NEW, OLD, OTHER, REF, T0, at, revision, seconds
+from lastgood.model import ContainerImage, Outcome, RollbackSummary
+from tests.decisions.made import ARN, NEW, OLD, OTHER, REF, T0, at, revision, seconds
 from tests.decisions.test_guarding import EMPTY, POLICY, STATE, current, order, report, result
 
 
@@ -47,12 +47,6 @@ def test_releases_that_end_before_they_begin_leave_the_queue_with_a_result() -> 
     assert (ended.outcome, ended.reason, ended.finished_at) == (Outcome.CANCELLED, "ann", at(9))
     assert (ended.image, ended.actor) == ("shop:2", "ci")
     assert [one.release for one in state.results] == ["b", "z"]
-
-
-def test_a_release_in_the_queue_that_supersedes_is_found() -> None:
-    assert guarding.superseding(STATE) is None
-    queue: tuple[ReleaseOrder, ...] = (*STATE.queue, order("d", "supersede"))
-    assert guarding.superseding(STATE.model_copy(update={"queue": queue})) == "d"
 
 
 def asked(**more: str) -> RollbackRequest:
@@ -125,3 +119,27 @@ def test_where_an_older_good_revision_helped_it_is_the_last_known_good() -> None
             state, ended.model_copy(update={"rollback": told}), POLICY, at(9)
         )
         assert after.good[0].task_definition == first
+
+
+def test_what_ran_steadily_before_a_release_lifts_no_quarantine() -> None:
+    image = ContainerImage(container="app", image="app:2", digest="sha256:bad")
+    bad = revision(2, images=(image,), release="r")
+    state = ledger.with_demoted(EMPTY, bad, T0, "5xx")
+    begun = Begun(release="s", released=revision(4), target=revision(3, images=(image,)))
+
+    after = guarding.release_begun(state, begun, at(9))
+
+    assert after.quarantine == state.quarantine
+    assert [one.label for one in after.good] == ["web:3"]
+
+
+def test_what_went_back_for_its_own_sake_is_told_to_the_next_release() -> None:
+    blamed = ledger.with_demoted(EMPTY, revision(2), T0, "5xx")
+    both = ledger.with_demoted(blamed, revision(3), at(1), "its group", blame=False)
+
+    told = guarding.order_for(both, order("r"), at(9), "guard")
+
+    assert [one.revision.label for one in told.demoted] == ["web:2"]
+    assert ledger.refuse_demoted(told.demoted, ARN.format(3)) is None
+    why = ledger.refuse_demoted(told.demoted, ARN.format(2))
+    assert str(why).startswith("web:2 was rolled back at 2026-01-31 12:00 UTC (5xx).")

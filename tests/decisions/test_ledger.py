@@ -63,13 +63,29 @@ def test_a_revision_goes_from_candidate_to_good_or_demoted() -> None:
     assert [(one.status, one.why) for one in demoted.ledger] == [("demoted", "bad")]
 
 
-def test_the_json_of_a_good_revision_is_kept_and_that_of_a_demoted_one_is_not() -> None:
+def test_the_json_of_a_good_revision_is_kept_and_that_of_others_is_not() -> None:
     full = GOOD.model_copy(update={"source": {"family": "web"}})
     state = ledger.with_good(EMPTY, full, T0)
     assert ledger.with_good(state, GOOD, at(1)).good[0].source == {"family": "web"}
-    gone = ledger.entry(ledger.with_demoted(state, full, at(1), "bad"), full.task_definition)
-    assert gone
-    assert gone.revision.source == {}
+    for after in (
+        ledger.with_demoted(state, full, at(1), "bad"),
+        ledger.with_candidate(state, full, at(1)),
+    ):
+        gone = ledger.entry(after, full.task_definition)
+        assert gone
+        assert gone.revision.source == {}
+
+
+def test_digests_that_are_known_of_a_good_revision_are_kept() -> None:
+    read = revision(1, images=(image("app:1"), image("proxy:1", None, "proxy")))
+    state = ledger.with_good(EMPTY, GOOD, T0)
+
+    assert ledger.with_good(state, read, at(1)).good[0].images == GOOD.images
+    assert ledger.as_known(read, state.good).images == GOOD.images
+    assert ledger.as_known(read, (BAD,)) == read
+    assert ledger.with_digests(ledger.with_good(EMPTY, read, T0), GOOD).good[0].images == (
+        GOOD.images
+    )
 
 
 def test_what_is_rolled_back_is_quarantined_by_its_digest_but_not_its_sidecar() -> None:
@@ -157,3 +173,16 @@ def test_what_is_kept_is_limited_and_the_oldest_goes_first() -> None:
     ]
     assert state.unproven == tuple(ARN.format(n) for n in range(100, 50, -1))
     assert [one.image for one in state.quarantine] == [f"app:{n}" for n in range(100, 80, -1)]
+
+
+@pytest.mark.parametrize(("since", "order"), [(2, "3 2 1"), (9, "2 3 1")])
+def test_what_was_not_released_after_all_is_thought_of_as_before(since: int, order: str) -> None:
+    state = ledger.with_good(EMPTY, revision(1), at(1))
+    earlier = ledger.entry(ledger.with_good(EMPTY, revision(2), at(since)), ARN.format(2))
+    state = ledger.with_good(state, revision(3), at(5))
+    begun = ledger.with_candidate(state, revision(2), at(10))
+
+    after = ledger.as_before(begun, ARN.format(2), earlier)
+
+    assert [one.label for one in after.good] == [f"web:{n}" for n in order.split()]
+    assert ledger.as_before(begun, ARN.format(2), None) == state

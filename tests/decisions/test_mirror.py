@@ -4,12 +4,14 @@ import re
 import string
 from datetime import timedelta
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as some
 
 from lastgood.contracts import Freeze, GuardState, Limits
 from lastgood.decisions import ledger, mirror, remembering
 from lastgood.model import ContainerImage, Revision, RollbackRecord
+from lastgood.policy import Policy
 from tests.decisions.made import ARN, REF, T0, at, deployment, record, revision, service
 
 ALLOWED = re.compile(r"[A-Za-z0-9 +\-=._:/@]{1,256}")
@@ -159,3 +161,28 @@ def test_a_revision_that_cannot_be_read_any_more_is_left_out() -> None:
     told = mirror.read({"lastgood:good-1": "web:6", "lastgood:good-2": "web:5"})
     state = remembering.restored(GuardState(service=REF), told, {"web:5": revision(5)}, HERE)
     assert [one.label for one in state.good] == ["web:5"]
+
+
+def test_the_digest_of_the_container_that_releases_replace_comes_first() -> None:
+    names = ("envoy", "datadog-agent", "fluent-bit", "app")
+    images = tuple(image(name, f"sha256:{name[0] * 64}") for name in names)
+    policy = Policy(service="shop/web", region="us-east-1", container="app")
+    state = GuardState(service=REF, policy=policy)
+    state = ledger.with_good(state, revision(1, images=images), T0)
+
+    told = mirror.read(mirror.tags_of(state, 0)).good[0].digests
+
+    assert told["app"] == f"sha256:{'a' * 64}"
+
+
+@pytest.mark.parametrize(("length", "kept"), [(240, True), (251, True), (255, False)])
+def test_a_long_name_leaves_out_what_does_not_fit(length: int, kept: bool) -> None:
+    arn = ARN.format(1234).replace("/web:", f"/{'w' * length}:")
+    state = ledger.with_good(GuardState(service=REF), Revision(task_definition=arn), T0)
+
+    tags = mirror.tags_of(state, 0)
+
+    assert all(ALLOWED.fullmatch(value) for value in tags.values())
+    assert [one.task_definition for one in mirror.read(tags).good] == (
+        [arn.rsplit("/", 1)[-1]] if kept else []
+    )

@@ -4,17 +4,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as some
 
-from lastgood.contracts import TaskDefinitionState
+from lastgood.contracts import Quarantined, TaskDefinitionState
 from lastgood.decisions.targets import (
     STEADY,
     choose,
     choose_for_operator,
+    copy_in,
     images_of,
     is_steady,
     revision_of,
     why_not_steady,
 )
-from lastgood.model import ServiceState
+from lastgood.model import ContainerImage, ServiceState
 from tests.decisions.made import ARN, NEW, OLD, T0, deployment, revision, service
 
 CALM = service(deployment(OLD))
@@ -64,7 +65,7 @@ def test_nothing_that_ends_or_has_no_tasks_is_steady(state: ServiceState) -> Non
         (FAILED, (1, 5), (), 1, "though not steady now"),
         (CALM, (5,), (), 1, "runs steadily"),  # what users had, though we know an older good one
         (CALM, (5, 4), (OLD,), 5, "never proved good"),
-        (CALM, (), (OLD,), None, "never proved itself"),
+        (CALM, (), (OLD,), None, "never proved good"),
         (BUSY, (5,), (), 5, "is not steady: its last rollout is not complete"),
         (MOVING, (), (), None, "a rollout is in progress"),
         (FAILED, (), (), None, "its last rollout failed: tasks died"),
@@ -83,6 +84,29 @@ def test_the_target(
         ARN.format(target) if target else None
     )
     assert why in choice.reason
+
+
+@pytest.mark.parametrize(
+    ("digest", "good", "target"),
+    [
+        ("sha256:bad", (5,), 5),
+        ("sha256:bad", (), None),
+        (None, (5,), 5),  # nobody knows what the tag meant
+        ("sha256:fixed", (5,), 1),
+        ("sha256:bad", (1, 5), 1),  # proven since
+    ],
+)
+def test_an_image_that_was_rolled_back_and_that_somebody_brought_again_is_no_target(
+    digest: str | None, good: tuple[int, ...], target: int | None
+) -> None:
+    image = ContainerImage(container="app", image="app:2", digest=digest)
+    bad = Quarantined(image="app:2", digest="sha256:bad", release="r", at=T0, reason="5xx")
+    known = tuple(revision(n) for n in good)
+
+    choice = choose(CALM, revision(1, images=(image,)), known, (), (bad,))
+
+    assert (choice.target and choice.target.label) == (f"web:{target}" if target else None)
+    assert ("has an image that was rolled back (app:2)" in choice.reason) == (target != 1)
 
 
 def test_what_ran_steadily_is_marked_as_such() -> None:
@@ -160,3 +184,15 @@ def test_an_operators_second_rollback_goes_further_back_than_the_copy_that_runs(
     assert again.target == revision(1)
     named = choose_for_operator(good, copy.task_definition, revision(2), copy_of=copy.copy_of)
     assert named.target is None
+
+
+@pytest.mark.parametrize(("cpu", "copy"), [("256", OLD), ("1024", None)])
+def test_a_revision_that_somebody_made_from_our_copy_is_no_copy(cpu: str, copy: str | None) -> None:
+    def source(image: str, cpu: str) -> dict[str, object]:
+        return {"cpu": cpu, "containerDefinitions": [{"name": "app", "image": image}]}
+
+    original = revision(1, source=source("app:1", "256"))
+    running = revision(7, source=source("app:1@sha256:1", cpu), copy_of=OLD)
+
+    assert copy_in(running, (original,)) == copy
+    assert copy_in(running, ()) == OLD

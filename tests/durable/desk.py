@@ -206,10 +206,11 @@ class Desk:
         history = await handle.fetch_history()
         return [EventType.Name(one.event_type)[len("EVENT_TYPE_") :] for one in history.events]
 
-    async def is_at(self, step: str) -> bool:
-        """Whether the release under way has come to a step."""
+    async def is_at(self, step: str, release: str = "") -> bool:
+        """Whether the release under way, or a certain one, has come to a step."""
         with suppress(RPCError):  # it has not begun yet
-            return (await self.progress()).step == step
+            progress = await self.progress()
+            return progress.step == step and release in ("", progress.release)
         return False
 
     async def run_of(self, workflow_id: str) -> str:

@@ -182,11 +182,13 @@ class FakeAws:
 
     @activity.defn(name="describe_service_revisions")
     async def describe_service_revisions(self, query: ServiceRevisionQuery) -> list[ContainerImage]:
-        self._now()
+        now = self._now()
         self._count("describe_service_revisions")
+        await self._meanwhile("describe_service_revisions")
         ident = "/".join(query.service_revision.split("/")[-2:])
         image, digest = self.world.resolved[ident]
-        return [ContainerImage(container="app", image=image, digest=digest)]
+        known = now >= self.world.known_from.get(ident, now)
+        return [ContainerImage(container="app", image=image, digest=digest if known else None)]
 
     @activity.defn(name="register_task_definition")
     async def register_task_definition(self, order: RegisterOrder) -> str:
@@ -283,6 +285,9 @@ class FakeAws:
     async def describe_images(self, query: ImageQuery) -> str | None:
         self._now()
         self._count("describe_images")
+        if query.image in self.world.expired:
+            text = f"ecr:DescribeImages: no {query.image}"
+            raise ApplicationError(text, type="ImageNotFoundException", non_retryable=True)
         return self.world.digest_of(query.image) if self.world.registry_answers else None
 
     # --- What preflight reads --------------------------------------------------------------

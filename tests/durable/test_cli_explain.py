@@ -28,9 +28,9 @@ async def explained(desk: Desk, folder: Path, *arguments: str) -> Answer:
     return answer
 
 
-async def until(desk: Desk, step: str) -> None:
+async def until(desk: Desk, step: str, release: str) -> None:
     for _ in range(150):
-        if await desk.is_at(step):
+        if await desk.is_at(step, release):
             return
         await asyncio.sleep(0.1)
     raise AssertionError(await desk.whereabouts())
@@ -82,7 +82,7 @@ async def test_with_a_service_it_is_asked_of_its_guard_and_json_has_it_all(dev_d
 async def test_a_release_under_way_and_an_operators_rollback_are_explained_too(dev_desk, tmp_path):
     await dev_desk.release("app:2", id="r2", of=QUICK)
     await dev_desk.deploy("app:3", id="r3", **LONG)
-    await until(dev_desk, "monitor")
+    await until(dev_desk, "monitor", "r3")
     under_way = await explained(dev_desk, tmp_path, "r3")
     assert under_way.out.startswith("UNDER WAY, at its step monitor: release r3 of shop/web")
 
@@ -95,6 +95,7 @@ async def test_a_release_under_way_and_an_operators_rollback_are_explained_too(d
     await dev_desk.result(accepted.release)
     alone = await explained(dev_desk, tmp_path, accepted.release)
     assert "outside of a release" in alone.out
+    assert "UTC  UpdateService to web:1" in alone.out
     assert alone.out.startswith(f"ROLLED BACK: {accepted.release} of shop/web")
 
 
@@ -105,3 +106,16 @@ async def test_a_release_that_nobody_knows(dev_desk, tmp_path):
         answer = await cli.here("explain", "r9", *more)
         assert answer.code == 2
         assert "No release r9" in answer.err
+
+
+async def test_a_release_that_waits_and_one_that_never_began(dev_desk, tmp_path):
+    await dev_desk.deploy("app:2", id="r2", **LONG)
+    await dev_desk.deploy("app:3", id="r3", **LONG)
+    waits = await explained(dev_desk, tmp_path, "r3", *WHERE)
+    await dev_desk.say("cancel", release="r3")
+    cancelled = await explained(dev_desk, tmp_path, "r3", *WHERE)
+
+    assert waits.out == "Release r3 of shop/web\n  It waits in the queue, 1 before it.\n"
+    assert cancelled.out.startswith("CANCELLED: release r3 of shop/web")
+    assert "It never began" in cancelled.out
+    assert "outside of a release" not in cancelled.out

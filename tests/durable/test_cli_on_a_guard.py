@@ -70,3 +70,16 @@ async def test_a_release_is_held_denied_and_what_comes_too_late_is_refused(dev_d
     late = await cli.here("approve", *WHERE, *WHY, "--release", "r2")
     assert late.code == 15
     assert "r2 has ended" in late.out
+
+
+async def test_a_rollback_of_a_certain_release_is_refused_when_another_runs(dev_desk, tmp_path):
+    cli = command_line(dev_desk, tmp_path)
+    for release in ("2", "3"):
+        assert (await deployed(cli, release)).code == 0
+
+    late = await cli.here("rollback", *WHERE, *WHY, "--release", "2")
+    right = await cli.here("rollback", *WHERE, *WHY, "--release", "3")
+
+    assert late.code == 15
+    assert "no longer runs what release 2 brought" in late.out
+    assert (right.code, dev_desk.world.runs) == (10, "app:2")

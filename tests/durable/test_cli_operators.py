@@ -72,7 +72,15 @@ async def test_a_freeze_lasts_as_long_as_it_is_told(cli: Rig) -> None:
     assert lasting == [timedelta(minutes=90), None]
 
 
-@pytest.mark.parametrize("verb", [*ABOUT_A_RELEASE, "unfreeze", "acknowledge"])
+@pytest.mark.parametrize("verb", ["unfreeze", "reset"])
+async def test_what_tags_may_remember_needs_no_guard(cli: Rig, verb: str) -> None:
+    """Temporal's database was lost, say: a guard is started, which reads them."""
+    answer = await cli.here(verb, *WHERE)
+    assert answer.code == 0, answer.out
+    assert [verb for verb, _ in await asked(cli)] == [verb] * (verb != "reset")
+
+
+@pytest.mark.parametrize("verb", [*ABOUT_A_RELEASE, "acknowledge"])
 async def test_without_a_guard_there_is_nothing_to_operate(cli: Rig, verb: str) -> None:
     answer = await cli.here(verb, *WHERE)
     assert answer.code == 15

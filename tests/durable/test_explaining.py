@@ -64,3 +64,16 @@ async def test_refused_release_says_why(desk):
     assert told.calls == ()
     assert [(one.finding, one.do) for one in told.decisions] == [("refused", "refused")]
     assert "does not exist" in told.decisions[0].reason
+
+
+async def test_two_triggers_of_one_type_are_told_apart(desk):
+    desk.world.alarms["web-slow"] = "OK"
+    alarms = [{"type": "alarm", "alarm": name} for name in ("web-5xx", "web-slow")]
+
+    result = await desk.release("app:2", triggers=alarms)
+    told = await explained(desk, result.run_id)
+
+    assert [(one.trigger, one.key) for one in told.verdicts] == [
+        ("alarm", "0 alarm"),
+        ("alarm", "1 alarm"),
+    ]

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import pytest
 from temporalio.client import WorkflowUpdateFailedError
+from temporalio.exceptions import ApplicationError
 
 from lastgood.model import Outcome
-from tests.durable.desk import Desk
+from tests.durable.desk import Desk, policy
 from tests.durable.world import arn
 
 LIMIT = {"max_rollbacks": 1, "cooldown": "5m", "hold_for": "30m"}
@@ -107,8 +108,21 @@ async def test_operators_rollback_by_a_new_guard_goes_where_the_tags_say(desk):
 
     accepted = await desk.rollback()
 
-    assert accepted.text == "shop/web goes back to web:2."
+    assert accepted.text.startswith("shop/web goes back to web:2. Nobody is told of it:")
+    assert "--policy FILE" in accepted.text
     assert (await desk.result(accepted.release)).outcome is Outcome.ROLLED_BACK
+
+
+async def test_operators_rollback_by_a_new_guard_tells_whom_the_given_policy_names(desk):
+    for image in ("app:2", "app:3"):
+        await desk.release(image)
+    await lose_the_database(desk)
+
+    accepted = await desk.rollback(policy=policy())
+
+    assert accepted.text == "shop/web goes back to web:2."
+    await desk.result(accepted.release)
+    assert desk.told("rollback_started")
 
 
 async def test_tags_that_may_not_be_written_hinder_nothing_and_are_shown(desk):
@@ -145,3 +159,60 @@ async def test_tags_that_others_wrote_over_are_no_error(desk):
     assert desk.world.tags["team"] == "shop"
     assert desk.world.tags["lastgood:good-1"].startswith("web:2 ")
     assert (await desk.overview()).mirror_problem is None
+
+
+async def test_tags_that_were_wiped_are_written_again_with_the_next_release(desk):
+    """Terraform without ignore_changes, say; or the service was made anew."""
+    await given_one_good_and_one_bad_release(desk)
+    await desk.skip(seconds=1)
+    before = dict(desk.world.tags)
+    desk.world.tags = {"team": "shop"}
+    await desk.skip(minutes=6)
+
+    await desk.deploy("app:4")
+    await desk.skip(seconds=20)
+
+    assert desk.world.tags["team"] == "shop"
+    for name in ("good-1", "rollbacks-1", "quarantine-1"):
+        assert desk.world.tags[f"lastgood:{name}"] == before[f"lastgood:{name}"]
+
+
+async def test_tags_of_others_come_first_however_many_they_became(desk):
+    await given_one_good_and_one_bad_release(desk)
+    await desk.skip(seconds=1)
+    desk.world.tags |= {f"team-{n}": "shop" for n in range(46)}
+    await desk.skip(minutes=6)
+
+    await desk.release("app:4")
+    await desk.skip(seconds=1)
+
+    assert len(desk.world.tags) == 50
+    assert len([name for name in desk.world.tags if name.startswith("team-")]) == 46
+    assert desk.world.tags["lastgood:good-1"].startswith("web:4 ")
+
+
+@pytest.mark.parametrize(
+    ("kind", "first"), [("ClientException", "web:1"), ("AccessDeniedException", "web:2")]
+)
+async def test_good_revision_that_cannot_be_read_now_stays_in_the_tags(desk, kind, first):
+    """Only one that is not there any more is forgotten."""
+    await given_one_good_and_one_bad_release(desk)
+    await lose_the_database(desk)
+    tags = dict(desk.world.tags)
+
+    def deny(*_: object) -> None:
+        raise ApplicationError("ecs:DescribeTaskDefinition", type=kind, non_retryable=True)
+
+    reads = desk.aws.count("describe_task_definition")
+    desk.world.before("describe_task_definition", reads + 1, deny)
+    await desk.say("reset")
+    await desk.skip(seconds=1)
+
+    assert desk.world.tags["lastgood:good-1"].startswith(f"{first} ")
+    if first == "web:2":
+        assert desk.world.tags["lastgood:good-1"] == tags["lastgood:good-1"]
+        desk.world.registry_answers = True
+        ran, desk.world.digests["app:2"] = desk.world.digest_of("app:2"), "sha256:moved"
+        desk.world.bad("app:4", after=90)
+        await desk.release("app:4")
+        assert desk.world.resolved[desk.world.primary.id][1] == ran

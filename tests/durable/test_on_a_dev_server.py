@@ -144,3 +144,21 @@ async def test_people_are_reminded_by_a_guard_that_continued_as_new(dev_desk):
     assert await desk.run_of(GUARD) != run
     assert len(desk.told("reminder")) > before
     assert await desk.say("acknowledge") == "Nobody is told of app:2 any more: ann takes care."
+
+
+async def test_guard_that_was_lost_during_a_release_learns_how_that_ended(dev_desk):
+    """The next release waits for it, and is judged by the limits as they are then."""
+    desk = dev_desk
+    desk.world.bad("app:2", after=3)
+    desk.world.bad("app:3", after=1)
+    await desk.deploy("app:2", **LONG)
+    await until(desk, "monitor")
+    await desk.guard.terminate("lost")
+    await desk.deploy("app:3", **LONG, rollback={"max_rollbacks": 1, "cooldown": "0s"})
+
+    lost = await desk.result("app:2")
+    await until(desk, "hold")
+
+    assert lost.outcome is Outcome.ROLLED_BACK
+    assert desk.images == ["app:2", "app:1", "app:3"]
+    assert [one.image for one in (await desk.overview()).quarantine] == ["app:2"]

@@ -204,3 +204,21 @@ async def test_two_operators_at_once_go_back_once(desk, ids):
     refused = [one for one in answers if isinstance(one, WorkflowUpdateFailedError)]
     assert len(refused) == 1
     assert "under way" in str(refused[0].cause)
+
+
+@pytest.mark.parametrize(
+    ("shape", "said"),
+    [
+        ({"controller": "CODE_DEPLOY"}, "is deployed by CODE_DEPLOY"),
+        ({"scheduling": "DAEMON"}, "is a DAEMON service"),
+    ],
+)
+async def test_service_of_another_kind_is_not_rolled_back_by_us(desk, shape, said):
+    await desk.release("app:2")
+    desk.world.shape = shape
+
+    with pytest.raises(WorkflowUpdateFailedError) as refused:
+        await desk.rollback()
+
+    assert said in refused.value.cause.message
+    assert desk.images == ["app:2"]

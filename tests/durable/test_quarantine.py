@@ -5,10 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from temporalio.exceptions import ApplicationError
 
 from lastgood.contracts import ReleaseOrder
 from lastgood.model import Outcome
 from tests.durable.desk import Desk, policy
+from tests.durable.world import arn
 
 
 async def given_a_rolled_back_image(desk: Desk) -> None:
@@ -74,3 +76,62 @@ async def test_same_image_under_another_tag_is_refused(desk):
     await desk.order(again("app:fixed"))
 
     assert (await desk.result("again")).outcome is Outcome.REFUSED
+
+
+async def test_task_definition_that_was_rolled_back_is_refused_though_its_image_is_good(desk):
+    """What was bad is its configuration."""
+    bad = desk.world.define(
+        {
+            "family": "web",
+            "containerDefinitions": [{"name": "app", "image": "app:1", "cpu": 1}],
+        }
+    )
+    desk.world.bad("app:1", after=60)
+    first = ReleaseOrder(id="first", task_definition=bad, policy=policy(), actor="ci")
+    await desk.order(first)
+    assert (await desk.result("first")).outcome is Outcome.ROLLED_BACK
+    assert (await desk.overview()).quarantine == ()
+    desk.world.image("app:1")
+    await desk.skip(minutes=6)
+
+    await desk.order(first.model_copy(update={"id": "again"}))
+    refused = await desk.result("again")
+    await desk.order(first.model_copy(update={"id": "forced", "force": True, "reason": "fixed"}))
+
+    assert refused.outcome is Outcome.REFUSED
+    assert refused.reason.startswith("web:2 was rolled back at")
+    assert (await desk.result("forced")).outcome is Outcome.HEALTHY
+
+
+async def test_good_revision_stays_good_where_releasing_it_again_was_denied(desk):
+    await desk.release("app:2")
+    await desk.release("app:3")
+
+    def deny(*_: object) -> None:
+        raise ApplicationError("ecs:UpdateService", type="AccessDenied", non_retryable=True)
+
+    desk.world.before("update_service", 3, deny)
+    order = ReleaseOrder(id="old", task_definition=arn(2), policy=policy(), actor="ci")
+    await desk.order(order)
+    result = await desk.result("old")
+
+    assert (result.outcome, result.reason[:20]) == (Outcome.REFUSED, "Nothing was changed:")
+    known = [(one.status, one.revision.label) for one in (await desk.overview()).ledger]
+    assert known == [("good", "web:3"), ("good", "web:2"), ("good", "web:1")]
+
+
+async def test_who_forced_a_release_and_why_is_recorded_and_told(desk):
+    await given_a_rolled_back_image(desk)
+    desk.world.bad("app:2", after=60)
+    await desk.skip(minutes=6)
+
+    forced = again(force=True, reason="it was the database")
+    for _ in range(2):
+        await desk.order(forced)
+    await desk.result("again")
+
+    actions = [(one.actor, one.verb, one.reason) for one in (await desk.overview()).actions]
+    assert actions == [("ci", "deploy --force", "it was the database (release again)")]
+    told = [dict(one.facts) for to, one in desk.aws.told if to == "slack"]
+    assert [facts.get("Forced") for facts in told[-2:]] == ["it was the database"] * 2
+    assert not any("Forced" in facts for facts in told[:-2])

@@ -124,6 +124,12 @@ class World:
         """What tags mean now, where they were moved, by reference."""
         self.resolved: dict[str, tuple[str, str]] = {}
         """Image and digest that ECS resolved, by deployment id."""
+        self.pull = timedelta(0)
+        """How long after its deployment ECS knows which images a revision brought."""
+        self.known_from: dict[str, datetime] = {}
+        """When it knows that, by deployment id."""
+        self.expired: set[str] = set()
+        """References by digest that the registry does not have any more."""
         self.registry_answers = False
         """Whether the registry can be asked what a tag means."""
         self.behaviours: dict[str, Behaviour] = {}
@@ -202,6 +208,7 @@ class World:
         behaviour = self.behaviours.get(image) or Behaviour(self.rollout)
         rollout = Rollout(f"ecs-svc/{self._deployments}", task_definition, now, behaviour)
         self.resolved[rollout.id] = self._resolve(task_definition)
+        self.known_from[rollout.id] = now + self.pull
         self._record(rollout)
         self.rollouts.insert(0, rollout)
         if self.shape.get("strategy", "ROLLING") != "ROLLING":

@@ -1,0 +1,50 @@
+"""A guard's release begins: as its child, once an earlier guard's is over."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import suppress
+from datetime import timedelta
+
+from temporalio import workflow
+from temporalio.exceptions import FailureError, WorkflowAlreadyStartedError
+from temporalio.workflow import ChildWorkflowHandle, ParentClosePolicy
+
+from workflows.deployment import Deployment
+
+with workflow.unsafe.imports_passed_through():
+    from lastgood import messages
+    from lastgood.contracts import DeploymentOrder, DeploymentReport
+
+_ORPHAN_RETRY = timedelta(seconds=5)
+
+
+async def start_release(
+    order_now: Callable[[], DeploymentOrder],
+) -> ChildWorkflowHandle[Deployment, DeploymentReport]:
+    """Start the release; wait for one that an earlier guard left behind, and learn how it ends.
+
+    Args:
+        order_now: what the release must know, asked for anew at each attempt: the one that is
+            waited for may have gone back meanwhile.
+    """
+    told = False
+    while True:
+        order = order_now()
+        ident, release = messages.deployment_id(order.service), order.release
+        try:
+            return await workflow.start_child_workflow(
+                Deployment.run,
+                order,
+                id=ident,
+                parent_close_policy=ParentClosePolicy.ABANDON,
+                memo={messages.RELEASE_MEMO: release.id},
+                static_summary=f"{release.id}: {release.what} → {order.service}",
+            )
+        except WorkflowAlreadyStartedError:
+            if not told:
+                with suppress(FailureError):  # it has just ended
+                    orphan = workflow.get_external_workflow_handle(ident)
+                    await orphan.signal(messages.ORPHANED)
+            told = True
+            await workflow.sleep(_ORPHAN_RETRY)
