@@ -302,22 +302,32 @@ class Deployment:
         return await self._round.hand_over() if self._round else carry
 
     async def _sit_out(self, until: datetime) -> None:
-        """Wait for a cooldown's end; the watch goes on, and what still fires then counts."""
-        release = self._release
-        release.not_before = until
-        self._carry, self._round = await self._hand_over(), None
-        if release.window_end:
-            step = release.policy.monitor.interval
-            triggers = release.prepared.triggers if release.prepared else ()
-            after = until_after(until, triggers, step)
-            release.window_end = max(release.window_end, after)
-            return
-        with self._journal.step("cooldown", f"until {until:%H:%M:%S} UTC"):
-            self._round = release.watch("window", until, carry=self._carry)
-            with suppress(TimeoutError):
-                await self._until_news(self._round, until - workflow.now())
+        """Wait for a cooldown's end; the watch goes on, and what still fires then counts.
 
-    async def _until_news(self, current: Round, timeout: timedelta | None = None) -> None:
+        That it fired, or that ECS gave the rollout up, is known and ends nothing before that.
+        """
+        release, step = self._release, "cooldown"
+        release.not_before = until
+        carry, self._round = await self._hand_over(), None
+        if release.window_end:
+            step, interval = "monitor", release.policy.monitor.interval
+            triggers = release.prepared.triggers if release.prepared else ()
+            release.window_end = max(release.window_end, until_after(until, triggers, interval))
+            self._journal.window_ends_at = release.window_end
+        with self._journal.step(step, f"a cooldown, until {until:%H:%M:%S} UTC"):
+            self._round = release.watch("standing", until, carry=carry)
+            with suppress(TimeoutError):
+                await workflow.wait_condition(
+                    lambda: bool(
+                        release.interruption
+                        or self._told_by_ecs()
+                        or release.not_before != until
+                        or release.orders.promoted
+                    ),
+                    timeout=until - workflow.now(),
+                )
+
+    async def _until_news(self, current: Round) -> None:
         """Wait for a round's news or end, or for an operator who lifts the cooldown."""
         waited_for = self._release.not_before
         await workflow.wait_condition(
@@ -326,16 +336,19 @@ class Deployment:
                 or current.done
                 or self._release.not_before != waited_for
                 or self._release.orders.promoted
-            ),
-            timeout=timeout,
+            )
         )
 
     # --- Watching --------------------------------------------------------------------------
 
     def _seen(self) -> Finding | None:
         """What ends the way forward: a person, a trigger, or what ECS says."""
+        return self._stopped() or self._told_by_ecs()
+
+    def _told_by_ecs(self) -> Finding | None:
+        """What ECS says that ends the way forward."""
         news = self._round.news if self._round else None
-        return self._stopped() or (findings.of_service_news(news) if news else None)
+        return findings.of_service_news(news) if news else None
 
     def _stopped(self) -> Finding | None:
         """What ends the way forward whatever ECS says: a person, or a trigger."""

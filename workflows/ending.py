@@ -75,6 +75,8 @@ class Ending:
         self._journal = release.journal
         self._proven: str | None = None
         self._holds = 0
+        self._cooldown_told: datetime | None = None
+        """The end of the cooldown that people were told of last."""
         self._telling: list[asyncio.Task[tuple[ChannelFailure, ...]]] = []
 
     async def reach(self, finding: Finding | None) -> DeploymentReport | None:
@@ -124,11 +126,12 @@ class Ending:
         return report
 
     async def tell_of_cooldown(self, finding: Finding, remedy: Remedy) -> None:
-        """Something fired during a cooldown: people hear of it at once."""
+        """Something went wrong during a cooldown: people hear of it at once, and once."""
+        if remedy.until in (None, self._cooldown_told):
+            return
+        self._cooldown_told = remedy.until
         self._journal.note(f"{sentence(finding.reason)} {remedy.reason}")
         self._journal.decided(finding, remedy.do, remedy.reason)
-        if remedy.until is None:
-            return
         last = max(self._release.limits.rollbacks, key=lambda r: r.started_at, default=None)
         await self._tell(
             notices.cooldown(
@@ -293,7 +296,7 @@ class Ending:
     async def _decision_of_a_person(self, until: datetime) -> Finding | None:
         """What ends a hold; None: nothing did, or a person approved or resumed."""
         release = self._release
-        watch = release.watch("window", until, triggers=())
+        watch = release.watch("standing", until, triggers=())
         try:
             await workflow.wait_condition(
                 lambda: (
@@ -316,7 +319,7 @@ class Ending:
             reason = f"{approved.actor} approved it: {sentence(approved.reason)}"
             reason = f"{reason} It was held: {held.reason}"
             return result_of(self._release, Outcome.HEALTHY, reason)
-        if decided is None or decided.kind in ("rollout", "lost"):
+        if decided is None or decided.kind == "lost":
             return held
         if decided.kind == "operator":
             self._journal.decided(decided, "roll_back")

@@ -197,7 +197,7 @@ class Release:
 
     def watch(
         self,
-        goal: Literal["rollout", "traffic", "window"],
+        goal: Literal["rollout", "traffic", "window", "standing"],
         until: datetime,
         *,
         armed_until: datetime | None = None,

@@ -109,10 +109,12 @@ class ServiceWatchOrder(Model):
     deployed_at: datetime
     until: datetime
     interval: timedelta
-    goal: Literal["rollout", "traffic", "window", "steady"]
+    goal: Literal["rollout", "traffic", "window", "standing", "steady"]
     """``rollout``: until complete. ``traffic``: until all production traffic has shifted, or a
-    PAUSE hook waits for an answer. ``window``: as long as it stays ours. ``steady``: until the
-    service is steady on ``task_definition``, whoever's deployment that is."""
+    PAUSE hook waits for an answer. ``window``: as long as it stays ours and ECS does not give it
+    up. ``standing``: as long as it stays ours, though ECS gave it up: somebody waits, for a person
+    or a cooldown's end. ``steady``: until the service is steady on ``task_definition``, whoever's
+    deployment that is."""
     service_deployment: str | None = None
     """ARN: read at each look too, where traffic shifts or ECS was told to go back."""
 

@@ -105,6 +105,8 @@ def assess(
     if mine is None or mine.status != "PRIMARY":
         early = not seen and now < order.deployed_at + VISIBLE_WITHIN
         return None if early else _displaced(order, state, now)
+    if order.goal == "standing":
+        return None
     if mine.rollout_state == "FAILED":
         text = f"ECS gave the rollout up: {mine.reason or 'no reason given'}"
         return news_of("failed", text, now, state, mine.id)
@@ -203,7 +205,7 @@ def at_the_end(order: ServiceWatchOrder, glance: Model | None, now: datetime) ->
         return news_of(
             "unreadable", f"Where the service stands is unknown: {text}.", now, None, None
         )
-    if order.goal == "window":
+    if order.goal in ("window", "standing"):
         return news_of("quiet", f"The service still runs the release: {text}.", now, None, None)
     took = format_duration(order.until - order.deployed_at)
     return news_of("stuck", f"Not complete after {took}: {text}.", now, None, order.deployment)

@@ -92,6 +92,15 @@ def test_right_after_the_call_answers_may_show_the_past(goal: str, state: Servic
     assert news(goal, state, seen=True, now=1) is not None
 
 
+def test_who_waits_for_a_person_is_not_told_that_ecs_gave_up() -> None:
+    """Nor who waits for a cooldown's end: it is known, and nothing may be done about it yet."""
+    failed = service(deployment(rollout_state="FAILED", running=0))
+    assert (news("window", failed), news("standing", failed)) == ("failed", None)
+    assert news("standing", service(STRANGER)) == "superseded"
+    assert news("standing", service(BEFORE)) == "rolled_back_by_ecs"
+    assert news("standing", None) == "gone"
+
+
 def test_never_complete_on_the_past() -> None:
     """Steady on the old revision is what ECS's own waiter calls success."""
     for now in (0, 30, 59, 60, 299):
@@ -217,7 +226,8 @@ def glance(**keys: Any) -> ServiceGlance:
 
 
 @pytest.mark.parametrize(
-    ("goal", "kind"), [("rollout", "stuck"), ("steady", "stuck"), ("window", "quiet")]
+    ("goal", "kind"),
+    [("rollout", "stuck"), ("steady", "stuck"), ("window", "quiet"), ("standing", "quiet")],
 )
 def test_the_end_without_news(goal: str, kind: str) -> None:
     end = at_the_end(follow(goal), glance(), at(300))
