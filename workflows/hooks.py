@@ -9,7 +9,23 @@ from workflows import calls
 from workflows.release import Release
 
 with workflow.unsafe.imports_passed_through():
-    from lastgood.contracts import ContinueOrder, Finding, ServiceNews
+    from lastgood.contracts import ContinueOrder, Finding, ServiceNews, Steered
+    from lastgood.model import ServiceRef
+
+
+async def go_on(service: ServiceRef, news: ServiceNews) -> Steered:
+    """Answer the hook that news tells of with CONTINUE.
+
+    Raises:
+        ActivityError: if that is refused, or not answered for a minute.
+    """
+    order = ContinueOrder(
+        service=service,
+        arn=news.service_deployment or "",
+        hook=news.hook or "",
+        action="CONTINUE",
+    )
+    return await calls.continue_service_deployment(order)
 
 
 async def let_go_on(release: Release, news: ServiceNews) -> Finding | None:
@@ -17,14 +33,8 @@ async def let_go_on(release: Release, news: ServiceNews) -> Finding | None:
 
     Who calls this has made sure that nothing fired, and nobody holds the release.
     """
-    order = ContinueOrder(
-        service=release.service,
-        arn=news.service_deployment or "",
-        hook=news.hook or "",
-        action="CONTINUE",
-    )
     try:
-        steered = await calls.continue_service_deployment(order)
+        steered = await go_on(release.service, news)
     except ActivityError as error:
         reason = f"ECS waits at a PAUSE hook ({news.stage}) that cannot be answered: "
         return Finding(kind="inconclusive", reason=reason + calls.why(error))

@@ -58,6 +58,14 @@ class WayBack:
         self.deployment: str | None = order.target_deployment if order.adopt else None
         self.service_deployment: str | None = None
         """ARN of what ECS carries out while it goes back by itself."""
+        self.forward = False
+        """The target comes by a deployment of its own, which ECS carries out like any other."""
+        self.left: str | None = None
+        """Id of the ECS deployment from which UpdateService led away."""
+        self.left_service_deployment: str | None = None
+        """ARN of the service deployment that was the newest then."""
+        self.state: ServiceState | None = None
+        """The service at the last look."""
         self.called_at: datetime | None = None
         self.attempted = False
         """Something was sent that may have moved the service."""
@@ -90,7 +98,8 @@ class WayBack:
                 adopt=self._order.adopt,
             )
             rung = ladder.choose(state, deployment, goal, self.tried)
-            if await self._take(rung, state):
+            self.state, newest = state, deployment.arn if deployment else None
+            if await self._take(rung, state, newest):
                 return
         raise OverError(Outcome.ROLLBACK_FAILED, "The service kept changing under our hands.")
 
@@ -106,21 +115,27 @@ class WayBack:
         try:
             newest = await calls.describe_service_deployment(service, state.service_deployment)
         except ActivityError as error:
-            self._say(f"service deployment not readable: {calls.why(error)}")
+            self.say(f"service deployment not readable: {calls.why(error)}")
             return state, None
         if newest and state.service_deployment is None:
             # The newest may have begun after our look at the service: look again.
             state = await calls.describe_service(service, back=True)
         return state, newest
 
-    async def _take(self, rung: ladder.Rung, state: ServiceState | None) -> bool:
+    async def _take(
+        self, rung: ladder.Rung, state: ServiceState | None, newest: str | None
+    ) -> bool:
         """Take a rung; False: look again."""
         if rung.do == "give_up":
             raise OverError(Outcome.ROLLBACK_FAILED, rung.reason)
         if rung.do == "leave":
             raise OverError(Outcome.SUPERSEDED, f"Not touched. {rung.reason}")
         if rung.do == "update_service":
-            return await self._update_service(rung)
+            if not await self._update_service(rung):
+                return False
+            self.left = state.primary.id if state and state.primary else None
+            self.left_service_deployment = newest
+            return True
         if rung.do == "wait":
             self._wait_for(rung, state)
             return True
@@ -130,7 +145,7 @@ class WayBack:
         primary = state.primary if state else None
         there = primary.task_definition if primary else self.target
         self.target = there if there != self.wrong else self.target
-        self.service_deployment = rung.service_deployment
+        self.service_deployment, self.forward = rung.service_deployment, rung.forward
 
     # --- Let ECS go back -------------------------------------------------------------------
 
@@ -153,7 +168,7 @@ class WayBack:
         self.tried = self.tried.model_copy(update={"steered": True})
         self.attempted, self.called_at = True, steered.at
         self.target = self._order.target.task_definition
-        self.deployment, self.service_deployment = None, arn
+        self.deployment, self.service_deployment, self.forward = None, arn, False
         return True
 
     async def _told(self, call: Awaitable[Steered], what: str) -> Steered | None:
@@ -162,9 +177,9 @@ class WayBack:
             steered = await call
         except ActivityError as error:
             self.attempted = True
-            self._say(f"{what}: {calls.why(error)}")
+            self.say(f"{what}: {calls.why(error)}")
             return None
-        self._say(what if steered.called else f"{what}: not sent, it was {steered.status} already")
+        self.say(what if steered.called else f"{what}: not sent, it was {steered.status} already")
         return steered
 
     # --- Go back by a deployment of our own ------------------------------------------------
@@ -190,11 +205,12 @@ class WayBack:
                 return False
             raise
         # Without a new deployment it was ECS itself that went back meanwhile.
-        self.attempted = self.attempted or updated.deployment != order.target_deployment
+        self.forward = updated.deployment != order.target_deployment
+        self.attempted = self.attempted or self.forward
         self.tried = self.tried.model_copy(update={"updated": True})
         self.deployment, self.called_at = updated.deployment, updated.at
         self.service_deployment = None
-        self._say(f"UpdateService to {self.target.rsplit('/', 1)[-1]}")
+        self.say(f"UpdateService to {self.target.rsplit('/', 1)[-1]}")
         return True
 
     async def _read_target(self) -> tuple[TaskDefinitionState | None, digests.Tags]:
@@ -241,7 +257,7 @@ class WayBack:
             try:
                 now[one.image] = await calls.describe_images(query)
             except ActivityError as error:
-                self._say(f"digest of {one.image} not readable: {calls.why(error)}")
+                self.say(f"digest of {one.image} not readable: {calls.why(error)}")
                 return "moved"  # a copy with digests is right in any case
         return digests.tags_now(images, now)
 
@@ -257,7 +273,7 @@ class WayBack:
         """A tag has moved: what was brought back is not what ran, so go to the very images."""
         self.unsure = False
         moved = self.target
-        self._say(f"a tag of {moved.rsplit('/', 1)[-1]} has moved to another image")
+        self.say(f"a tag of {moved.rsplit('/', 1)[-1]} has moved to another image")
         if await self._pin():
             self.wrong, self._targets = moved, (self.target,)
             self.tried = ladder.Tried(refused=True)
@@ -271,9 +287,10 @@ class WayBack:
         try:
             self.target = await calls.register_task_definition(order, briefly=True)
         except ActivityError as error:
-            self._say(f"images not pinned to their digests: {calls.why(error)}")
+            self.say(f"images not pinned to their digests: {calls.why(error)}")
             return False
         return True
 
-    def _say(self, text: str) -> None:
+    def say(self, text: str) -> None:
+        """Note a call to ECS, with its time."""
         self.calls.append(f"{workflow.now():%Y-%m-%d %H:%M:%S} UTC  {text}")

@@ -117,6 +117,11 @@ class ServiceWatchOrder(Model):
     deployment that is."""
     service_deployment: str | None = None
     """ARN: read at each look too, where traffic shifts or ECS was told to go back."""
+    forward: bool = False
+    """With ``steady``: the target is brought by a deployment of its own, whose stages count and
+    whose PAUSE hooks are news; not by ECS's going back."""
+    left_service_deployment: str | None = None
+    """ARN of the service deployment before that one, which answers may still tell of."""
 
 
 class ServiceNews(Model):

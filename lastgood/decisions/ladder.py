@@ -72,6 +72,8 @@ class Rung(Model):
     """ARN: to be stopped or continued, or to be followed while ECS goes back."""
     hook: str | None = None
     """Id of the PAUSE hook to answer."""
+    forward: bool = False
+    """With ``wait``: the service deployment under way brings the target, as UpdateService does."""
     expected: str = ""
     """ARN of the task definition from which UpdateService is right."""
 
@@ -85,6 +87,11 @@ def is_going_back(state: ServiceDeploymentState) -> bool:
     """ECS goes back, or is about to: also in a status of that kind that we do not know."""
     going = state.status.startswith("ROLLBACK") and not _has_gone_back(state)
     return going or state.status == "STOP_REQUESTED"
+
+
+def is_undone(state: ServiceDeploymentState) -> bool:
+    """ECS takes it back, or has: what it brought does not stay."""
+    return is_going_back(state) or state.status == "ROLLBACK_SUCCESSFUL"
 
 
 def _has_gone_back(state: ServiceDeploymentState) -> bool:
@@ -115,7 +122,8 @@ def choose(
         if tried.waited and primary is not None and primary.rollout_state == "FAILED":
             return Rung(do="give_up", reason=f"ECS gave {_label(there)} up, too.")
         reason = "The service is on its way back already."
-        return Rung(do="wait", reason=reason, service_deployment=arn)
+        forward = deployment is not None and _brings_target(deployment, goal, tried)
+        return Rung(do="wait", reason=reason, service_deployment=arn, forward=forward)
     put_back = primary is not None and primary.id == goal.before_deployment
     if there != goal.wrong and not put_back:
         reason = f"The service runs {_label(there) or 'nothing'}: somebody else's."
@@ -131,6 +139,12 @@ def choose(
     if deployment is None:
         return _once("The service runs the release that went wrong.", there, tried)
     return _of_ours(deployment, goal, tried)
+
+
+def _brings_target(deployment: ServiceDeploymentState, goal: Goal, tried: Tried) -> bool:
+    """Not what went wrong, which may still be told of as under way though ECS went back."""
+    wrong = tried.steered or (goal.before is not None and goal.before in deployment.sources)
+    return is_under_way(deployment) and not wrong
 
 
 def _of_ours(deployment: ServiceDeploymentState, goal: Goal, tried: Tried) -> Rung:

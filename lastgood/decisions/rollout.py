@@ -22,14 +22,13 @@ import math
 from datetime import datetime, timedelta
 
 from lastgood.contracts import ServiceGlance, ServiceNews, ServiceWatchOrder
-from lastgood.decisions import ladder, returning
+from lastgood.decisions import ladder, returning, stages
 from lastgood.decisions.sighting import VISIBLE_WITHIN, label, news_of
 from lastgood.decisions.sighting import is_rolled_out as is_rolled_out
+from lastgood.decisions.stages import has_all_traffic as has_all_traffic
+from lastgood.decisions.stages import has_stages as has_stages
 from lastgood.model import EcsDeployment, Model, ServiceDeploymentState, ServiceState
 from lastgood.policy import format_duration
-
-_ALL_SHIFTED = ("POST_PRODUCTION_TRAFFIC_SHIFT", "BAKE_TIME", "CLEAN_UP")
-"""Lifecycle stages in which the new tasks have all production traffic."""
 
 CONFIRMED_AFTER = timedelta(seconds=5)
 """For how long a displacement must show before it is believed."""
@@ -64,11 +63,16 @@ def _existence(state: ServiceState | None, now: datetime) -> ServiceNews | None:
     return None
 
 
-def _displaced(order: ServiceWatchOrder, state: ServiceState, now: datetime) -> ServiceNews:
-    primary = state.primary
+def _displaced(
+    order: ServiceWatchOrder,
+    state: ServiceState,
+    going: ServiceDeploymentState | None,
+    now: datetime,
+) -> ServiceNews:
+    primary, by_ecs = state.primary, going is not None and ladder.is_undone(going)
     if primary is None:
         return news_of("gone", "The service has no PRIMARY deployment.", now, state, None)
-    if primary.id == order.previous_deployment:
+    if primary.id == order.previous_deployment or by_ecs:
         why = primary.reason or "its own deployment ran before this release"
         text = f"ECS itself rolled the service back to {label(primary.task_definition)}: {why}"
         return news_of("rolled_back_by_ecs", text, now, state, primary.id)
@@ -104,7 +108,7 @@ def assess(
     mine = ours(order, state)
     if mine is None or mine.status != "PRIMARY":
         early = not seen and now < order.deployed_at + VISIBLE_WITHIN
-        return None if early else _displaced(order, state, now)
+        return None if early else _displaced(order, state, service_deployment, now)
     if order.goal == "standing":
         return None
     if mine.rollout_state == "FAILED":
@@ -127,36 +131,24 @@ def _forward(
 ) -> ServiceNews | None:
     """Our deployment is PRIMARY and has not failed: is it where it should be, or held up?"""
     if going and order.goal == "traffic" and has_all_traffic(going):
-        text = f"All production traffic is on the new tasks ({going.stage})."
-        return news_of("complete", text, now, state, mine.id)
-    hook = next(iter(going.awaiting), None) if going and ladder.is_under_way(going) else None
-    if going and hook:
-        text = f"A PAUSE hook waits for an answer ({going.stage})."
-        news = news_of("paused", text, now, state, mine.id)
-        about = {"hook": hook.id, "stage": going.stage, "service_deployment": going.arn}
-        return news.model_copy(update=about)
+        return stages.shifted(going, mine, state, now)
+    waits = stages.paused(going, mine, state, now) if going else None
+    if waits:
+        return waits
     if is_rolled_out(mine) and (going is None or going.status == "SUCCESSFUL"):
         text = f"{mine.running} of {mine.desired} tasks run."
         return news_of("complete", text, now, state, mine.id)
     return None
 
 
-def has_all_traffic(going: ServiceDeploymentState) -> bool:
-    """Whether a deployment under way has brought all production traffic to the new tasks."""
-    weight = going.production_weight
-    everything = weight is None or weight >= 100
-    return ladder.is_under_way(going) and going.stage in _ALL_SHIFTED and everything
-
-
-def has_stages(state: ServiceState) -> bool:
-    """Whether a service deployment must be followed too: traffic shifts, or a hook may wait."""
-    return state.shifts_traffic or any(hook.pauses for hook in state.hooks)
-
-
 def follows(order: ServiceWatchOrder, state: ServiceState | None) -> str | None:
     """ARN of the service deployment that a watch reads at this look, if any."""
-    if order.service_deployment or state is None or order.goal not in ("traffic", "rollout"):
+    if order.service_deployment or state is None:
         return order.service_deployment
+    if order.goal == "steady":
+        return returning.follows(order, state)
+    if order.goal not in ("traffic", "rollout"):
+        return None
     mine = ours(order, state)
     primary = mine is not None and mine.status == "PRIMARY"
     return state.service_deployment if primary and has_stages(state) else None
