@@ -205,7 +205,7 @@ class Ending:
         if further is None:
             return failed
         self._journal.note(f"{sentence(failed.reason)} Going back further, to {further.label}.")
-        report = await self._run(finding, further, adopt=False, from_=failed.to)
+        report = await self._run(finding, further, adopt=False, also_from=(failed.to,))
         return report.model_copy(update={"reason": f"{sentence(failed.reason)} {report.reason}"})
 
     async def _adopt(self, finding: Finding) -> ReleaseResult:
@@ -218,7 +218,7 @@ class Ending:
         return after_rollback(self._release, report, finding)
 
     async def _run(
-        self, finding: Finding, target: Revision, *, adopt: bool, from_: str | None = None
+        self, finding: Finding, target: Revision, *, adopt: bool, also_from: tuple[str, ...] = ()
     ) -> RollbackReport:
         release, prepared = self._release, self._release.prepared
         released = release.released.task_definition if release.released else ""
@@ -226,7 +226,8 @@ class Ending:
             service=release.service,
             release=release.order.release.id,
             target=target,
-            from_task_definition=from_ or released,
+            from_task_definition=released,
+            also_from=also_from,
             from_deployment=release.deployment,
             target_deployment=prepared.running_deployment if prepared else None,
             before_revision=prepared.revision_before(target) if prepared else None,

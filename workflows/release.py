@@ -230,7 +230,6 @@ class Release:
             service=self.service,
             task_definition=self.released.task_definition,
             deployment=self.deployment,
-            previous_task_definition=self.prepared.running.task_definition,
             previous_deployment=self.prepared.running_deployment,
             deployed_at=self.deployed_at,
             until=until,

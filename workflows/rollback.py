@@ -266,7 +266,7 @@ class Rollback:
                 "service": order.service,
                 "task_definition": self._way.target,
                 "deployment": way.deployment if steady else self._deployment,
-                "previous_task_definition": self._way.wrong,
+                "wrong": way.wrong,
                 "previous_deployment": order.target_deployment if steady else way.left,
                 "deployed_at": way.called_at or self._started_at,
                 "until": until,

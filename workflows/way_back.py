@@ -70,8 +70,8 @@ class WayBack:
         self.attempted = False
         """Something was sent that may have moved the service."""
         self.calls: list[str] = []
-        self.wrong = order.from_task_definition
-        """ARN of the task definition to leave."""
+        self.wrong = (order.from_task_definition, *order.also_from)
+        """ARNs of the task definitions to leave."""
         self.unsure = False
         """Whether the target's tags still mean what ran is not known."""
         self._targets: tuple[str, ...] = (order.target.task_definition,)
@@ -144,7 +144,7 @@ class WayBack:
     def _wait_for(self, rung: ladder.Rung, state: ServiceState | None) -> None:
         primary = state.primary if state else None
         there = primary.task_definition if primary else self.target
-        self.target = there if there != self.wrong else self.target
+        self.target = there if there not in self.wrong else self.target
         self.service_deployment, self.forward = rung.service_deployment, rung.forward
 
     # --- Let ECS go back -------------------------------------------------------------------
@@ -275,7 +275,7 @@ class WayBack:
         moved = self.target
         self.say(f"a tag of {moved.rsplit('/', 1)[-1]} has moved to another image")
         if await self._pin():
-            self.wrong, self._targets = moved, (self.target,)
+            self.wrong, self._targets = (moved, *self.wrong), (self.target,)
             self.tried = ladder.Tried(refused=True)
 
     async def _pin(self) -> bool:

@@ -174,6 +174,8 @@ class RollbackOrder(Model):
     release: str
     target: Revision
     from_task_definition: str
+    also_from: tuple[str, ...] = ()
+    """ARNs of what else is to be left if it runs: ours too, a rollback's target that failed."""
     from_deployment: str | None = None
     target_deployment: str | None = None
     """Id of the ECS deployment that ran before the release; ECS's own rollback returns to it."""

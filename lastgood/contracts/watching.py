@@ -104,7 +104,8 @@ class ServiceWatchOrder(Model):
     service: ServiceRef
     task_definition: str
     deployment: str | None
-    previous_task_definition: str | None
+    wrong: tuple[str, ...] = ()
+    """With ``steady``: ARNs of what is to be left; ECS may put one of them back."""
     previous_deployment: str | None
     deployed_at: datetime
     until: datetime

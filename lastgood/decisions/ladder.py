@@ -46,8 +46,8 @@ class Goal(Model):
 
     targets: tuple[str, ...]
     """ARNs of the task definition to go back to: itself, and a digest-pinned copy."""
-    wrong: str
-    """ARN of the task definition that went wrong."""
+    wrong: tuple[str, ...]
+    """ARNs of the task definitions that went wrong: the release, and a way back that failed."""
     before: str | None = None
     """ARN of the service revision that ran before the release, if it is the very target."""
     before_deployment: str | None = None
@@ -125,7 +125,7 @@ def choose(
         forward = deployment is not None and _brings_target(deployment, goal, tried)
         return Rung(do="wait", reason=reason, service_deployment=arn, forward=forward)
     put_back = primary is not None and primary.id == goal.before_deployment
-    if there != goal.wrong and not put_back:
+    if there not in goal.wrong and not put_back:
         reason = f"The service runs {_label(there) or 'nothing'}: somebody else's."
         return Rung(do="leave", reason=reason)
     if going:
@@ -138,7 +138,7 @@ def choose(
         return _once(f"ECS went back to {_label(there)}, which is not the target.", there, tried)
     if deployment is None:
         return _once("The service runs the release that went wrong.", there, tried)
-    return _of_ours(deployment, goal, tried)
+    return _of_ours(deployment, there, goal, tried)
 
 
 def _brings_target(deployment: ServiceDeploymentState, goal: Goal, tried: Tried) -> bool:
@@ -147,19 +147,19 @@ def _brings_target(deployment: ServiceDeploymentState, goal: Goal, tried: Tried)
     return is_under_way(deployment) and not wrong
 
 
-def _of_ours(deployment: ServiceDeploymentState, goal: Goal, tried: Tried) -> Rung:
-    """Our release is PRIMARY, and ECS is not going back from it."""
+def _of_ours(deployment: ServiceDeploymentState, there: str, goal: Goal, tried: Tried) -> Rung:
+    """What is PRIMARY is ours, and ECS is not going back from it."""
     if not is_under_way(deployment):
-        return _finished(deployment, goal, tried)
+        return _finished(deployment, there, tried)
     if tried.refused or tried.updated:
-        return _once("ECS could not be told to go back.", goal.wrong, tried)
+        return _once("ECS could not be told to go back.", there, tried)
     if tried.waited:
-        return _once("ECS was told to go back and does not.", goal.wrong, tried)
+        return _once("ECS was told to go back and does not.", there, tried)
     if tried.steered:
         reason = "ECS was told to go back."
         return Rung(do="wait", reason=reason, service_deployment=deployment.arn)
     if goal.before is None or deployment.sources != (goal.before,):
-        return _once("ECS would go back to another revision than the target.", goal.wrong, tried)
+        return _once("ECS would go back to another revision than the target.", there, tried)
     return _steer(deployment, next(iter(deployment.awaiting), None))
 
 
@@ -178,7 +178,7 @@ def _steer(deployment: ServiceDeploymentState, hook: AwaitingHook | None) -> Run
     )
 
 
-def _finished(deployment: ServiceDeploymentState, goal: Goal, tried: Tried) -> Rung:
+def _finished(deployment: ServiceDeploymentState, there: str, tried: Tried) -> Rung:
     if deployment.status == "ROLLBACK_SUCCESSFUL" and not tried.updated and not tried.waited:
         # What ECS says of the service may be older than what it says of the deployment.
         reason = "ECS has gone back; the service does not show it yet."
@@ -188,7 +188,7 @@ def _finished(deployment: ServiceDeploymentState, goal: Goal, tried: Tried) -> R
         "STOPPED": "The release's deployment was stopped, and nothing came back.",
     }
     reason = reasons.get(deployment.status, "The service runs the release that went wrong.")
-    return _once(reason, goal.wrong, tried)
+    return _once(reason, there, tried)
 
 
 def _adopted(deployment: ServiceDeploymentState | None, tried: Tried) -> Rung:

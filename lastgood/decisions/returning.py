@@ -79,7 +79,7 @@ def _not_there(
     primary, early = state.primary, now < order.deployed_at + VISIBLE_WITHIN
     there = primary.task_definition if primary else ""
     before = primary is not None and primary.id == order.previous_deployment
-    if there and (there == order.previous_task_definition or before):
+    if there and (there in order.wrong or before):
         news = _of_ecs_way_back(order, state, going, early=early, now=now) if going else None
         if news or (early and not seen) or (going and ladder.is_going_back(going)):
             return news

@@ -337,7 +337,7 @@ def following(stack: Stack, deployment: str, arn: str, **keys: Any) -> ServiceWa
             "service": ref(stack),
             "task_definition": arn,
             "deployment": deployment,
-            "previous_task_definition": stack.task_definition,
+            "wrong": (stack.task_definition,),
             "previous_deployment": keys.pop("before"),
             "deployed_at": now(),
             "until": now() + timedelta(seconds=30),

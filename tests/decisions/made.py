@@ -93,7 +93,7 @@ def follow(goal: str = "rollout", **keys: Any) -> ServiceWatchOrder:
             "service": REF,
             "task_definition": NEW,
             "deployment": "ecs-svc/2",
-            "previous_task_definition": OLD,
+            "wrong": (OLD,),
             "previous_deployment": "ecs-svc/1",
             "deployed_at": T0,
             "until": at(300),

@@ -39,7 +39,7 @@ WRITES = ["stop_service_deployment", "continue_service_deployment", "update_serv
 
 
 def goal(**keys: Any) -> Goal:
-    usual = {"targets": (OLD, PINNED), "wrong": NEW, "before": BEFORE}
+    usual = {"targets": (OLD, PINNED), "wrong": (NEW,), "before": BEFORE}
     return Goal.model_validate({**usual, "before_deployment": "ecs-svc/1", **keys})
 
 
@@ -98,6 +98,15 @@ def test_a_call_says_what_it_is_about() -> None:
     assert (answer.service_deployment, answer.hook) == ("sd/2", "hook-1")
     update = choose(runs(NEW), under("SUCCESSFUL"), goal(), Tried())
     assert update.expected == NEW
+
+
+def test_more_than_one_of_ours_may_have_to_be_left() -> None:
+    """A way back that failed, and the release that it did not lead away from."""
+    aim = goal(targets=(ELSEWHERE,), wrong=(OLD, NEW), before=None, before_deployment=None)
+    for there in (OLD, NEW):
+        rung = choose(runs(there), under("SUCCESSFUL"), aim, Tried())
+        assert (rung.do, rung.expected) == ("update_service", there)
+    assert choose(runs(OTHER), under("SUCCESSFUL"), aim, Tried()).do == "leave"
 
 
 def test_after_a_refusal_update_service_is_left() -> None:

@@ -105,7 +105,7 @@ def test_which_service_deployment_a_watch_reads() -> None:
 
 def back(**keys: Any) -> Any:
     """We wait for OLD; NEW went wrong."""
-    usual = {"task_definition": OLD, "previous_task_definition": NEW, "deployment": None}
+    usual = {"task_definition": OLD, "wrong": (NEW,), "deployment": None}
     return follow("steady", **{**usual, "previous_deployment": "ecs-svc/1", **keys})
 
 
@@ -242,6 +242,15 @@ def test_ecs_that_undoes_a_way_back_is_told_from_a_stranger() -> None:
     news = assess(order, undone, going("STOPPED"), seen=True, now=at(90))
     assert news
     assert news.kind == "superseded"
+
+
+@pytest.mark.parametrize("there", [NEW, OTHER])
+def test_whichever_of_ours_ecs_puts_back_it_is_ecss_doing(there: str) -> None:
+    news = assess(
+        anew(wrong=(OTHER, NEW)), service(deployment(there, id="x")), None, seen=True, now=at(90)
+    )
+    assert news
+    assert news.kind == "failed"
 
 
 # --- Two target groups -------------------------------------------------------------------------

@@ -6,6 +6,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from temporalio.exceptions import ApplicationError
 
 from lastgood.model import Outcome, ReleaseResult
 from tests.durable.desk import Desk
@@ -94,3 +95,25 @@ async def test_policy_can_go_back_once_further_and_never_again(desk, helps):
         assert (result.rollback.to, result.rollback.verified) == (arn(2), True)
         assert overview.last_known_good.images[0].image == "app:2"
         assert overview.alerts == ()
+
+
+@pytest.mark.parametrize("way_back", ["refused", "undone"])
+async def test_what_still_runs_when_a_way_back_came_to_nothing_is_no_strangers(desk, way_back):
+    """UpdateService was refused, or ECS put the bad release back: it is still ours to leave."""
+    for image in ("app:2", "app:3"):
+        assert (await desk.release(image)).outcome is Outcome.HEALTHY
+    desk.world.bad("app:4", after=60)
+    if way_back == "undone":
+        desk.world.image("app:3", ends="rolled_back_by_ecs")
+    else:
+        number = desk.aws.count("update_service") + 2
+        desk.world.before("update_service", number, refused)
+
+    result = await desk.release("app:4", **FURTHER)
+
+    assert (result.outcome, result.rollback.to) == (Outcome.ROLLED_BACK, arn(2))
+    assert desk.world.runs == "app:2"
+
+
+def refused(*_: object) -> None:
+    raise ApplicationError("no", type="ClientException", non_retryable=True)
