@@ -25,7 +25,7 @@ with workflow.unsafe.imports_passed_through():
         WatchedTrigger,
         WatchOrder,
     )
-    from lastgood.decisions import returning
+    from lastgood.decisions import ladder, returning
     from lastgood.model import Outcome, Verdict
     from lastgood.policy import HealthCheckTrigger
 
@@ -93,7 +93,7 @@ class Rollback:
     # --- Act and wait ----------------------------------------------------------------------
 
     async def _go_back(self) -> None:
-        """Act and wait until steady; if ECS's own way back fails, act once more."""
+        """Act and wait until steady; if ECS's own way back fails, or it undoes ours, act again."""
         while True:
             await self._way.act()
             news = await self._wait_until_steady()
@@ -105,8 +105,8 @@ class Rollback:
                 self._steady_at, self._deployment = workflow.now(), news.deployment
                 self._under_way = news.service_deployment
                 return
-            again = news is not None and news.kind == "failed" and not self._way.tried.waited
-            if not again or self._way.tried.updated or self._order.adopt:
+            way, adopt = self._way, self._order.adopt
+            if not ladder.goes_on(news, way.deployment, way.tried, adopt=adopt):
                 raise self._not_steady(news)
             self._way.in_vain()
 

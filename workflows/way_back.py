@@ -207,7 +207,7 @@ class WayBack:
         # Without a new deployment it was ECS itself that went back meanwhile.
         self.forward = updated.deployment != order.target_deployment
         self.attempted = self.attempted or self.forward
-        self.tried = self.tried.model_copy(update={"updated": True})
+        self.tried = self.tried.model_copy(update={"updates": self.tried.updates + 1})
         self.deployment, self.called_at = updated.deployment, updated.at
         self.service_deployment = None
         self.say(f"UpdateService to {self.target.rsplit('/', 1)[-1]}")

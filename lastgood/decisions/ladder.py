@@ -12,8 +12,8 @@ From the top; the first that fits is taken:
    The old tasks are still there, or new ones come up with the digests that ran; where traffic
    shifts, it is a matter of weights.
 6. Anything else of ours (finished, stopped, a rollback that failed, an endpoint that knows no
-   service deployments, a refusal): UpdateService, once. If that was made already: give up, and
-   people are told. It never loops.
+   service deployments, a refusal): UpdateService. If ECS undid that (its circuit breaker put back
+   what went wrong): once more. After that: give up, and people are told. It never loops.
 
 ECS goes back to *its* last completed revision, which may be one that we hold or demoted; that is
 why the fifth rung asks for the one revision that ran before.
@@ -23,8 +23,11 @@ from __future__ import annotations
 
 from typing import Literal
 
+from lastgood.contracts import ServiceNews
 from lastgood.model import AwaitingHook, Model, ServiceDeploymentState, ServiceState
 
+_MOST_UPDATES = 2
+"""The second only if ECS undid the first."""
 _OVER = ("SUCCESSFUL", "STOPPED")
 
 
@@ -37,8 +40,8 @@ class Tried(Model):
     """It could not be told so: not asked again."""
     waited: bool = False
     """It was waited for ECS's own way back, in vain."""
-    updated: bool = False
-    """UpdateService was sent."""
+    updates: int = 0
+    """How often UpdateService was sent."""
 
 
 class Goal(Model):
@@ -128,16 +131,16 @@ def choose(
     if there not in goal.wrong and not put_back:
         reason = f"The service runs {_label(there) or 'nothing'}: somebody else's."
         return Rung(do="leave", reason=reason)
-    if going:
+    if going and not tried.updates:  # else ECS goes back from our way back, to what went wrong
         if tried.waited:
             return Rung(do="give_up", reason="ECS is still going back, and does not arrive.")
         return Rung(do="wait", reason="ECS is going back already.", service_deployment=arn)
     if goal.adopt:
         return _adopted(deployment, tried)
     if put_back:
-        return _once(f"ECS went back to {_label(there)}, which is not the target.", there, tried)
+        return _update(f"ECS went back to {_label(there)}, which is not the target.", there, tried)
     if deployment is None:
-        return _once("The service runs the release that went wrong.", there, tried)
+        return _update("The service runs the release that went wrong.", there, tried)
     return _of_ours(deployment, there, goal, tried)
 
 
@@ -151,15 +154,15 @@ def _of_ours(deployment: ServiceDeploymentState, there: str, goal: Goal, tried: 
     """What is PRIMARY is ours, and ECS is not going back from it."""
     if not is_under_way(deployment):
         return _finished(deployment, there, tried)
-    if tried.refused or tried.updated:
-        return _once("ECS could not be told to go back.", there, tried)
+    if tried.refused or tried.updates:
+        return _update("ECS could not be told to go back.", there, tried)
     if tried.waited:
-        return _once("ECS was told to go back and does not.", there, tried)
+        return _update("ECS was told to go back and does not.", there, tried)
     if tried.steered:
         reason = "ECS was told to go back."
         return Rung(do="wait", reason=reason, service_deployment=deployment.arn)
     if goal.before is None or deployment.sources != (goal.before,):
-        return _once("ECS would go back to another revision than the target.", there, tried)
+        return _update("ECS would go back to another revision than the target.", there, tried)
     return _steer(deployment, next(iter(deployment.awaiting), None))
 
 
@@ -179,7 +182,7 @@ def _steer(deployment: ServiceDeploymentState, hook: AwaitingHook | None) -> Run
 
 
 def _finished(deployment: ServiceDeploymentState, there: str, tried: Tried) -> Rung:
-    if deployment.status == "ROLLBACK_SUCCESSFUL" and not tried.updated and not tried.waited:
+    if deployment.status == "ROLLBACK_SUCCESSFUL" and not tried.updates and not tried.waited:
         # What ECS says of the service may be older than what it says of the deployment.
         reason = "ECS has gone back; the service does not show it yet."
         return Rung(do="wait", reason=reason, service_deployment=deployment.arn)
@@ -188,7 +191,7 @@ def _finished(deployment: ServiceDeploymentState, there: str, tried: Tried) -> R
         "STOPPED": "The release's deployment was stopped, and nothing came back.",
     }
     reason = reasons.get(deployment.status, "The service runs the release that went wrong.")
-    return _once(reason, there, tried)
+    return _update(reason, there, tried)
 
 
 def _adopted(deployment: ServiceDeploymentState | None, tried: Tried) -> Rung:
@@ -198,11 +201,27 @@ def _adopted(deployment: ServiceDeploymentState | None, tried: Tried) -> Rung:
     return Rung(do="wait", reason="ECS goes back by itself.")
 
 
-def _once(reason: str, expected: str, tried: Tried) -> Rung:
-    """UpdateService, unless it was sent before: then people must look."""
-    if tried.updated:
+def _update(reason: str, expected: str, tried: Tried) -> Rung:
+    """UpdateService, unless ECS undid it twice: then people must look."""
+    if tried.updates >= _MOST_UPDATES:
         return Rung(do="give_up", reason=f"{reason} UpdateService was tried, and did not help.")
     return Rung(do="update_service", reason=reason, expected=expected)
+
+
+def goes_on(news: ServiceNews | None, deployment: str | None, tried: Tried, *, adopt: bool) -> bool:
+    """Whether there is something left to try after a way back did not arrive.
+
+    Args:
+        news: what ended the wait for it.
+        deployment: id of the ECS deployment that was to bring the target.
+        tried: what was done already.
+        adopt: ECS went back by itself; nothing is sent.
+    """
+    if news is None or news.kind != "failed" or adopt:
+        return False
+    if not tried.updates:
+        return not tried.waited
+    return news.deployment != deployment and tried.updates < _MOST_UPDATES
 
 
 def _label(arn: str) -> str:

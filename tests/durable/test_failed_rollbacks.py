@@ -97,6 +97,22 @@ async def test_policy_can_go_back_once_further_and_never_again(desk, helps):
         assert overview.alerts == ()
 
 
+@pytest.mark.parametrize("helps", [True, False])
+async def test_a_way_back_that_ecs_undid_is_tried_once_more(desk, helps):
+    """Its tasks did not come up, and the circuit breaker put the bad release back."""
+    desk.world.bad("app:2", after=60)
+    desk.world.image("app:1", ends="rolled_back_by_ecs")
+    if helps:
+        desk.world.before("update_service", 3, lambda world, _: world.image("app:1"))
+
+    result = await desk.release("app:2")
+
+    assert result.outcome is (Outcome.ROLLED_BACK if helps else Outcome.ROLLBACK_FAILED)
+    assert desk.images == ["app:2", "app:1", "app:1"]
+    assert desk.world.runs == ("app:1" if helps else "app:2")
+    assert desk.told_of(Outcome.ROLLBACK_FAILED) == (0 if helps else 1)
+
+
 @pytest.mark.parametrize("way_back", ["refused", "undone"])
 async def test_what_still_runs_when_a_way_back_came_to_nothing_is_no_strangers(desk, way_back):
     """UpdateService was refused, or ECS put the bad release back: it is still ours to leave."""
