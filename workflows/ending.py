@@ -213,6 +213,8 @@ class Ending:
         before = self._release.prepared.running if self._release.prepared else None
         if before is None:
             return result_of(self._release, Outcome.ROLLED_BACK_BY_ECS, finding.reason, finding)
+        if finding.to not in (None, before.task_definition):
+            before = await self._target_of(finding) or before
         with self._journal.step("verify", before.label):
             report = await self._run(finding, before, adopt=True)
         return after_rollback(self._release, report, finding)
@@ -229,7 +231,7 @@ class Ending:
             from_task_definition=released,
             also_from=also_from,
             from_deployment=release.deployment,
-            target_deployment=prepared.running_deployment if prepared else None,
+            before_deployments=prepared.state.deployment_ids if prepared else (),
             before_revision=prepared.revision_before(target) if prepared else None,
             policy=release.policy,
             fired=finding.verdict,

@@ -29,7 +29,6 @@ class Prepared(Model):
     state: ServiceState
     running: Revision
     """What runs before the release."""
-    running_deployment: str | None
     target: Revision | None
     target_reason: str
     triggers: tuple[WatchedTrigger, ...]
@@ -100,7 +99,6 @@ async def _prepare(order: DeploymentOrder) -> Prepared:
     return Prepared(
         state=state,
         running=running,
-        running_deployment=primary.id if primary else None,
         target=choice.target,
         target_reason=choice.reason,
         triggers=triggers,

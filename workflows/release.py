@@ -230,7 +230,7 @@ class Release:
             service=self.service,
             task_definition=self.released.task_definition,
             deployment=self.deployment,
-            previous_deployment=self.prepared.running_deployment,
+            previous_deployments=self.prepared.state.deployment_ids,
             deployed_at=self.deployed_at,
             until=until,
             interval=interval,

@@ -267,7 +267,7 @@ class Rollback:
                 "task_definition": self._way.target,
                 "deployment": way.deployment if steady else self._deployment,
                 "wrong": way.wrong,
-                "previous_deployment": order.target_deployment if steady else way.left,
+                "previous_deployments": order.before_deployments if steady else way.left,
                 "deployed_at": way.called_at or self._started_at,
                 "until": until,
                 "interval": order.policy.monitor.interval,

@@ -55,13 +55,13 @@ class WayBack:
         self.tried = ladder.Tried()
         self.target = order.target.task_definition
         """ARN of the task definition that the service goes to: the target's, or a copy's."""
-        self.deployment: str | None = order.target_deployment if order.adopt else None
+        self.deployment: str | None = None
         self.service_deployment: str | None = None
         """ARN of what ECS carries out while it goes back by itself."""
         self.forward = False
         """The target comes by a deployment of its own, which ECS carries out like any other."""
-        self.left: str | None = None
-        """Id of the ECS deployment from which UpdateService led away."""
+        self.left: tuple[str, ...] = ()
+        """Ids of the ECS deployments from which UpdateService led away."""
         self.left_service_deployment: str | None = None
         """ARN of the service deployment that was the newest then."""
         self.state: ServiceState | None = None
@@ -94,7 +94,7 @@ class WayBack:
                 targets=(*self._targets, self.target),
                 wrong=self.wrong,
                 before=self._order.before_revision,
-                before_deployment=self._order.target_deployment,
+                before_deployments=self._order.before_deployments,
                 adopt=self._order.adopt,
             )
             rung = ladder.choose(state, deployment, goal, self.tried)
@@ -133,7 +133,7 @@ class WayBack:
         if rung.do == "update_service":
             if not await self._update_service(rung):
                 return False
-            self.left = state.primary.id if state and state.primary else None
+            self.left = state.deployment_ids if state else ()
             self.left_service_deployment = newest
             return True
         if rung.do == "wait":
@@ -205,7 +205,7 @@ class WayBack:
                 return False
             raise
         # Without a new deployment it was ECS itself that went back meanwhile.
-        self.forward = updated.deployment != order.target_deployment
+        self.forward = updated.deployment not in order.before_deployments
         self.attempted = self.attempted or self.forward
         self.tried = self.tried.model_copy(update={"updates": self.tried.updates + 1})
         self.deployment, self.called_at = updated.deployment, updated.at

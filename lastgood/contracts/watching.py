@@ -106,7 +106,8 @@ class ServiceWatchOrder(Model):
     deployment: str | None
     wrong: tuple[str, ...] = ()
     """With ``steady``: ARNs of what is to be left; ECS may put one of them back."""
-    previous_deployment: str | None
+    previous_deployments: tuple[str, ...] = ()
+    """Ids of the deployments that there were before: only ECS itself goes back to one of them."""
     deployed_at: datetime
     until: datetime
     interval: timedelta
@@ -150,6 +151,8 @@ class ServiceNews(Model):
     service_deployment: str | None = None
     """ARN of the service deployment that waits at it."""
     stage: str | None = None
+    task_definition: str | None = None
+    """ARN of what ECS went back to."""
 
 
 class ServiceGlance(Model):

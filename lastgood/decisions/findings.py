@@ -30,7 +30,10 @@ _KINDS = {
 def of_service_news(news: ServiceNews) -> Finding | None:
     """A finding from a service watch; None if all is well."""
     kind = _KINDS.get(news.kind)
-    return Finding.model_validate({"kind": kind, "reason": news.reason}) if kind else None
+    if kind is None:
+        return None
+    about = {"kind": kind, "reason": news.reason, "to": news.task_definition}
+    return Finding.model_validate(about)
 
 
 def of_trigger(verdict: Verdict) -> Finding:

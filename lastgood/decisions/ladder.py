@@ -53,8 +53,8 @@ class Goal(Model):
     """ARNs of the task definitions that went wrong: the release, and a way back that failed."""
     before: str | None = None
     """ARN of the service revision that ran before the release, if it is the very target."""
-    before_deployment: str | None = None
-    """Id of the ECS deployment that ran before the release, target or not."""
+    before_deployments: tuple[str, ...] = ()
+    """Ids of the ECS deployments that there were before the release, target or not."""
     adopt: bool = False
     """ECS goes back by itself; send nothing."""
 
@@ -127,7 +127,7 @@ def choose(
         reason = "The service is on its way back already."
         forward = deployment is not None and _brings_target(deployment, goal, tried)
         return Rung(do="wait", reason=reason, service_deployment=arn, forward=forward)
-    put_back = primary is not None and primary.id == goal.before_deployment
+    put_back = primary is not None and primary.id in goal.before_deployments
     if there not in goal.wrong and not put_back:
         reason = f"The service runs {_label(there) or 'nothing'}: somebody else's."
         return Rung(do="leave", reason=reason)

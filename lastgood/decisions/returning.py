@@ -78,7 +78,7 @@ def _not_there(
     """The target is not PRIMARY: not yet, not any more, or somebody else's release is."""
     primary, early = state.primary, now < order.deployed_at + VISIBLE_WITHIN
     there = primary.task_definition if primary else ""
-    before = primary is not None and primary.id == order.previous_deployment
+    before = primary is not None and primary.id in order.previous_deployments
     if there and (there in order.wrong or before):
         news = _of_ecs_way_back(order, state, going, early=early, now=now) if going else None
         if news or (early and not seen) or (going and ladder.is_going_back(going)):

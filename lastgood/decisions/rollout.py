@@ -4,12 +4,13 @@ A release is rolled out when the service's PRIMARY deployment has our task defin
 deployment id, ECS calls it COMPLETED, and all wanted tasks run. ECS calling the service "stable"
 is never enough: it is also stable after ECS has put the old version back.
 
-If our deployment is no longer PRIMARY, its id tells who did it. The deployment that ran before
-the release is PRIMARY again: ECS rolled back. Any other: somebody else's release, which is not
-ours to judge. Right after UpdateService, answers may still show the past; until our deployment
-has been visible once, or a minute has gone by, its absence means nothing. Later answers may show
-the past too, for moments: that our deployment was displaced, or the service is gone, must still be
-so some seconds later. What could not be read at the end is unknown: neither complete nor stuck.
+If our deployment is no longer PRIMARY, its id tells who did it. A deployment that there was before
+the release is PRIMARY again: ECS rolled back, to the last one that it had completed. Any other:
+somebody else's release, which is not ours to judge. Right after UpdateService, answers may still
+show the past; until our deployment has been visible once, or a minute has gone by, its absence
+means nothing. Later answers may show the past too, for moments: that our deployment was displaced,
+or the service is gone, must still be so some seconds later. What could not be read at the end is
+unknown: neither complete nor stuck.
 
 Where traffic shifts (blue/green, linear, canary), the window begins as soon as all production
 traffic is on the new tasks, while ECS still keeps the old ones; the rollout is complete when ECS
@@ -72,10 +73,11 @@ def _displaced(
     primary, by_ecs = state.primary, going is not None and ladder.is_undone(going)
     if primary is None:
         return news_of("gone", "The service has no PRIMARY deployment.", now, state, None)
-    if primary.id == order.previous_deployment or by_ecs:
+    if primary.id in order.previous_deployments or by_ecs:
         why = primary.reason or "its own deployment ran before this release"
         text = f"ECS itself rolled the service back to {label(primary.task_definition)}: {why}"
-        return news_of("rolled_back_by_ecs", text, now, state, primary.id)
+        news = news_of("rolled_back_by_ecs", text, now, state, primary.id)
+        return news.model_copy(update={"task_definition": primary.task_definition})
     text = (
         f"Deployment {primary.id} with {label(primary.task_definition)} became PRIMARY: "
         "somebody else changed the service."

@@ -338,7 +338,7 @@ def following(stack: Stack, deployment: str, arn: str, **keys: Any) -> ServiceWa
             "task_definition": arn,
             "deployment": deployment,
             "wrong": (stack.task_definition,),
-            "previous_deployment": keys.pop("before"),
+            "previous_deployments": (keys.pop("before"),),
             "deployed_at": now(),
             "until": now() + timedelta(seconds=30),
             "interval": timedelta(milliseconds=100),

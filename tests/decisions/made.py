@@ -94,7 +94,7 @@ def follow(goal: str = "rollout", **keys: Any) -> ServiceWatchOrder:
             "task_definition": NEW,
             "deployment": "ecs-svc/2",
             "wrong": (OLD,),
-            "previous_deployment": "ecs-svc/1",
+            "previous_deployments": ("ecs-svc/1",),
             "deployed_at": T0,
             "until": at(300),
             "interval": seconds(10),

@@ -42,7 +42,7 @@ WRITES = ["stop_service_deployment", "continue_service_deployment", "update_serv
 
 def goal(**keys: Any) -> Goal:
     usual = {"targets": (OLD, PINNED), "wrong": (NEW,), "before": BEFORE}
-    return Goal.model_validate({**usual, "before_deployment": "ecs-svc/1", **keys})
+    return Goal.model_validate({**usual, "before_deployments": ("ecs-svc/0", "ecs-svc/1"), **keys})
 
 
 def under(status: str, *, hook: bool = False, sources: Any = (BEFORE,)) -> ServiceDeploymentState:
@@ -112,7 +112,7 @@ def test_a_call_says_what_it_is_about() -> None:
 
 def test_more_than_one_of_ours_may_have_to_be_left() -> None:
     """A way back that failed, and the release that it did not lead away from."""
-    aim = goal(targets=(ELSEWHERE,), wrong=(OLD, NEW), before=None, before_deployment=None)
+    aim = goal(targets=(ELSEWHERE,), wrong=(OLD, NEW), before=None, before_deployments=())
     for there in (OLD, NEW):
         rung = choose(runs(there), under("SUCCESSFUL"), aim, Tried())
         assert (rung.do, rung.expected) == ("update_service", there)
@@ -142,6 +142,8 @@ def test_ecs_that_went_back_elsewhere_is_corrected_once() -> None:
     rung = choose(state, over, goal(before=None), Tried(waited=True))
     assert (rung.do, rung.expected) == ("update_service", ELSEWHERE)
     assert choose(state, over, goal(before=None), Tried(updates=2)).do == "give_up"
+    older = runs(ELSEWHERE, id="ecs-svc/0")  # the last completed one, before an unfinished one
+    assert choose(older, over, goal(before=None), Tried()).do == "update_service"
 
 
 def told(kind: str, ident: str) -> ServiceNews:

@@ -106,7 +106,7 @@ def test_which_service_deployment_a_watch_reads() -> None:
 def back(**keys: Any) -> Any:
     """We wait for OLD; NEW went wrong."""
     usual = {"task_definition": OLD, "wrong": (NEW,), "deployment": None}
-    return follow("steady", **{**usual, "previous_deployment": "ecs-svc/1", **keys})
+    return follow("steady", **{**usual, "previous_deployments": ("ecs-svc/1",), **keys})
 
 
 @pytest.mark.parametrize(

@@ -140,6 +140,29 @@ async def test_ecs_that_begins_to_go_back_between_our_look_and_our_call_is_waite
     assert desk.images == ["app:2"]
 
 
+def back_to_what_was_completed(world: World, now: object) -> None:
+    """The circuit breaker goes back past an unfinished rollout, to the last completed one."""
+    completed = next(one for one in world.rollouts if one.id == "ecs-svc/0")
+    world.rollouts = [world.primary, completed]
+    world.go_back(now, "ECS deployment circuit breaker: tasks failed to start.")
+
+
+async def test_ecs_that_goes_back_past_an_unfinished_rollout_is_no_stranger(desk):
+    long = timedelta(minutes=4)
+    desk.world.image("app:2", rollout=long)
+    await desk.deploy("app:2")
+    await desk.skip(seconds=30)
+    breaks = {timedelta(minutes=1): back_to_what_was_completed}
+    desk.world.image("app:3", rollout=long, then=breaks)
+
+    result = await desk.release("app:3", deploy={"on_busy": "supersede"})
+
+    assert result.outcome is Outcome.ROLLED_BACK_BY_ECS
+    assert (result.rollback.to, result.rollback.verified) == (arn(1), True)
+    assert desk.images == ["app:2", "app:3"]
+    assert [one.image for one in (await desk.overview()).quarantine] == ["app:3"]
+
+
 # --- A rollback of ECS's that fails ------------------------------------------------------------
 
 

@@ -109,8 +109,6 @@ class World:
         """Fields of ServiceState that are other than usual: controller, strategy…"""
         self.pauses: dict[str, timedelta] = {}
         """PAUSE hooks by stage, with how long they wait before they roll back."""
-        self.staged = False
-        """A rolling service whose deployments come to stages, too."""
         self.bake = timedelta(minutes=15)
         """Where traffic shifts: how long ECS keeps the old tasks."""
         self.service_deployments = True
@@ -206,7 +204,7 @@ class World:
         self.resolved[rollout.id] = self._resolve(task_definition)
         self._record(rollout)
         self.rollouts.insert(0, rollout)
-        if self.staged or self.shape.get("strategy", "ROLLING") != "ROLLING":
+        if self.shape.get("strategy", "ROLLING") != "ROLLING":
             self._in(
                 behaviour.rollout / 2, now, lambda w, at: w._reach("POST_SCALE_UP", rollout, at)
             )
