@@ -17,6 +17,7 @@ from workflows.explaining import explain
 from workflows.hooks import let_go_on
 from workflows.preflight import RefusedError, prepare
 from workflows.release import Release
+from workflows.smoke import smoke
 from workflows.watching import Round, until_after
 
 with workflow.unsafe.imports_passed_through():
@@ -29,11 +30,9 @@ with workflow.unsafe.imports_passed_through():
         Finding,
         Instruction,
         Limits,
-        ProbeAnswer,
         Progress,
         RegisterOrder,
         ServiceNews,
-        SmokeOrder,
         Tally,
         UpdateOrder,
         WatchedTrigger,
@@ -41,7 +40,6 @@ with workflow.unsafe.imports_passed_through():
     from lastgood.decisions import findings
     from lastgood.decisions.targets import images_of
     from lastgood.model import Revision
-    from lastgood.policy import SmokeCheck
 
 T = TypeVar("T")
 
@@ -88,6 +86,8 @@ class Deployment:
     async def _see_it_through(self, ending: Ending) -> Finding | None:
         """Wait, test, watch; and once more after a cooldown, if something fired during it."""
         while True:
+            if self._release.orders.approved:
+                return findings.against_approval(await self._finish())
             finding = (
                 await self._wait()
                 or await self._smoke_test()
@@ -203,10 +203,11 @@ class Deployment:
     async def _finish(self) -> Finding | None:
         """Let ECS carry the deployment to its end; until then it is a shift of traffic away."""
         release = self._release
-        if not release.has_stages:
+        if not release.goes_on:
             return None
+        triggers = () if release.orders.good else None
         with self._journal.step("finish"):
-            return await self._forward("rollout", release.finished_by())
+            return await self._forward("rollout", release.finished_by(), triggers=triggers)
 
     async def _forward(
         self,
@@ -253,7 +254,7 @@ class Deployment:
             return None
         with self._journal.step("smoke test"):
             for check in release.policy.smoke:
-                answer = await self._race(self._smoke(check))
+                answer = await self._race(smoke(check))
                 if isinstance(answer, Finding):
                     return answer
                 self._journal.note(f"Smoke test: {answer.text}")
@@ -261,19 +262,6 @@ class Deployment:
                     return Finding(kind="smoke", reason=f"The smoke test failed: {answer.text}")
         release.smoke_tested = True
         return None
-
-    async def _smoke(self, check: SmokeCheck) -> ProbeAnswer | Finding:
-        answer = ProbeAnswer(ok=False, text="not asked", milliseconds=0)
-        for attempt in range(check.attempts):
-            if attempt:
-                await workflow.sleep(check.every)
-            try:
-                answer = await calls.smoke_test(SmokeOrder(check=check))
-            except ActivityError as error:
-                return Finding(kind="inconclusive", reason=f"Smoke test: {calls.why(error)}")
-            if answer.ok:
-                break
-        return answer
 
     async def _monitor(self) -> Finding | None:
         release = self._release
@@ -283,8 +271,9 @@ class Deployment:
         end = self._journal.window_ends_at = release.window_end
         with self._journal.step("monitor", f"until {end:%H:%M:%S} UTC"):
             while True:
-                if self._round and self._round.fired:
-                    return findings.of_trigger(self._round.fired)
+                stopped = self._stopped()
+                if stopped:
+                    return stopped
                 self._round = current = release.watch("window", end, carry=carry)
                 await self._until_news(current)
                 self._journal.judged(*current.verdicts)
@@ -351,8 +340,8 @@ class Deployment:
         return findings.of_service_news(news) if news else None
 
     def _stopped(self) -> Finding | None:
-        """What ends the way forward whatever ECS says: a person, or a trigger."""
-        if self._release.interruption:
+        """What ends the way forward whatever ECS says: a person, or else a trigger."""
+        if self._release.interruption or self._release.orders.good:
             return self._release.interruption
         fired = self._round.fired if self._round else None
         return findings.of_trigger(fired) if fired else None

@@ -12,7 +12,6 @@ from temporalio.exceptions import ActivityError, ChildWorkflowError, WorkflowAlr
 from temporalio.workflow import ParentClosePolicy
 
 from workflows import calls
-from workflows.hooks import answer_waiting
 from workflows.release import Release
 from workflows.results import after_rollback, report_of, result_of
 from workflows.rollback import Rollback
@@ -75,6 +74,8 @@ class Ending:
         self._journal = release.journal
         self._proven: str | None = None
         self._holds = 0
+        self._held: ReleaseResult | None = None
+        """What it waited for a person with, last."""
         self._cooldown_told: datetime | None = None
         """The end of the cooldown that people were told of last."""
         self._telling: list[asyncio.Task[tuple[ChannelFailure, ...]]] = []
@@ -83,7 +84,7 @@ class Ending:
         """From why the release does not go on (None: it is good) to its report.
 
         Returns:
-            None if a person wants a held release to be judged again.
+            None if a person wants a held release to go on.
         """
         end = self._good() if finding is None else await self._follow(finding)
         return await self._close(end, finding) if end else None
@@ -95,11 +96,14 @@ class Ending:
         return await self._close(end, finding)
 
     def _good(self) -> ReleaseResult:
-        promoted = self._release.orders.promoted
-        if promoted is None:
+        orders = self._release.orders
+        by, done = orders.approved or orders.promoted, "approved" if orders.approved else "promoted"
+        if by is None:
             return result_of(self._release, Outcome.HEALTHY, "The window ended clean.")
-        self._proven = f"promoted by {promoted.actor}"
-        reason = f"{promoted.actor} promoted it: {sentence(promoted.reason)}"
+        self._proven = f"{done} by {by.actor}"
+        reason = f"{by.actor} {done} it: {sentence(by.reason)}"
+        if orders.approved and self._held:
+            reason = f"{reason} It was held: {self._held.reason}"
         return result_of(self._release, Outcome.HEALTHY, reason)
 
     async def _close(self, end: ReleaseResult, finding: Finding | None) -> DeploymentReport:
@@ -289,12 +293,14 @@ class Ending:
             await self._tell(notice)
             await release.tell_guard(messages.RELEASE_HELD, held)
             decided = await self._decision_of_a_person(until)
-        self._journal.held, self._journal.result = False, None
-        if release.orders.resumed:
+        self._journal.held, self._journal.result, self._held = False, None, held
+        if not release.orders.decided:
+            return await self._after_hold(decided, held)
+        if release.orders.resumed or release.goes_on:
             await release.tell_guard(messages.RELEASE_RESUMED, release.order.release.id)
+        if release.orders.resumed:
             release.resume(since)
-            return None
-        return await self._after_hold(decided, held)
+        return None
 
     async def _decision_of_a_person(self, until: datetime) -> Finding | None:
         """What ends a hold; None: nothing did, or a person approved or resumed."""
@@ -315,13 +321,6 @@ class Ending:
         return release.interruption or (None if release.orders.decided else news)
 
     async def _after_hold(self, decided: Finding | None, held: ReleaseResult) -> ReleaseResult:
-        approved = self._release.orders.approved
-        if approved:
-            await answer_waiting(self._release)
-            self._proven = f"approved by {approved.actor}"
-            reason = f"{approved.actor} approved it: {sentence(approved.reason)}"
-            reason = f"{reason} It was held: {held.reason}"
-            return result_of(self._release, Outcome.HEALTHY, reason)
         if decided is None or decided.kind == "lost":
             return held
         if decided.kind == "operator":

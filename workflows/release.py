@@ -156,8 +156,13 @@ class Release:
         """ECS goes on after the rollout that we wait for: it bakes, or waits at a hook."""
         return self.prepared is not None and rollout.has_stages(self.prepared.state)
 
+    @property
+    def goes_on(self) -> bool:
+        """ECS is not through with it, or may not be."""
+        return self.has_stages or self.rolled_out_at is None
+
     def finished_by(self) -> datetime:
-        """When ECS must have carried out all of the deployment that has all traffic now."""
+        """When ECS must have carried out all of a deployment that has all traffic, or gets it."""
         bake = self.prepared.state.bake if self.prepared else timedelta(0)
         return workflow.now() + bake + self.policy.deploy.timeout
 

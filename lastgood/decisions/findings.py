@@ -116,6 +116,17 @@ def remedy_needed(finding: Finding, policy: MonitorPolicy) -> bool:
     return finding.kind in ("trigger", "operator", "rollout", "smoke")
 
 
+def against_approval(finding: Finding | None) -> Finding | None:
+    """What still counts after a person took a release for good; None: it stays good.
+
+    That ECS is slow with it, or gave it up, or that the service is gone, does not: a person has
+    looked at it. That something else runs does, and that ECS cannot be told to go on.
+    """
+    if finding is None or finding.kind in ("rollout", "lost", "trigger"):
+        return None
+    return finding
+
+
 def waits_for_a_person(finding: Finding) -> bool:
     """Whether a finding that is not rolled back holds the release until somebody decides."""
     return finding.kind in ("trigger", "operator", "rollout", "smoke", "inconclusive", "hold")

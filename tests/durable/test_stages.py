@@ -141,6 +141,56 @@ async def test_what_a_person_takes_for_good_lets_ecs_go_on(desk, verb):
     assert calls(desk).count("continue") == 1
 
 
+async def held_before_the_shift(desk):
+    """Held while it rolls out; ECS waits at the first of its hooks."""
+    desk.step = 60
+    desk.world.image("app:2", rollout=timedelta(minutes=3))
+    await desk.deploy("app:2")
+    await desk.skip(seconds=30)
+    await desk.say("hold")
+    await desk.skip(minutes=3)
+
+
+async def test_an_approved_release_is_followed_until_ecs_is_through(desk):
+    given(desk, POST_SCALE_UP=DAY, POST_PRODUCTION_TRAFFIC_SHIFT=timedelta(minutes=30))
+    await held_before_the_shift(desk)
+
+    await desk.say("approve", reason="fine")
+    result = await desk.result("app:2")
+
+    assert result.outcome is Outcome.HEALTHY
+    assert result.reason.startswith("ann approved it: fine. It was held: ann held it")
+    assert calls(desk).count("continue") == 2
+    assert desk.world.primary.record.status == "SUCCESSFUL"
+
+
+async def test_ecs_may_still_go_back_from_an_approved_release(desk):
+    given(desk, POST_SCALE_UP=DAY)
+    await held_before_the_shift(desk)
+    await desk.say("approve")
+    await desk.skip(minutes=5)
+
+    by_alarms(desk.world, await desk.env.get_current_time())
+    result = await desk.result("app:2")
+
+    assert result.outcome is Outcome.ROLLED_BACK_BY_ECS
+
+
+@pytest.mark.parametrize("step", ["monitor", "finish"])
+async def test_no_trigger_watches_what_was_promoted(desk, step):
+    given(desk)
+    desk.world.bad("app:2", after=900)
+    await desk.deploy("app:2")
+    await desk.skip(minutes=2 if step == "monitor" else 12)
+    assert await desk.is_at(step)
+
+    await desk.say("promote")
+    result = await desk.result("app:2")
+
+    assert result.outcome is Outcome.HEALTHY
+    assert desk.world.runs == "app:2"
+
+
 async def test_too_little_time_for_the_steps_is_refused(desk):
     given(desk, "LINEAR")
     desk.world.shape = {**desk.world.shape, "shift": timedelta(minutes=9)}
