@@ -47,6 +47,8 @@ class Release:
         self.released: Revision | None = None
         self.deployment: str | None = None
         self.deployed_at = workflow.now()
+        self._deadline: datetime | None = None
+        """Of the rollout, if a hold has moved it."""
         self.rolled_out_at: datetime | None = None
         self.smoke_tested = False
         self.window_end: datetime | None = None
@@ -85,15 +87,15 @@ class Release:
         )
 
     def resume(self, held_since: datetime) -> None:
-        """Be judged again: what was left of the window is watched now."""
+        """Be judged again: what was left of the rollout's time, or of the window, is left now."""
         self.orders.held = self.orders.resumed = None
         self.not_before = None
         if self.window_end is None:
+            left = _left(self.deadline(), held_since, self.policy.deploy.timeout)
+            self._deadline = workflow.now() + left
             return
         triggers = self.prepared.triggers if self.prepared else ()
-        left = self.window_end - held_since
-        if left <= timedelta(0):
-            left = self.policy.monitor.window
+        left = _left(self.window_end, held_since, self.policy.monitor.window)
         least = until_after(workflow.now(), triggers, self.policy.monitor.interval)
         self.window_end = max(workflow.now() + left, least)
 
@@ -194,8 +196,8 @@ class Release:
             workflow.logger.warning("The guard could not be told %s: %s", name, error)
 
     def deadline(self) -> datetime:
-        """When the rollout must be complete; a cooldown that is sat out moves it."""
-        deadline = self.deployed_at + self.policy.deploy.timeout
+        """When the rollout must be complete; a cooldown that is sat out moves it, and a hold."""
+        deadline = self._deadline or self.deployed_at + self.policy.deploy.timeout
         if self.not_before is None:
             return deadline
         return max(deadline, self.not_before + timedelta(seconds=1))
@@ -242,3 +244,8 @@ class Release:
             goal=goal,
         )
         return Round(order, service)
+
+
+def _left(until: datetime, since: datetime, whole: timedelta) -> timedelta:
+    """What was left until then; all of it anew, if it was over."""
+    return until - since if until > since else whole

@@ -151,6 +151,17 @@ async def held_before_the_shift(desk):
     await desk.skip(minutes=3)
 
 
+async def test_the_time_that_a_release_was_held_is_no_lateness_of_its_rollout(desk):
+    given(desk, POST_SCALE_UP=DAY)
+    await held_before_the_shift(desk)
+    await desk.skip(minutes=20)
+
+    await desk.say("resume")
+    result = await desk.result("app:2")
+
+    assert result.outcome is Outcome.HEALTHY
+
+
 async def test_an_approved_release_is_followed_until_ecs_is_through(desk):
     given(desk, POST_SCALE_UP=DAY, POST_PRODUCTION_TRAFFIC_SHIFT=timedelta(minutes=30))
     await held_before_the_shift(desk)
