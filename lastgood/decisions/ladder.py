@@ -153,7 +153,7 @@ def _brings_target(deployment: ServiceDeploymentState, goal: Goal, tried: Tried)
 def _of_ours(deployment: ServiceDeploymentState, there: str, goal: Goal, tried: Tried) -> Rung:
     """What is PRIMARY is ours, and ECS is not going back from it."""
     if not is_under_way(deployment):
-        return _finished(deployment, there, tried)
+        return _finished(deployment, there, goal, tried)
     if tried.refused or tried.updates:
         return _update("ECS could not be told to go back.", there, tried)
     if tried.waited:
@@ -181,8 +181,10 @@ def _steer(deployment: ServiceDeploymentState, hook: AwaitingHook | None) -> Run
     )
 
 
-def _finished(deployment: ServiceDeploymentState, there: str, tried: Tried) -> Rung:
-    if deployment.status == "ROLLBACK_SUCCESSFUL" and not tried.updates and not tried.waited:
+def _finished(deployment: ServiceDeploymentState, there: str, goal: Goal, tried: Tried) -> Rung:
+    ours = tried.steered or bool(goal.before_deployments)  # else it was an earlier release's
+    undone = ours and deployment.status == "ROLLBACK_SUCCESSFUL"
+    if undone and not tried.updates and not tried.waited:
         # What ECS says of the service may be older than what it says of the deployment.
         reason = "ECS has gone back; the service does not show it yet."
         return Rung(do="wait", reason=reason, service_deployment=deployment.arn)

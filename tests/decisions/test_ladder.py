@@ -146,6 +146,13 @@ def test_ecs_that_went_back_elsewhere_is_corrected_once() -> None:
     assert choose(older, over, goal(before=None), Tried()).do == "update_service"
 
 
+def test_outside_of_a_release_what_ecs_went_back_from_is_nothing_to_wait_for() -> None:
+    """What is rolled back by an operator is what ECS went back to; it has arrived long ago."""
+    over, aim = under("ROLLBACK_SUCCESSFUL"), goal(before=None, before_deployments=())
+    assert choose(runs(NEW), over, aim, Tried()).do == "update_service"
+    assert choose(runs(NEW), over, goal(), Tried()).do == "wait"
+
+
 def told(kind: str, ident: str) -> ServiceNews:
     return ServiceNews.model_validate(
         {"kind": kind, "reason": "", "at": at(0), "deployment": ident}
