@@ -230,6 +230,8 @@ class Verdict(Model):
 
     trigger: str
     """``error-rate``, ``response-time``, ``health-check``, ``alarm``, ``manual``."""
+    key: str | None = None
+    """Which of the policy's triggers it is, of several of one type: ``2 alarm``."""
     status: Status
     reason: str
     at: datetime

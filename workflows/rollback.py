@@ -25,7 +25,7 @@ with workflow.unsafe.imports_passed_through():
         WatchedTrigger,
         WatchOrder,
     )
-    from lastgood.decisions import ladder, returning
+    from lastgood.decisions import ladder, returning, verdicts
     from lastgood.model import Outcome, Verdict
     from lastgood.policy import HealthCheckTrigger
 
@@ -166,7 +166,8 @@ class Rollback:
         Returns:
             The proof, in words.
         """
-        triggers = await self._to_verify()
+        triggers = self._order.triggers or await self._resolve()
+        triggers = verdicts.to_verify(triggers, self._order.fired)
         until = workflow.now() + self._order.policy.rollback.verify_timeout
         watched = Round(self._watch(triggers, until, "recovery"), self._follow("window", until))
         await workflow.wait_condition(
@@ -185,16 +186,6 @@ class Rollback:
             )
         await self._smoke_again()
         return f"Verified: {'; '.join(texts)}." if texts else "It is steady; no check is set up."
-
-    async def _to_verify(self) -> tuple[WatchedTrigger, ...]:
-        order = self._order
-        triggers = order.triggers or await self._resolve()
-        fired = order.fired.trigger if order.fired else None
-        return tuple(
-            one.model_copy(update={"muted_until_ok": False})
-            for one in triggers
-            if isinstance(one.trigger, HealthCheckTrigger) or one.trigger.type == fired
-        )
 
     async def _resolve(self) -> tuple[WatchedTrigger, ...]:
         """Resolve the health checks, for a rollback that no release prepared."""

@@ -25,6 +25,7 @@ with workflow.unsafe.imports_passed_through():
         WatchOrder,
         WatchReport,
     )
+    from lastgood.decisions.verdicts import with_keys
     from lastgood.model import Status, Verdict
 
 _SOURCES: dict[str, tuple[str, Any]] = {
@@ -181,7 +182,7 @@ def _report(order: WatchOrder, handle: ActivityHandle[WatchReport]) -> WatchRepo
     if not handle.done() or handle.cancelled():
         return WatchReport()
     try:
-        return handle.result()
+        return with_keys(handle.result())
     except ActivityError as error:
         return WatchReport(
             verdicts=tuple(
