@@ -32,8 +32,10 @@ with workflow.unsafe.imports_passed_through():
 _ENDS = {
     "superseded": Outcome.SUPERSEDED,
     "rolled_back_by_ecs": Outcome.ROLLBACK_FAILED,
+    "gone": Outcome.HELD,
+    "scaled_to_zero": Outcome.HELD,
 }
-"""What it means that the target is not PRIMARY any more: somebody's doing, or ECS's own."""
+"""What it means that the target does not run any more. What people do is told, and no failure."""
 
 
 @workflow.defn(name=messages.ROLLBACK)
@@ -176,13 +178,15 @@ class Rollback:
         good, news, texts = watched.good, watched.news, watched.texts
         watched.cancel()
         if news and news.kind in _ENDS:
-            raise OverError(_ENDS[news.kind], f"While it was verified: {news.reason}")
+            text = f"{self._label} was back, and while it was verified: {news.reason}"
+            raise OverError(_ENDS[news.kind], text)
         self._evidence = watched.verdicts
         if not good:
+            said = (*texts, *([news.reason.rstrip(".")] if news and _decisive(news) else []))
             raise OverError(
                 Outcome.ROLLBACK_FAILED,
                 f"The service runs {self._label}, but it is not proven that this helped: "
-                f"{'; '.join(texts) or 'nothing could be measured'}.",
+                f"{'; '.join(said) or 'nothing could be measured'}.",
             )
         await self._smoke_again()
         return f"Verified: {'; '.join(texts)}." if texts else "It is steady; no check is set up."

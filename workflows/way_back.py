@@ -126,6 +126,8 @@ class WayBack:
         self, rung: ladder.Rung, state: ServiceState | None, newest: str | None
     ) -> bool:
         """Take a rung; False: look again."""
+        if rung.do == "gone":
+            raise OverError(Outcome.HELD, rung.reason)
         if rung.do == "give_up":
             raise OverError(Outcome.ROLLBACK_FAILED, rung.reason)
         if rung.do == "leave":

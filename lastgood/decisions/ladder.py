@@ -2,7 +2,7 @@
 
 From the top; the first that fits is taken:
 
-1. The service is gone: give up.
+1. The service is gone: there is nothing to bring back.
 2. The target is PRIMARY: wait until it is steady. Also while ECS goes back by itself, whoever
    told it to: a call of ours on top of that would begin a second rollback.
 3. Somebody else's release is PRIMARY: leave it.
@@ -69,6 +69,7 @@ class Rung(Model):
         "wait",
         "leave",
         "give_up",
+        "gone",
     ]
     reason: str
     service_deployment: str | None = None
@@ -116,7 +117,7 @@ def choose(
         tried: what was done already.
     """
     if state is None or state.status != "ACTIVE":
-        return Rung(do="give_up", reason="The service does not exist any more.")
+        return Rung(do="gone", reason="The service does not exist any more.")
     primary = state.primary
     there = primary.task_definition if primary else ""
     going = deployment is not None and is_going_back(deployment)

@@ -189,9 +189,11 @@ GONE = [None, runs(NEW, status="PRIMARY").model_copy(update={"status": "DRAINING
 
 @pytest.mark.parametrize("state", GONE)
 @pytest.mark.parametrize("status", [*STATUSES, None])
-def test_a_service_that_is_gone_is_given_up(state: ServiceState | None, status: str | None) -> None:
+def test_a_service_that_is_gone_is_told_from_one_that_is_given_up(
+    state: ServiceState | None, status: str | None
+) -> None:
     now = under(status) if status else None
-    assert choose(state, now, goal(), Tried()).do == "give_up"
+    assert choose(state, now, goal(), Tried()).do == "gone"
 
 
 @pytest.mark.parametrize("target", [OLD, PINNED])

@@ -10,7 +10,7 @@ from temporalio.exceptions import ApplicationError
 
 from lastgood.model import Outcome, ReleaseResult
 from tests.durable.desk import Desk
-from tests.durable.world import Fault, arn
+from tests.durable.world import Fault, World, arn
 
 REMIND: dict[str, Any] = {"rollback": {"remind_every": "15m", "verify_timeout": "2m"}}
 FURTHER = {"rollback": {**REMIND["rollback"], "try_next_good": True}}
@@ -95,6 +95,26 @@ async def test_policy_can_go_back_once_further_and_never_again(desk, helps):
         assert (result.rollback.to, result.rollback.verified) == (arn(2), True)
         assert overview.last_known_good.images[0].image == "app:2"
         assert overview.alerts == ()
+
+
+@pytest.mark.parametrize(
+    ("does", "told"),
+    [(World.scale_to_zero, "was scaled to 0 tasks"), (World.delete, "no longer exists")],
+)
+async def test_what_a_person_does_to_the_service_meanwhile_is_no_failure(desk, does, told):
+    desk.world.service_deployments = False
+    desk.world.bad("app:2", after=60)
+    still_bad = {"error-rate": Fault(timedelta(0))}
+    desk.world.image("app:1", faults=still_bad, then={timedelta(minutes=2): does})
+
+    result = await desk.release("app:2", **REMIND)
+    await desk.skip(hours=1)
+
+    assert (result.outcome, result.rollback.verified) == (Outcome.HELD, False)
+    assert told in result.reason
+    assert desk.told("reminder") == []
+    overview = await desk.overview()
+    assert [one.image for one in overview.quarantine] == ["app:2"], "it was found bad all the same"
 
 
 @pytest.mark.parametrize("helps", [True, False])
