@@ -108,18 +108,35 @@ class WayBack:
         self.tried = self.tried.model_copy(update={"waited": True})
 
     async def _look(self) -> tuple[ServiceState | None, ServiceDeploymentState | None]:
-        service = self._order.service
-        state = await calls.describe_service(service, back=True)
+        """Read the service, and its newest deployment: once more if that took too long.
+
+        All workers may have been gone meanwhile: now one is back, and it costs a moment to see
+        whether ECS has the release under way, or goes back by itself.
+        """
+        state = await calls.describe_service(self._order.service, back=True)
         if state is None:
             return None, None
         try:
-            newest = await calls.describe_service_deployment(service, state.service_deployment)
+            return await self._with_newest(state)
+        except ActivityError as error:
+            if calls.refused(error):
+                self.say(f"service deployment not readable: {calls.why(error)}")
+                return state, None
+        state = await calls.describe_service(self._order.service, back=True)
+        try:
+            return await self._with_newest(state) if state else (None, None)
         except ActivityError as error:
             self.say(f"service deployment not readable: {calls.why(error)}")
             return state, None
+
+    async def _with_newest(
+        self, state: ServiceState
+    ) -> tuple[ServiceState | None, ServiceDeploymentState | None]:
+        service = self._order.service
+        newest = await calls.describe_service_deployment(service, state.service_deployment)
         if newest and state.service_deployment is None:
             # The newest may have begun after our look at the service: look again.
-            state = await calls.describe_service(service, back=True)
+            return await calls.describe_service(service, back=True), newest
         return state, newest
 
     async def _take(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import pytest
 from temporalio.exceptions import ApplicationError
@@ -90,6 +90,23 @@ async def test_without_leave_to_read_service_deployments_update_service_does_it(
 
     assert result.outcome is Outcome.ROLLED_BACK
     assert changes(desk) == ["update_service", "update_service"]
+
+
+async def test_what_could_not_be_read_for_a_while_is_read_once_more_before_anything_is_sent(desk):
+    """All workers were gone, say, or ECS throttled: the deployment is under way all the same."""
+    bad_while_rolling_out(desk)
+
+    def throttled(world: World, now: datetime) -> None:
+        if timedelta(seconds=9) < now - world.primary.since < timedelta(seconds=50):
+            raise ApplicationError("slow down", type="ThrottlingException")
+
+    for number in range(1, 20):
+        desk.world.before("describe_service_deployments", number, throttled)
+
+    result = await desk.release("app:2")
+
+    assert result.outcome is Outcome.ROLLED_BACK
+    assert changes(desk) == ["update_service", "stop_service_deployment"]
 
 
 async def test_ecs_that_would_go_back_to_a_held_release_is_not_asked(desk):
