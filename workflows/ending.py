@@ -194,7 +194,7 @@ class Ending:
             report = await self._run(finding, target, adopt=False)
             report = await self._once_more(finding, target, report)
         await remembered
-        ended = {"finished_at": workflow.now(), "verified": report.verified}
+        ended = {"finished_at": workflow.now(), "verified": report.verified, "to": report.to}
         await self._remember(record.model_copy(update=ended))
         return after_rollback(self._release, report, finding)
 

@@ -91,6 +91,7 @@ async def test_policy_can_go_back_once_further_and_never_again(desk, helps):
     assert desk.images == ["app:2", "app:3", "app:4", "app:3", "app:2"]
     overview = await desk.overview()
     assert overview.rollbacks_counted == 1
+    assert overview.rollbacks[-1].to == arn(2), "where it went in the end"
     if helps:
         assert (result.rollback.to, result.rollback.verified) == (arn(2), True)
         assert overview.last_known_good.images[0].image == "app:2"
