@@ -144,6 +144,8 @@ class Deployment:
                         service=release.service,
                         task_definition=release.released.task_definition,
                         expected=(prepared.running.task_definition,),
+                        once=True,
+                        newest=prepared.state.service_deployment,
                     )
                 )
             except ActivityError as error:
@@ -174,6 +176,8 @@ class Deployment:
         kind = error.cause.type if isinstance(error.cause, ApplicationError) else None
         if kind == errors.ROLLOUT_INVISIBLE:
             return Finding(kind="lost", reason=calls.why(error))
+        if kind == errors.UNDONE:
+            return Finding(kind="rolled_back_by_ecs", reason=calls.why(error))
         state = await calls.describe_service(release.service, back=True)
         primary = state.primary if state else None
         wanted = release.released.task_definition if release.released else None

@@ -22,7 +22,7 @@ from __future__ import annotations
 import math
 from datetime import datetime, timedelta
 
-from lastgood.contracts import ServiceGlance, ServiceNews, ServiceWatchOrder
+from lastgood.contracts import ServiceGlance, ServiceNews, ServiceWatchOrder, UpdateOrder
 from lastgood.decisions import ladder, returning, stages
 from lastgood.decisions.sighting import VISIBLE_WITHIN, label, news_of
 from lastgood.decisions.sighting import is_rolled_out as is_rolled_out
@@ -154,6 +154,18 @@ def follows(order: ServiceWatchOrder, state: ServiceState | None) -> str | None:
     mine = ours(order, state)
     primary = mine is not None and mine.status == "PRIMARY"
     return state.service_deployment if primary and has_stages(state) else None
+
+
+def was_undone(order: UpdateOrder, state: ServiceState, attempt: int) -> bool:
+    """Whether ECS has gone back already from what an earlier attempt sent: not to be sent again.
+
+    Args:
+        order: the update.
+        state: the service, which does not run what was ordered.
+        attempt: the number of this attempt; the first one has nothing before it.
+    """
+    another = state.service_deployment not in (None, order.newest)
+    return order.once and attempt > 1 and another
 
 
 def doubt(

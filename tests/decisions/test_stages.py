@@ -4,8 +4,9 @@ from typing import Any
 
 import pytest
 
+from lastgood.contracts import UpdateOrder
 from lastgood.decisions import returning
-from lastgood.decisions.rollout import assess, follows, has_all_traffic
+from lastgood.decisions.rollout import assess, follows, has_all_traffic, was_undone
 from lastgood.decisions.series import Point, worst_of
 from lastgood.decisions.task_definitions import original_of, pin_id, pinned
 from lastgood.model import AwaitingHook, ContainerImage, Hook, ServiceDeploymentState, ServiceState
@@ -13,6 +14,7 @@ from tests.decisions.made import (
     NEW,
     OLD,
     OTHER,
+    REF,
     at,
     deployment,
     follow,
@@ -251,6 +253,26 @@ def test_whichever_of_ours_ecs_puts_back_it_is_ecss_doing(there: str) -> None:
     )
     assert news
     assert news.kind == "failed"
+
+
+@pytest.mark.parametrize(
+    ("attempt", "newest", "now", "undone"),
+    [
+        (1, "sd/1", "sd/2", False),  # whoever did that: our first attempt is still to come
+        (2, "sd/1", "sd/1", False),
+        (2, "sd/1", "sd/2", True),
+        (2, None, "sd/2", True),
+        (2, "sd/1", None, False),
+    ],
+)
+def test_an_update_whose_answer_was_lost_may_have_been_undone(
+    attempt: int, newest: str | None, now: str | None, undone: bool
+) -> None:
+    order = UpdateOrder(service=REF, task_definition=NEW, expected=(OLD,), newest=newest)
+    state = service(deployment(OLD), service_deployment=now)
+    forth = order.model_copy(update={"once": True})
+    assert was_undone(forth, state, attempt) == undone
+    assert not was_undone(order, state, attempt), "a way back is sent until it is there"
 
 
 # --- Two target groups -------------------------------------------------------------------------

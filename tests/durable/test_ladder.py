@@ -157,6 +157,20 @@ async def test_ecs_that_begins_to_go_back_between_our_look_and_our_call_is_waite
     assert desk.images == ["app:2"]
 
 
+async def test_what_ecs_undid_while_its_answer_was_lost_is_not_deployed_again(desk):
+    def undone_and_lost(world: World, now: datetime) -> None:
+        world.go_back(now, "ECS deployment circuit breaker: tasks failed to start.")
+        raise ApplicationError("the connection broke", type="OutcomeUnknown")
+
+    desk.world.after("update_service", 1, undone_and_lost)
+
+    result = await desk.release("app:2")
+
+    assert result.outcome is Outcome.ROLLED_BACK_BY_ECS
+    assert (result.rollback.to, result.rollback.verified) == (arn(1), True)
+    assert desk.images == ["app:2"]
+
+
 def back_to_what_was_completed(world: World, now: object) -> None:
     """The circuit breaker goes back past an unfinished rollout, to the last completed one."""
     completed = next(one for one in world.rollouts if one.id == "ecs-svc/0")
