@@ -88,7 +88,7 @@ async def _prepare(order: DeploymentOrder) -> Prepared:
         preflight.of_service(policy, state),
         preflight.of_strategy(policy, state),
         preflight.of_target(choice),
-        preflight.of_changes(policy, running, order.last_released, order.good),
+        preflight.of_changes(policy, running, order.last_released, order.good, order.unproven),
         preflight.of_alarms(policy, alarms),
     )
     _refuse(findings)
