@@ -229,7 +229,7 @@ class Rollback:
             if news is None or news.kind != "paused":
                 why = news.reason if news else "The service could not be followed."
                 outcome = _ENDS.get(news.kind if news else "", Outcome.ROLLBACK_FAILED)
-                text = f"{self._label} had all traffic and was verified, but did not stay: {why}"
+                text = f"{self._label} had all traffic and was verified, and then: {why}"
                 raise OverError(outcome, text)
             await self._let_go_on(news)
 
