@@ -126,7 +126,8 @@ class EcsActivities(EcsCalls):
 
         Raises:
             ApplicationError: UNEXPECTED_STATE if the service runs neither what was expected nor
-                the wanted revision; ROLLOUT_INVISIBLE if no deployment shows for the write.
+                the wanted revision; UNDONE if ECS has gone back from that already;
+                ROLLOUT_INVISIBLE if no deployment shows for the write.
         """
         state = await self._describe(order.service)
         if state is None or state.status != "ACTIVE":
@@ -137,6 +138,8 @@ class EcsActivities(EcsCalls):
         if primary is None or primary.task_definition not in order.expected:
             there = primary.task_definition if primary else "nothing"
             raise _unexpected(f"{order.service} runs {there}: somebody else changed it.")
+        if rollout.was_undone(order, state, activity.info().attempt):
+            raise undone(primary.task_definition)
         still_in_time()
         answer = await self._call(
             order.service.region,
@@ -222,6 +225,13 @@ def _include(query: ServiceQuery) -> dict[str, list[str]]:
 
 def _reserved(key: str) -> bool:
     return key == RELEASE_TAG or key.lower().startswith("aws:")
+
+
+def undone(there: str) -> ApplicationError:
+    """ECS has gone back from what an earlier attempt sent."""
+    label = there.rsplit("/", 1)[-1]
+    text = f"ECS rolled the service back to {label} before the deployment could be followed."
+    return ApplicationError(text, type=errors.UNDONE, non_retryable=True)
 
 
 def _unexpected(text: str) -> ApplicationError:

@@ -44,6 +44,9 @@ NOT_FOUND = "NotFound"
 UNEXPECTED_STATE = "UnexpectedState"
 """The service is not in the state in which this write would be right."""
 
+UNDONE = "Undone"
+"""An earlier attempt's write, whose answer was lost, was carried out, and ECS has gone back."""
+
 ROLLOUT_INVISIBLE = "RolloutInvisible"
 """The endpoint accepted a write and shows no deployment for it."""
 

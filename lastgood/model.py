@@ -155,6 +155,11 @@ class ServiceState(Model):
         """The deployment that ECS is moving towards, or has reached."""
         return next((one for one in self.deployments if one.status == "PRIMARY"), None)
 
+    @property
+    def deployment_ids(self) -> tuple[str, ...]:
+        """Ids of all deployments that the service lists."""
+        return tuple(one.id for one in self.deployments)
+
     def deployment(self, deployment_id: str) -> EcsDeployment | None:
         """The deployment with this id, if the service still lists it."""
         return next((one for one in self.deployments if one.id == deployment_id), None)

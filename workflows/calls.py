@@ -67,6 +67,12 @@ def why(error: ActivityError | ChildWorkflowError) -> str:
     return cause.message if isinstance(cause, ApplicationError) else str(cause)
 
 
+def refused(error: ActivityError) -> bool:
+    """Whether a call was refused for good, rather than given up when its time was over."""
+    cause = error.cause
+    return isinstance(cause, ApplicationError) and cause.non_retryable
+
+
 def _read(back: bool) -> Options:
     return READ_ON_THE_WAY_BACK if back else READ
 

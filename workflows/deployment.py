@@ -17,6 +17,7 @@ from workflows.explaining import explain
 from workflows.hooks import let_go_on
 from workflows.preflight import RefusedError, prepare
 from workflows.release import Release
+from workflows.smoke import smoke
 from workflows.watching import Round, until_after
 
 with workflow.unsafe.imports_passed_through():
@@ -29,11 +30,9 @@ with workflow.unsafe.imports_passed_through():
         Finding,
         Instruction,
         Limits,
-        ProbeAnswer,
         Progress,
         RegisterOrder,
         ServiceNews,
-        SmokeOrder,
         Tally,
         UpdateOrder,
         WatchedTrigger,
@@ -41,7 +40,6 @@ with workflow.unsafe.imports_passed_through():
     from lastgood.decisions import findings
     from lastgood.decisions.targets import images_of
     from lastgood.model import Revision
-    from lastgood.policy import SmokeCheck
 
 T = TypeVar("T")
 
@@ -90,6 +88,8 @@ class Deployment:
     async def _see_it_through(self, ending: Ending) -> Finding | None:
         """Wait, test, watch; and once more after a cooldown, if something fired during it."""
         while True:
+            if self._release.orders.approved:
+                return findings.against_approval(await self._finish())
             finding = (
                 await self._wait()
                 or await self._smoke_test()
@@ -146,6 +146,8 @@ class Deployment:
                         service=release.service,
                         task_definition=release.released.task_definition,
                         expected=(prepared.running.task_definition,),
+                        once=True,
+                        newest=prepared.state.service_deployment,
                     )
                 )
             except ActivityError as error:
@@ -176,6 +178,8 @@ class Deployment:
         kind = error.cause.type if isinstance(error.cause, ApplicationError) else None
         if kind == errors.ROLLOUT_INVISIBLE:
             return Finding(kind="lost", reason=calls.why(error))
+        if kind == errors.UNDONE:
+            return Finding(kind="rolled_back_by_ecs", reason=calls.why(error))
         state = await calls.describe_service(release.service, back=True)
         primary = state.primary if state else None
         wanted = release.released.task_definition if release.released else None
@@ -206,10 +210,11 @@ class Deployment:
     async def _finish(self) -> Finding | None:
         """Let ECS carry the deployment to its end; until then it is a shift of traffic away."""
         release = self._release
-        if not release.has_stages:
+        if not release.goes_on:
             return None
+        triggers = () if release.orders.good else None
         with self._journal.step("finish"):
-            return await self._forward("rollout", release.finished_by())
+            return await self._forward("rollout", release.finished_by(), triggers=triggers)
 
     async def _forward(
         self,
@@ -256,7 +261,7 @@ class Deployment:
             return None
         with self._journal.step("smoke test"):
             for check in release.policy.smoke:
-                answer = await self._race(self._smoke(check))
+                answer = await self._race(smoke(check))
                 if isinstance(answer, Finding):
                     return answer
                 self._journal.note(f"Smoke test: {answer.text}")
@@ -264,19 +269,6 @@ class Deployment:
                     return Finding(kind="smoke", reason=f"The smoke test failed: {answer.text}")
         release.smoke_tested = True
         return None
-
-    async def _smoke(self, check: SmokeCheck) -> ProbeAnswer | Finding:
-        answer = ProbeAnswer(ok=False, text="not asked", milliseconds=0)
-        for attempt in range(check.attempts):
-            if attempt:
-                await workflow.sleep(check.every)
-            try:
-                answer = await calls.smoke_test(SmokeOrder(check=check))
-            except ActivityError as error:
-                return Finding(kind="inconclusive", reason=f"Smoke test: {calls.why(error)}")
-            if answer.ok:
-                break
-        return answer
 
     async def _monitor(self) -> Finding | None:
         release = self._release
@@ -286,8 +278,9 @@ class Deployment:
         end = self._journal.window_ends_at = release.window_end
         with self._journal.step("monitor", f"until {end:%H:%M:%S} UTC"):
             while True:
-                if self._round and self._round.fired:
-                    return findings.of_trigger(self._round.fired)
+                stopped = self._stopped()
+                if stopped:
+                    return stopped
                 self._round = current = release.watch("window", end, carry=carry)
                 await self._until_news(current)
                 self._journal.judged(*current.verdicts)
@@ -305,22 +298,32 @@ class Deployment:
         return await self._round.hand_over() if self._round else carry
 
     async def _sit_out(self, until: datetime) -> None:
-        """Wait for a cooldown's end; the watch goes on, and what still fires then counts."""
-        release = self._release
-        release.not_before = until
-        self._carry, self._round = await self._hand_over(), None
-        if release.window_end:
-            step = release.policy.monitor.interval
-            triggers = release.prepared.triggers if release.prepared else ()
-            after = until_after(until, triggers, step)
-            release.window_end = max(release.window_end, after)
-            return
-        with self._journal.step("cooldown", f"until {until:%H:%M:%S} UTC"):
-            self._round = release.watch("window", until, carry=self._carry)
-            with suppress(TimeoutError):
-                await self._until_news(self._round, until - workflow.now())
+        """Wait for a cooldown's end; the watch goes on, and what still fires then counts.
 
-    async def _until_news(self, current: Round, timeout: timedelta | None = None) -> None:
+        That it fired, or that ECS gave the rollout up, is known and ends nothing before that.
+        """
+        release, step = self._release, "cooldown"
+        release.not_before = until
+        carry, self._round = await self._hand_over(), None
+        if release.window_end:
+            step, interval = "monitor", release.policy.monitor.interval
+            triggers = release.prepared.triggers if release.prepared else ()
+            release.window_end = max(release.window_end, until_after(until, triggers, interval))
+            self._journal.window_ends_at = release.window_end
+        with self._journal.step(step, f"a cooldown, until {until:%H:%M:%S} UTC"):
+            self._round = release.watch("standing", until, carry=carry)
+            with suppress(TimeoutError):
+                await workflow.wait_condition(
+                    lambda: bool(
+                        release.interruption
+                        or self._told_by_ecs()
+                        or release.not_before != until
+                        or release.orders.promoted
+                    ),
+                    timeout=until - workflow.now(),
+                )
+
+    async def _until_news(self, current: Round) -> None:
         """Wait for a round's news or end, or for an operator who lifts the cooldown."""
         waited_for = self._release.not_before
         await workflow.wait_condition(
@@ -329,20 +332,23 @@ class Deployment:
                 or current.done
                 or self._release.not_before != waited_for
                 or self._release.orders.promoted
-            ),
-            timeout=timeout,
+            )
         )
 
     # --- Watching --------------------------------------------------------------------------
 
     def _seen(self) -> Finding | None:
         """What ends the way forward: a person, a trigger, or what ECS says."""
+        return self._stopped() or self._told_by_ecs()
+
+    def _told_by_ecs(self) -> Finding | None:
+        """What ECS says that ends the way forward."""
         news = self._round.news if self._round else None
-        return self._stopped() or (findings.of_service_news(news) if news else None)
+        return findings.of_service_news(news) if news else None
 
     def _stopped(self) -> Finding | None:
-        """What ends the way forward whatever ECS says: a person, or a trigger."""
-        if self._release.interruption:
+        """What ends the way forward whatever ECS says: a person, or else a trigger."""
+        if self._release.interruption or self._release.orders.good:
             return self._release.interruption
         fired = self._round.fired if self._round else None
         return findings.of_trigger(fired) if fired else None

@@ -12,7 +12,6 @@ from temporalio.exceptions import ActivityError, ChildWorkflowError, WorkflowAlr
 from temporalio.workflow import ParentClosePolicy
 
 from workflows import calls
-from workflows.hooks import answer_waiting
 from workflows.release import Release
 from workflows.results import after_rollback, report_of, result_of
 from workflows.rollback import Rollback
@@ -75,13 +74,17 @@ class Ending:
         self._journal = release.journal
         self._proven: str | None = None
         self._holds = 0
+        self._held: ReleaseResult | None = None
+        """What it waited for a person with, last."""
+        self._cooldown_told: datetime | None = None
+        """The end of the cooldown that people were told of last."""
         self._telling: list[asyncio.Task[tuple[ChannelFailure, ...]]] = []
 
     async def reach(self, finding: Finding | None) -> DeploymentReport | None:
         """From why the release does not go on (None: it is good) to its report.
 
         Returns:
-            None if a person wants a held release to be judged again.
+            None if a person wants a held release to go on.
         """
         end = self._good() if finding is None else await self._follow(finding)
         return await self._close(end, finding) if end else None
@@ -93,11 +96,14 @@ class Ending:
         return await self._close(end, finding)
 
     def _good(self) -> ReleaseResult:
-        promoted = self._release.orders.promoted
-        if promoted is None:
+        orders = self._release.orders
+        by, done = orders.approved or orders.promoted, "approved" if orders.approved else "promoted"
+        if by is None:
             return result_of(self._release, Outcome.HEALTHY, "The window ended clean.")
-        self._proven = f"promoted by {promoted.actor}"
-        reason = f"{promoted.actor} promoted it: {sentence(promoted.reason)}"
+        self._proven = f"{done} by {by.actor}"
+        reason = f"{by.actor} {done} it: {sentence(by.reason)}"
+        if orders.approved and self._held:
+            reason = f"{reason} It was held: {self._held.reason}"
         return result_of(self._release, Outcome.HEALTHY, reason)
 
     async def _close(self, end: ReleaseResult, finding: Finding | None) -> DeploymentReport:
@@ -125,11 +131,12 @@ class Ending:
         return report
 
     async def tell_of_cooldown(self, finding: Finding, remedy: Remedy) -> None:
-        """Something fired during a cooldown: people hear of it at once."""
+        """Something went wrong during a cooldown: people hear of it at once, and once."""
+        if remedy.until in (None, self._cooldown_told):
+            return
+        self._cooldown_told = remedy.until
         self._journal.note(f"{sentence(finding.reason)} {remedy.reason}")
         self._journal.decided(finding, remedy.do, remedy.reason)
-        if remedy.until is None:
-            return
         last = max(self._release.limits.rollbacks, key=lambda r: r.started_at, default=None)
         await self._tell(
             notices.cooldown(
@@ -188,7 +195,7 @@ class Ending:
             report = await self._run(finding, target, adopt=False)
             report = await self._once_more(finding, target, report)
         await remembered
-        ended = {"finished_at": workflow.now(), "verified": report.verified}
+        ended = {"finished_at": workflow.now(), "verified": report.verified, "to": report.to}
         await self._remember(record.model_copy(update=ended))
         return after_rollback(self._release, report, finding)
 
@@ -203,7 +210,7 @@ class Ending:
         if further is None:
             return failed
         self._journal.note(f"{sentence(failed.reason)} Going back further, to {further.label}.")
-        report = await self._run(finding, further, adopt=False, from_=failed.to)
+        report = await self._run(finding, further, adopt=False, also_from=(failed.to,))
         return report.model_copy(update={"reason": f"{sentence(failed.reason)} {report.reason}"})
 
     async def _adopt(self, finding: Finding) -> ReleaseResult:
@@ -211,12 +218,14 @@ class Ending:
         before = self._release.prepared.running if self._release.prepared else None
         if before is None:
             return result_of(self._release, Outcome.ROLLED_BACK_BY_ECS, finding.reason, finding)
+        if finding.to not in (None, before.task_definition):
+            before = await self._target_of(finding) or before
         with self._journal.step("verify", before.label):
             report = await self._run(finding, before, adopt=True)
         return after_rollback(self._release, report, finding)
 
     async def _run(
-        self, finding: Finding, target: Revision, *, adopt: bool, from_: str | None = None
+        self, finding: Finding, target: Revision, *, adopt: bool, also_from: tuple[str, ...] = ()
     ) -> RollbackReport:
         release, prepared = self._release, self._release.prepared
         released = release.released.task_definition if release.released else ""
@@ -224,9 +233,10 @@ class Ending:
             service=release.service,
             release=release.order.release.id,
             target=target,
-            from_task_definition=from_ or released,
+            from_task_definition=released,
+            also_from=also_from,
             from_deployment=release.deployment,
-            target_deployment=prepared.running_deployment if prepared else None,
+            before_deployments=prepared.state.deployment_ids if prepared else (),
             before_revision=prepared.revision_before(target) if prepared else None,
             policy=release.policy,
             fired=finding.verdict,
@@ -287,17 +297,19 @@ class Ending:
             await self._tell(notice)
             await release.tell_guard(messages.RELEASE_HELD, held)
             decided = await self._decision_of_a_person(until)
-        self._journal.held, self._journal.result = False, None
-        if release.orders.resumed:
+        self._journal.held, self._journal.result, self._held = False, None, held
+        if not release.orders.decided:
+            return await self._after_hold(decided, held)
+        if release.orders.resumed or release.goes_on:
             await release.tell_guard(messages.RELEASE_RESUMED, release.order.release.id)
+        if release.orders.resumed:
             release.resume(since)
-            return None
-        return await self._after_hold(decided, held)
+        return None
 
     async def _decision_of_a_person(self, until: datetime) -> Finding | None:
         """What ends a hold; None: nothing did, or a person approved or resumed."""
         release = self._release
-        watch = release.watch("window", until, triggers=())
+        watch = release.watch("standing", until, triggers=())
         try:
             await workflow.wait_condition(
                 lambda: (
@@ -313,14 +325,7 @@ class Ending:
         return release.interruption or (None if release.orders.decided else news)
 
     async def _after_hold(self, decided: Finding | None, held: ReleaseResult) -> ReleaseResult:
-        approved = self._release.orders.approved
-        if approved:
-            await answer_waiting(self._release)
-            self._proven = f"approved by {approved.actor}"
-            reason = f"{approved.actor} approved it: {sentence(approved.reason)}"
-            reason = f"{reason} It was held: {held.reason}"
-            return result_of(self._release, Outcome.HEALTHY, reason)
-        if decided is None or decided.kind in ("rollout", "lost"):
+        if decided is None or decided.kind == "lost":
             return held
         if decided.kind == "operator":
             self._journal.decided(decided, "roll_back")

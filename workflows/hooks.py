@@ -9,7 +9,23 @@ from workflows import calls
 from workflows.release import Release
 
 with workflow.unsafe.imports_passed_through():
-    from lastgood.contracts import ContinueOrder, Finding, ServiceNews
+    from lastgood.contracts import ContinueOrder, Finding, ServiceNews, Steered
+    from lastgood.model import ServiceRef
+
+
+async def go_on(service: ServiceRef, news: ServiceNews) -> Steered:
+    """Answer the hook that news tells of with CONTINUE.
+
+    Raises:
+        ActivityError: if that is refused, or not answered for a minute.
+    """
+    order = ContinueOrder(
+        service=service,
+        arn=news.service_deployment or "",
+        hook=news.hook or "",
+        action="CONTINUE",
+    )
+    return await calls.continue_service_deployment(order)
 
 
 async def let_go_on(release: Release, news: ServiceNews) -> Finding | None:
@@ -17,14 +33,8 @@ async def let_go_on(release: Release, news: ServiceNews) -> Finding | None:
 
     Who calls this has made sure that nothing fired, and nobody holds the release.
     """
-    order = ContinueOrder(
-        service=release.service,
-        arn=news.service_deployment or "",
-        hook=news.hook or "",
-        action="CONTINUE",
-    )
     try:
-        steered = await calls.continue_service_deployment(order)
+        steered = await go_on(release.service, news)
     except ActivityError as error:
         reason = f"ECS waits at a PAUSE hook ({news.stage}) that cannot be answered: "
         return Finding(kind="inconclusive", reason=reason + calls.why(error))
@@ -35,26 +45,3 @@ async def let_go_on(release: Release, news: ServiceNews) -> Finding | None:
         # What ECS answers may be a moment old: the next look waits a little.
         await workflow.sleep(release.policy.monitor.interval)
     return None
-
-
-async def answer_waiting(release: Release) -> None:
-    """Let ECS go on with a release that a person took for good, if it waits at a hook."""
-    if not release.has_stages:
-        return
-    try:
-        state = await calls.describe_service(release.service)
-        newest = state.service_deployment if state else None
-        going = await calls.describe_service_deployment(release.service, newest)
-    except ActivityError as error:
-        release.journal.note(f"Whether ECS waits at a PAUSE hook is unknown: {calls.why(error)}")
-        return
-    primary = state.primary if state else None
-    ours = primary is not None and primary.id == release.deployment
-    if going is None or not ours:
-        return
-    for hook in going.awaiting:
-        about = {"hook": hook.id, "stage": going.stage, "service_deployment": going.arn}
-        news = ServiceNews(kind="paused", reason="", at=workflow.now()).model_copy(update=about)
-        trouble = await let_go_on(release, news)
-        if trouble:
-            release.journal.note(trouble.reason)

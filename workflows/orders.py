@@ -57,13 +57,18 @@ class Orders:
         return _PHASES.get(now) or operators.phase(now)
 
     @property
+    def good(self) -> bool:
+        """Whether a person took the release for good: no trigger watches it any more."""
+        return bool(self.promoted or self.approved)
+
+    @property
     def decided(self) -> bool:
         """Whether a person said what becomes of a held release, other than to go back."""
         return bool(self.approved or self.resumed)
 
     def wait_for_a_person(self) -> None:
         """What was ordered so far led to the hold: it takes a new order to end it."""
-        self.rollback = self.held = self.promoted = None
+        self.rollback = self.held = self.promoted = self.approved = None
 
     def take(self, instruction: Instruction) -> InstructionAnswer:
         """Carry out an instruction, or refuse it; the same one again gets the same answer."""

@@ -31,7 +31,6 @@ class Prepared(Model):
     state: ServiceState
     running: Revision
     """What runs before the release."""
-    running_deployment: str | None
     target: Revision | None
     target_reason: str
     triggers: tuple[WatchedTrigger, ...]
@@ -106,7 +105,7 @@ async def _prepare(order: DeploymentOrder) -> Prepared:
         preflight.of_strategy(policy, state),
         preflight.of_target(choice),
         preflight.of_lost_images(choice.target, await _lost_images(order, choice.target)),
-        preflight.of_changes(policy, running, order.last_released, order.good),
+        preflight.of_changes(policy, running, order.last_released, order.good, order.unproven),
         preflight.of_alarms(policy, alarms),
     )
     _refuse(findings)
@@ -119,7 +118,6 @@ async def _prepare(order: DeploymentOrder) -> Prepared:
     return Prepared(
         state=state,
         running=running,
-        running_deployment=primary.id if primary else None,
         target=choice.target,
         target_reason=choice.reason,
         triggers=triggers,

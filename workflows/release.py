@@ -49,6 +49,8 @@ class Release:
         self.released: Revision | None = None
         self.deployment: str | None = None
         self.deployed_at = workflow.now()
+        self._deadline: datetime | None = None
+        """Of the rollout, if a hold has moved it."""
         self.rolled_out_at: datetime | None = None
         self.smoke_tested = False
         self.window_end: datetime | None = None
@@ -91,15 +93,15 @@ class Release:
         )
 
     def resume(self, held_since: datetime) -> None:
-        """Be judged again: what was left of the window is watched now."""
+        """Be judged again: what was left of the rollout's time, or of the window, is left now."""
         self.orders.held = self.orders.resumed = None
         self.not_before = None
         if self.window_end is None:
+            left = _left(self.deadline(), held_since, self.policy.deploy.timeout)
+            self._deadline = workflow.now() + left
             return
         triggers = self.prepared.triggers if self.prepared else ()
-        left = self.window_end - held_since
-        if left <= timedelta(0):
-            left = self.policy.monitor.window
+        left = _left(self.window_end, held_since, self.policy.monitor.window)
         least = until_after(workflow.now(), triggers, self.policy.monitor.interval)
         self.window_end = max(workflow.now() + left, least)
 
@@ -182,8 +184,13 @@ class Release:
         """ECS goes on after the rollout that we wait for: it bakes, or waits at a hook."""
         return self.prepared is not None and rollout.has_stages(self.prepared.state)
 
+    @property
+    def goes_on(self) -> bool:
+        """ECS is not through with it, or may not be."""
+        return self.has_stages or self.rolled_out_at is None
+
     def finished_by(self) -> datetime:
-        """When ECS must have carried out all of the deployment that has all traffic now."""
+        """When ECS must have carried out all of a deployment that has all traffic, or gets it."""
         bake = self.prepared.state.bake if self.prepared else timedelta(0)
         return workflow.now() + bake + self.policy.deploy.timeout
 
@@ -215,15 +222,15 @@ class Release:
             workflow.logger.warning("The guard could not be told %s: %s", name, error)
 
     def deadline(self) -> datetime:
-        """When the rollout must be complete; a cooldown that is sat out moves it."""
-        deadline = self.deployed_at + self.policy.deploy.timeout
+        """When the rollout must be complete; a cooldown that is sat out moves it, and a hold."""
+        deadline = self._deadline or self.deployed_at + self.policy.deploy.timeout
         if self.not_before is None:
             return deadline
         return max(deadline, self.not_before + timedelta(seconds=1))
 
     def watch(
         self,
-        goal: Literal["rollout", "traffic", "window"],
+        goal: Literal["rollout", "traffic", "window", "standing"],
         until: datetime,
         *,
         armed_until: datetime | None = None,
@@ -256,11 +263,15 @@ class Release:
             service=self.service,
             task_definition=self.released.task_definition,
             deployment=self.deployment,
-            previous_task_definition=self.prepared.running.task_definition,
-            previous_deployment=self.prepared.running_deployment,
+            previous_deployments=self.prepared.state.deployment_ids,
             deployed_at=self.deployed_at,
             until=until,
             interval=interval,
             goal=goal,
         )
         return Round(order, service)
+
+
+def _left(until: datetime, since: datetime, whole: timedelta) -> timedelta:
+    """What was left until then; all of it anew, if it was over."""
+    return until - since if until > since else whole

@@ -1,14 +1,15 @@
-"""One rollback: act → wait until steady → verify. It ends in one report and never loops."""
+"""One rollback: act → wait until steady → verify → finish. One report, and it never loops."""
 
 from __future__ import annotations
 
 import asyncio
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from temporalio import workflow
 from temporalio.exceptions import ActivityError
 
 from workflows import calls
+from workflows.hooks import go_on
 from workflows.resolving import CannotResolveError, Resolver
 from workflows.watching import Round
 from workflows.way_back import OverError, WayBack
@@ -24,13 +25,17 @@ with workflow.unsafe.imports_passed_through():
         WatchedTrigger,
         WatchOrder,
     )
+    from lastgood.decisions import ladder, returning, verdicts
     from lastgood.model import Outcome, Verdict
     from lastgood.policy import HealthCheckTrigger
 
 _ENDS = {
     "superseded": Outcome.SUPERSEDED,
-    "rolled_back_by_ecs": Outcome.SUPERSEDED,
+    "rolled_back_by_ecs": Outcome.ROLLBACK_FAILED,
+    "gone": Outcome.HELD,
+    "scaled_to_zero": Outcome.HELD,
 }
+"""What it means that the target does not run any more. What people do is told, and no failure."""
 
 
 @workflow.defn(name=messages.ROLLBACK)
@@ -44,16 +49,19 @@ class Rollback:
         self._way = WayBack(order)
         self._steady_at: datetime | None = None
         self._deployment: str | None = None
+        self._under_way: str | None = None
+        """ARN of the service deployment that brought all traffic back, and is not over yet."""
         self._other_image = False
         """A tag of the target has moved: what came back is not what ran."""
         self._evidence: tuple[Verdict, ...] = ()
 
     @workflow.run
     async def run(self, order: RollbackOrder) -> RollbackReport:
-        """Act, wait, verify."""
+        """Act, wait, verify, finish."""
         try:
             await self._go_back()
             proof = await self._verify()
+            await self._finish()
         except OverError as over:
             return self._report(over.outcome, over.reason)
         except ActivityError as error:
@@ -87,7 +95,7 @@ class Rollback:
     # --- Act and wait ----------------------------------------------------------------------
 
     async def _go_back(self) -> None:
-        """Act and wait until steady; if ECS's own way back fails, act once more."""
+        """Act and wait until steady; if ECS's own way back fails, or it undoes ours, act again."""
         while True:
             await self._way.act()
             news = await self._wait_until_steady()
@@ -97,22 +105,56 @@ class Rollback:
                 continue
             if news and news.kind == "complete":
                 self._steady_at, self._deployment = workflow.now(), news.deployment
+                self._under_way = news.service_deployment
                 return
-            again = news is not None and news.kind == "failed" and not self._way.tried.waited
-            if not again or self._way.tried.updated or self._order.adopt:
+            way, adopt = self._way, self._order.adopt
+            if not ladder.goes_on(news, way.deployment, way.tried, adopt=adopt):
                 raise self._not_steady(news)
             self._way.in_vain()
 
     async def _wait_until_steady(self) -> ServiceNews | None:
-        until = workflow.now() + self._order.policy.rollback.timeout
-        watched = Round(self._watch((), until), self._follow("steady", until))
+        until = workflow.now() + self._takes()
         self._way.settled = False
         look = asyncio.create_task(self._way.brought_another_image())
-        await workflow.wait_condition(lambda: watched.done or (look.done() and look.result()))
-        self._way.settled = True
-        self._other_image = await look
+        while True:
+            news = await self._news("steady", until, look)
+            other = look.done() and look.result()
+            if news is None or news.kind != "paused" or other:
+                self._way.settled = True
+                self._other_image = await look
+                return news
+            await self._let_go_on(news)
+
+    def _takes(self) -> timedelta:
+        timeout, way = self._order.policy.rollback.timeout, self._way
+        if not way.forward or way.state is None:
+            return timeout
+        followed = way.left_service_deployment is not None
+        return returning.takes(timeout, way.state, followed=followed)
+
+    async def _news(
+        self, goal: str, until: datetime, look: asyncio.Task[bool] | None = None
+    ) -> ServiceNews | None:
+        """Follow the service to news, or to a look that finds what must not be."""
+        watched = Round(self._watch((), until), self._follow(goal, until))
+        await workflow.wait_condition(
+            lambda: watched.done or bool(look and look.done() and look.result())
+        )
         watched.cancel()
         return watched.news
+
+    async def _let_go_on(self, news: ServiceNews) -> None:
+        """Answer a PAUSE hook of the way back with CONTINUE."""
+        try:
+            steered = await go_on(self._order.service, news)
+        except ActivityError as error:
+            text = f"ECS waits at a PAUSE hook ({news.stage}) that cannot be answered"
+            why = f"{text} on the way back to {self._label}: {calls.why(error)}"
+            raise OverError(Outcome.ROLLBACK_FAILED, why) from error
+        if steered.called:
+            self._way.say(f"ContinueServiceDeployment(CONTINUE) at {news.stage}")
+        else:  # what ECS answers may be a moment old
+            await workflow.sleep(self._order.policy.monitor.interval)
 
     def _not_steady(self, news: ServiceNews | None) -> OverError:
         if news is None:
@@ -128,7 +170,8 @@ class Rollback:
         Returns:
             The proof, in words.
         """
-        triggers = await self._to_verify()
+        triggers = self._order.triggers or await self._resolve()
+        triggers = verdicts.to_verify(triggers, self._order.fired)
         until = workflow.now() + self._order.policy.rollback.verify_timeout
         watched = Round(self._watch(triggers, until, "recovery"), self._follow("window", until))
         await workflow.wait_condition(
@@ -137,26 +180,18 @@ class Rollback:
         good, news, texts = watched.good, watched.news, watched.texts
         watched.cancel()
         if news and news.kind in _ENDS:
-            raise OverError(Outcome.SUPERSEDED, f"While it was verified: {news.reason}")
+            text = f"{self._label} was back, and while it was verified: {news.reason}"
+            raise OverError(_ENDS[news.kind], text)
         self._evidence = watched.verdicts
         if not good:
+            said = (*texts, *([news.reason.rstrip(".")] if news and _decisive(news) else []))
             raise OverError(
                 Outcome.ROLLBACK_FAILED,
                 f"The service runs {self._label}, but it is not proven that this helped: "
-                f"{'; '.join(texts) or 'nothing could be measured'}.",
+                f"{'; '.join(said) or 'nothing could be measured'}.",
             )
         await self._smoke_again()
         return f"Verified: {'; '.join(texts)}." if texts else "It is steady; no check is set up."
-
-    async def _to_verify(self) -> tuple[WatchedTrigger, ...]:
-        order = self._order
-        triggers = order.triggers or await self._resolve()
-        fired = order.fired.trigger if order.fired else None
-        return tuple(
-            one.model_copy(update={"muted_until_ok": False})
-            for one in triggers
-            if isinstance(one.trigger, HealthCheckTrigger) or one.trigger.type == fired
-        )
 
     async def _resolve(self) -> tuple[WatchedTrigger, ...]:
         """Resolve the health checks, for a rollback that no release prepared."""
@@ -180,6 +215,27 @@ class Rollback:
             if not answer.ok:
                 text = f"The smoke test fails on {self._label} too: {answer.text}"
                 raise OverError(Outcome.ROLLBACK_FAILED, text)
+
+    # --- Finish ----------------------------------------------------------------------------
+
+    async def _finish(self) -> None:
+        """Let ECS carry the way back to its end: until then it may still undo it."""
+        if self._under_way is None:
+            return
+        bake = self._way.state.bake if self._way.state else timedelta(0)
+        until = workflow.now() + bake + self._order.policy.rollback.timeout
+        while True:
+            news = await self._news("rollout", until)
+            if news and news.kind == "complete":
+                return
+            if news is None or news.kind != "paused":
+                why = news.reason if news else "The service could not be followed."
+                outcome = _ENDS.get(news.kind if news else "", Outcome.ROLLBACK_FAILED)
+                text = f"{self._label} had all traffic and was verified, and then: {why}"
+                raise OverError(outcome, text)
+            await self._let_go_on(news)
+
+    # --- Watching --------------------------------------------------------------------------
 
     def _watch(
         self,
@@ -207,13 +263,15 @@ class Rollback:
                 "service": order.service,
                 "task_definition": self._way.target,
                 "deployment": way.deployment if steady else self._deployment,
-                "previous_task_definition": self._way.wrong,
-                "previous_deployment": order.target_deployment if steady else None,
+                "wrong": way.wrong,
+                "previous_deployments": order.before_deployments if steady else way.left,
                 "deployed_at": way.called_at or self._started_at,
                 "until": until,
                 "interval": order.policy.monitor.interval,
                 "goal": goal,
-                "service_deployment": way.service_deployment if steady else None,
+                "service_deployment": way.service_deployment if steady else self._under_way,
+                "forward": steady and way.forward,
+                "left_service_deployment": way.left_service_deployment,
             }
         )
 

@@ -55,15 +55,23 @@ class WayBack:
         self.tried = ladder.Tried()
         self.target = order.target.task_definition
         """ARN of the task definition that the service goes to: the target's, or a copy's."""
-        self.deployment: str | None = order.target_deployment if order.adopt else None
+        self.deployment: str | None = None
         self.service_deployment: str | None = None
         """ARN of what ECS carries out while it goes back by itself."""
+        self.forward = False
+        """The target comes by a deployment of its own, which ECS carries out like any other."""
+        self.left: tuple[str, ...] = ()
+        """Ids of the ECS deployments from which UpdateService led away."""
+        self.left_service_deployment: str | None = None
+        """ARN of the service deployment that was the newest then."""
+        self.state: ServiceState | None = None
+        """The service at the last look."""
         self.called_at: datetime | None = None
         self.attempted = False
         """Something was sent that may have moved the service."""
         self.calls: list[str] = []
-        self.wrong = order.from_task_definition
-        """ARN of the task definition to leave."""
+        self.wrong = (order.from_task_definition, *order.also_from)
+        """ARNs of the task definitions to leave."""
         self.unsure = False
         """Whether the target's tags still mean what ran is not known."""
         self.settled = False
@@ -88,11 +96,12 @@ class WayBack:
                 targets=(*self._targets, self.target),
                 wrong=self.wrong,
                 before=self._order.before_revision,
-                before_deployment=self._order.target_deployment,
+                before_deployments=self._order.before_deployments,
                 adopt=self._order.adopt,
             )
             rung = ladder.choose(state, deployment, goal, self.tried)
-            if await self._take(rung, state):
+            self.state, newest = state, deployment.arn if deployment else None
+            if await self._take(rung, state, newest):
                 return
         raise OverError(Outcome.ROLLBACK_FAILED, "The service kept changing under our hands.")
 
@@ -101,28 +110,53 @@ class WayBack:
         self.tried = self.tried.model_copy(update={"waited": True})
 
     async def _look(self) -> tuple[ServiceState | None, ServiceDeploymentState | None]:
-        service = self._order.service
-        state = await calls.describe_service(service, back=True)
+        """Read the service, and its newest deployment: once more if that took too long.
+
+        All workers may have been gone meanwhile: now one is back, and it costs a moment to see
+        whether ECS has the release under way, or goes back by itself.
+        """
+        state = await calls.describe_service(self._order.service, back=True)
         if state is None:
             return None, None
         try:
-            newest = await calls.describe_service_deployment(service, state.service_deployment)
+            return await self._with_newest(state)
         except ActivityError as error:
-            self._say(f"service deployment not readable: {calls.why(error)}")
+            if calls.refused(error):
+                self.say(f"service deployment not readable: {calls.why(error)}")
+                return state, None
+        state = await calls.describe_service(self._order.service, back=True)
+        try:
+            return await self._with_newest(state) if state else (None, None)
+        except ActivityError as error:
+            self.say(f"service deployment not readable: {calls.why(error)}")
             return state, None
+
+    async def _with_newest(
+        self, state: ServiceState
+    ) -> tuple[ServiceState | None, ServiceDeploymentState | None]:
+        service = self._order.service
+        newest = await calls.describe_service_deployment(service, state.service_deployment)
         if newest and state.service_deployment is None:
             # The newest may have begun after our look at the service: look again.
-            state = await calls.describe_service(service, back=True)
+            return await calls.describe_service(service, back=True), newest
         return state, newest
 
-    async def _take(self, rung: ladder.Rung, state: ServiceState | None) -> bool:
+    async def _take(
+        self, rung: ladder.Rung, state: ServiceState | None, newest: str | None
+    ) -> bool:
         """Take a rung; False: look again."""
+        if rung.do == "gone":
+            raise OverError(Outcome.HELD, rung.reason)
         if rung.do == "give_up":
             raise OverError(Outcome.ROLLBACK_FAILED, rung.reason)
         if rung.do == "leave":
             raise OverError(Outcome.SUPERSEDED, f"Not touched. {rung.reason}")
         if rung.do == "update_service":
-            return await self._update_service(rung)
+            if not await self._update_service(rung):
+                return False
+            self.left = state.deployment_ids if state else ()
+            self.left_service_deployment = newest
+            return True
         if rung.do == "wait":
             self._wait_for(rung, state)
             return True
@@ -131,8 +165,8 @@ class WayBack:
     def _wait_for(self, rung: ladder.Rung, state: ServiceState | None) -> None:
         primary = state.primary if state else None
         there = primary.task_definition if primary else self.target
-        self.target = there if there != self.wrong else self.target
-        self.service_deployment = rung.service_deployment
+        self.target = there if there not in self.wrong else self.target
+        self.service_deployment, self.forward = rung.service_deployment, rung.forward
 
     # --- Let ECS go back -------------------------------------------------------------------
 
@@ -155,7 +189,7 @@ class WayBack:
         self.tried = self.tried.model_copy(update={"steered": True})
         self.attempted, self.called_at = True, steered.at
         self.target = self._order.target.task_definition
-        self.deployment, self.service_deployment = None, arn
+        self.deployment, self.service_deployment, self.forward = None, arn, False
         return True
 
     async def _told(self, call: Awaitable[Steered], what: str) -> Steered | None:
@@ -164,9 +198,9 @@ class WayBack:
             steered = await call
         except ActivityError as error:
             self.attempted = True
-            self._say(f"{what}: {calls.why(error)}")
+            self.say(f"{what}: {calls.why(error)}")
             return None
-        self._say(what if steered.called else f"{what}: not sent, it was {steered.status} already")
+        self.say(what if steered.called else f"{what}: not sent, it was {steered.status} already")
         return steered
 
     # --- Go back by a deployment of our own ------------------------------------------------
@@ -192,11 +226,12 @@ class WayBack:
                 return False
             raise
         # Without a new deployment it was ECS itself that went back meanwhile.
-        self.attempted = self.attempted or updated.deployment != order.target_deployment
-        self.tried = self.tried.model_copy(update={"updated": True})
+        self.forward = updated.deployment not in order.before_deployments
+        self.attempted = self.attempted or self.forward
+        self.tried = self.tried.model_copy(update={"updates": self.tried.updates + 1})
         self.deployment, self.called_at = updated.deployment, updated.at
         self.service_deployment = None
-        self._say(f"UpdateService to {self.target.rsplit('/', 1)[-1]}")
+        self.say(f"UpdateService to {self.target.rsplit('/', 1)[-1]}")
         return True
 
     async def _read_target(self) -> tuple[TaskDefinitionState | None, digests.Tags]:
@@ -226,7 +261,7 @@ class WayBack:
             return True
         self.unsure = tags == "unknown"
         if not digests.are_known(order.target.images):
-            self._say(f"which images {order.target.label} ran is not known: its tags decide")
+            self.say(f"which images {order.target.label} ran is not known: its tags decide")
         if found and found.active:
             return False
         back = RegisterOrder(
@@ -252,7 +287,7 @@ class WayBack:
         try:
             return await calls.describe_images(query, briefly=True)
         except ActivityError as error:
-            self._say(f"digest of {image} not readable: {calls.why(error)}")
+            self.say(f"digest of {image} not readable: {calls.why(error)}")
             raise
 
     async def brought_another_image(self) -> bool:
@@ -270,9 +305,9 @@ class WayBack:
         """A tag has moved: what was brought back is not what ran, so go to the very images."""
         self.unsure = False
         moved = self.target
-        self._say(f"a tag of {moved.rsplit('/', 1)[-1]} has moved to another image")
+        self.say(f"a tag of {moved.rsplit('/', 1)[-1]} has moved to another image")
         if await self._pin():
-            self.wrong, self._targets = moved, (self.target,)
+            self.wrong, self._targets = (moved, *self.wrong), (self.target,)
             self.tried = ladder.Tried(refused=True)
 
     async def _pin(self) -> bool:
@@ -284,9 +319,10 @@ class WayBack:
         try:
             self.target = await calls.register_task_definition(order, briefly=True)
         except ActivityError as error:
-            self._say(f"images not pinned to their digests: {calls.why(error)}")
+            self.say(f"images not pinned to their digests: {calls.why(error)}")
             return False
         return True
 
-    def _say(self, text: str) -> None:
+    def say(self, text: str) -> None:
+        """Note a call to ECS, with its time."""
         self.calls.append(f"{workflow.now():%Y-%m-%d %H:%M:%S} UTC  {text}")

@@ -105,6 +105,11 @@ class UpdateOrder(Model):
     task_definition: str
     expected: tuple[str, ...]
     """ARNs from which this write is right; anything else is somebody else's release."""
+    once: bool = False
+    """On the way forward: what ECS has undone is not sent again by a later attempt."""
+    newest: str | None = None
+    """With ``once``: ARN of the newest service deployment before, if there was one. Another one is
+    an earlier attempt's, whose answer was lost."""
 
 
 class Updated(Model):

@@ -151,7 +151,7 @@ class Finding(Model):
     """The trigger's verdict, if one fired."""
     actor: str = "lastgood"
     to: str | None = None
-    """The task definition that an operator named."""
+    """The task definition that an operator named, or that ECS went back to."""
 
 
 class DeploymentReport(ReleaseResult):
@@ -176,9 +176,12 @@ class RollbackOrder(Model):
     release: str
     target: Revision
     from_task_definition: str
+    also_from: tuple[str, ...] = ()
+    """ARNs of what else is to be left if it runs: ours too, a rollback's target that failed."""
     from_deployment: str | None = None
-    target_deployment: str | None = None
-    """Id of the ECS deployment that ran before the release; ECS's own rollback returns to it."""
+    before_deployments: tuple[str, ...] = ()
+    """Ids of the ECS deployments that there were before the release; ECS's own rollback returns to
+    one of them."""
     before_revision: str | None = None
     """ARN of the ECS service revision that ran before the release, only if it is the very target:
     then ECS itself can be told to go back to it."""

@@ -104,17 +104,26 @@ class ServiceWatchOrder(Model):
     service: ServiceRef
     task_definition: str
     deployment: str | None
-    previous_task_definition: str | None
-    previous_deployment: str | None
+    wrong: tuple[str, ...] = ()
+    """With ``steady``: ARNs of what is to be left; ECS may put one of them back."""
+    previous_deployments: tuple[str, ...] = ()
+    """Ids of the deployments that there were before: only ECS itself goes back to one of them."""
     deployed_at: datetime
     until: datetime
     interval: timedelta
-    goal: Literal["rollout", "traffic", "window", "steady"]
+    goal: Literal["rollout", "traffic", "window", "standing", "steady"]
     """``rollout``: until complete. ``traffic``: until all production traffic has shifted, or a
-    PAUSE hook waits for an answer. ``window``: as long as it stays ours. ``steady``: until the
-    service is steady on ``task_definition``, whoever's deployment that is."""
+    PAUSE hook waits for an answer. ``window``: as long as it stays ours and ECS does not give it
+    up. ``standing``: as long as it stays ours, though ECS gave it up: somebody waits, for a person
+    or a cooldown's end. ``steady``: until the service is steady on ``task_definition``, whoever's
+    deployment that is."""
     service_deployment: str | None = None
     """ARN: read at each look too, where traffic shifts or ECS was told to go back."""
+    forward: bool = False
+    """With ``steady``: the target is brought by a deployment of its own, whose stages count and
+    whose PAUSE hooks are news; not by ECS's going back."""
+    left_service_deployment: str | None = None
+    """ARN of the service deployment before that one, which answers may still tell of."""
 
 
 class ServiceNews(Model):
@@ -142,6 +151,8 @@ class ServiceNews(Model):
     service_deployment: str | None = None
     """ARN of the service deployment that waits at it."""
     stage: str | None = None
+    task_definition: str | None = None
+    """ARN of what ECS went back to."""
 
 
 class ServiceGlance(Model):

@@ -30,7 +30,10 @@ _KINDS = {
 def of_service_news(news: ServiceNews) -> Finding | None:
     """A finding from a service watch; None if all is well."""
     kind = _KINDS.get(news.kind)
-    return Finding.model_validate({"kind": kind, "reason": news.reason}) if kind else None
+    if kind is None:
+        return None
+    about = {"kind": kind, "reason": news.reason, "to": news.task_definition}
+    return Finding.model_validate(about)
 
 
 def of_trigger(verdict: Verdict) -> Finding:
@@ -111,6 +114,17 @@ def remedy_needed(finding: Finding, policy: MonitorPolicy) -> bool:
     if finding.kind == "inconclusive":
         return policy.on_inconclusive == "rollback"
     return finding.kind in ("trigger", "operator", "rollout", "smoke")
+
+
+def against_approval(finding: Finding | None) -> Finding | None:
+    """What still counts after a person took a release for good; None: it stays good.
+
+    That ECS is slow with it, or gave it up, or that the service is gone, does not: a person has
+    looked at it. That something else runs does, and that ECS cannot be told to go on.
+    """
+    if finding is None or finding.kind in ("rollout", "lost", "trigger"):
+        return None
+    return finding
 
 
 def waits_for_a_person(finding: Finding) -> bool:

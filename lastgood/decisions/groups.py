@@ -164,7 +164,7 @@ def with_end(state: GroupState, result: ReleaseResult) -> GroupState:
     if member is None or member.result is not None:
         return state
     state = changed(state, result.release, result=result, asked=True)
-    fine = result.outcome in (Outcome.HEALTHY, Outcome.HELD)
+    fine = result.outcome in (Outcome.HEALTHY, Outcome.HELD) and result.rollback is None
     return state if fine else _went_wrong(state, result.release)
 
 

@@ -300,7 +300,7 @@ def after_rollback(
     state: GuardState, asked: AskedRollback, result: ReleaseResult, notice: Notice, now: datetime
 ) -> GuardState:
     """The memory after an operator's rollback: what it left is no longer good."""
-    if result.outcome in (Outcome.ROLLED_BACK, Outcome.ROLLBACK_FAILED):
+    if result.outcome in (Outcome.ROLLED_BACK, Outcome.ROLLBACK_FAILED, Outcome.HELD):
         blame = asked.request.group is None
         state = ledger.with_demoted(state, asked.running, now, result.reason, blame=blame)
     if result.outcome is Outcome.ROLLED_BACK:

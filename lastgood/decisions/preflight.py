@@ -169,10 +169,14 @@ def of_lost_images(target: Revision | None, lost: Iterable[str]) -> Findings:
 
 
 def of_changes(
-    policy: Policy, running: Revision, last: Revision | None, good: tuple[Revision, ...]
+    policy: Policy,
+    running: Revision,
+    last: Revision | None,
+    good: tuple[Revision, ...],
+    unproven: tuple[str, ...] = (),
 ) -> Findings:
     """What somebody else changed since our last release, beside the image that we replace."""
-    ours = {one.task_definition for one in good}
+    ours = {one.task_definition for one in good} | set(unproven)
     if last is None or not last.source or running.task_definition in ours | {last.task_definition}:
         return Findings()
     try:

@@ -4,12 +4,13 @@ A release is rolled out when the service's PRIMARY deployment has our task defin
 deployment id, ECS calls it COMPLETED, and all wanted tasks run. ECS calling the service "stable"
 is never enough: it is also stable after ECS has put the old version back.
 
-If our deployment is no longer PRIMARY, its id tells who did it. The deployment that ran before
-the release is PRIMARY again: ECS rolled back. Any other: somebody else's release, which is not
-ours to judge. Right after UpdateService, answers may still show the past; until our deployment
-has been visible once, or a minute has gone by, its absence means nothing. Later answers may show
-the past too, for moments: that our deployment was displaced, or the service is gone, must still be
-so some seconds later. What could not be read at the end is unknown: neither complete nor stuck.
+If our deployment is no longer PRIMARY, its id tells who did it. A deployment that there was before
+the release is PRIMARY again: ECS rolled back, to the last one that it had completed. Any other:
+somebody else's release, which is not ours to judge. Right after UpdateService, answers may still
+show the past; until our deployment has been visible once, or a minute has gone by, its absence
+means nothing. Later answers may show the past too, for moments: that our deployment was displaced,
+or the service is gone, must still be so some seconds later. What could not be read at the end is
+unknown: neither complete nor stuck.
 
 Where traffic shifts (blue/green, linear, canary), the window begins as soon as all production
 traffic is on the new tasks, while ECS still keeps the old ones; the rollout is complete when ECS
@@ -21,15 +22,14 @@ from __future__ import annotations
 import math
 from datetime import datetime, timedelta
 
-from lastgood.contracts import ServiceGlance, ServiceNews, ServiceWatchOrder
-from lastgood.decisions import ladder, returning
+from lastgood.contracts import ServiceGlance, ServiceNews, ServiceWatchOrder, UpdateOrder
+from lastgood.decisions import ladder, returning, stages
 from lastgood.decisions.sighting import VISIBLE_WITHIN, label, news_of
 from lastgood.decisions.sighting import is_rolled_out as is_rolled_out
+from lastgood.decisions.stages import has_all_traffic as has_all_traffic
+from lastgood.decisions.stages import has_stages as has_stages
 from lastgood.model import EcsDeployment, Model, ServiceDeploymentState, ServiceState
 from lastgood.policy import format_duration
-
-_ALL_SHIFTED = ("POST_PRODUCTION_TRAFFIC_SHIFT", "BAKE_TIME", "CLEAN_UP")
-"""Lifecycle stages in which the new tasks have all production traffic."""
 
 CONFIRMED_AFTER = timedelta(seconds=5)
 """For how long a displacement must show before it is believed."""
@@ -64,14 +64,20 @@ def _existence(state: ServiceState | None, now: datetime) -> ServiceNews | None:
     return None
 
 
-def _displaced(order: ServiceWatchOrder, state: ServiceState, now: datetime) -> ServiceNews:
-    primary = state.primary
+def _displaced(
+    order: ServiceWatchOrder,
+    state: ServiceState,
+    going: ServiceDeploymentState | None,
+    now: datetime,
+) -> ServiceNews:
+    primary, by_ecs = state.primary, going is not None and ladder.is_undone(going)
     if primary is None:
         return news_of("gone", "The service has no PRIMARY deployment.", now, state, None)
-    if primary.id == order.previous_deployment:
+    if primary.id in order.previous_deployments or by_ecs:
         why = primary.reason or "its own deployment ran before this release"
         text = f"ECS itself rolled the service back to {label(primary.task_definition)}: {why}"
-        return news_of("rolled_back_by_ecs", text, now, state, primary.id)
+        news = news_of("rolled_back_by_ecs", text, now, state, primary.id)
+        return news.model_copy(update={"task_definition": primary.task_definition})
     text = (
         f"Deployment {primary.id} with {label(primary.task_definition)} became PRIMARY: "
         "somebody else changed the service."
@@ -104,7 +110,9 @@ def assess(
     mine = ours(order, state)
     if mine is None or mine.status != "PRIMARY":
         early = not seen and now < order.deployed_at + VISIBLE_WITHIN
-        return None if early else _displaced(order, state, now)
+        return None if early else _displaced(order, state, service_deployment, now)
+    if order.goal == "standing":
+        return None
     if mine.rollout_state == "FAILED":
         text = f"ECS gave the rollout up: {mine.reason or 'no reason given'}"
         return news_of("failed", text, now, state, mine.id)
@@ -125,39 +133,39 @@ def _forward(
 ) -> ServiceNews | None:
     """Our deployment is PRIMARY and has not failed: is it where it should be, or held up?"""
     if going and order.goal == "traffic" and has_all_traffic(going):
-        text = f"All production traffic is on the new tasks ({going.stage})."
-        return news_of("complete", text, now, state, mine.id)
-    hook = next(iter(going.awaiting), None) if going and ladder.is_under_way(going) else None
-    if going and hook:
-        text = f"A PAUSE hook waits for an answer ({going.stage})."
-        news = news_of("paused", text, now, state, mine.id)
-        about = {"hook": hook.id, "stage": going.stage, "service_deployment": going.arn}
-        return news.model_copy(update=about)
+        return stages.shifted(going, mine, state, now)
+    waits = stages.paused(going, mine, state, now) if going else None
+    if waits:
+        return waits
     if is_rolled_out(mine) and (going is None or going.status == "SUCCESSFUL"):
         text = f"{mine.running} of {mine.desired} tasks run."
         return news_of("complete", text, now, state, mine.id)
     return None
 
 
-def has_all_traffic(going: ServiceDeploymentState) -> bool:
-    """Whether a deployment under way has brought all production traffic to the new tasks."""
-    weight = going.production_weight
-    everything = weight is None or weight >= 100
-    return ladder.is_under_way(going) and going.stage in _ALL_SHIFTED and everything
-
-
-def has_stages(state: ServiceState) -> bool:
-    """Whether a service deployment must be followed too: traffic shifts, or a hook may wait."""
-    return state.shifts_traffic or any(hook.pauses for hook in state.hooks)
-
-
 def follows(order: ServiceWatchOrder, state: ServiceState | None) -> str | None:
     """ARN of the service deployment that a watch reads at this look, if any."""
-    if order.service_deployment or state is None or order.goal not in ("traffic", "rollout"):
+    if order.service_deployment or state is None:
         return order.service_deployment
+    if order.goal == "steady":
+        return returning.follows(order, state)
+    if order.goal not in ("traffic", "rollout"):
+        return None
     mine = ours(order, state)
     primary = mine is not None and mine.status == "PRIMARY"
     return state.service_deployment if primary and has_stages(state) else None
+
+
+def was_undone(order: UpdateOrder, state: ServiceState, attempt: int) -> bool:
+    """Whether ECS has gone back already from what an earlier attempt sent: not to be sent again.
+
+    Args:
+        order: the update.
+        state: the service, which does not run what was ordered.
+        attempt: the number of this attempt; the first one has nothing before it.
+    """
+    another = state.service_deployment not in (None, order.newest)
+    return order.once and attempt > 1 and another
 
 
 def doubt(
@@ -203,7 +211,7 @@ def at_the_end(order: ServiceWatchOrder, glance: Model | None, now: datetime) ->
         return news_of(
             "unreadable", f"Where the service stands is unknown: {text}.", now, None, None
         )
-    if order.goal == "window":
+    if order.goal in ("window", "standing"):
         return news_of("quiet", f"The service still runs the release: {text}.", now, None, None)
     took = format_duration(order.until - order.deployed_at)
     return news_of("stuck", f"Not complete after {took}: {text}.", now, None, order.deployment)

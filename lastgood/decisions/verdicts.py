@@ -11,8 +11,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 from datetime import datetime
 
-from lastgood.contracts import Tally, WatchReport
+from lastgood.contracts import Tally, WatchedTrigger, WatchReport
 from lastgood.model import Status, Verdict
+from lastgood.policy import HealthCheckTrigger
 
 ENOUGH = 0.5
 """The share of a window that must have been measured."""
@@ -73,3 +74,23 @@ def with_keys(report: WatchReport) -> WatchReport:
     if fired:
         fired = fired.model_copy(update={"key": next(failing, None)})
     return report.model_copy(update={"verdicts": named, "fired": fired})
+
+
+def to_verify(
+    triggers: tuple[WatchedTrigger, ...], fired: Verdict | None
+) -> tuple[WatchedTrigger, ...]:
+    """What must be good again after a rollback: the health checks, and the trigger that fired.
+
+    Not another one of the same type: an alarm may have been red before the release.
+    """
+    return tuple(
+        one.model_copy(update={"muted_until_ok": False})
+        for one in triggers
+        if isinstance(one.trigger, HealthCheckTrigger) or (fired and _is_of(fired, one))
+    )
+
+
+def _is_of(fired: Verdict, watched: WatchedTrigger) -> bool:
+    if fired.key is not None:
+        return fired.key == watched.key
+    return fired.trigger == watched.trigger.type and not watched.muted_until_ok

@@ -131,3 +131,11 @@ def test_the_reason_after_a_rollback() -> None:
     assert findings.reason_after(finding("trigger"), report) == "why. Brought back."
     silent = Finding(kind="trigger", reason="")
     assert findings.reason_after(silent, report) == "Brought back."
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_what_counts_after_a_person_approved(kind: str) -> None:
+    found = finding(kind)
+    stays = kind in ("rollout", "lost", "trigger")
+    assert findings.against_approval(found) == (None if stays else found)
+    assert findings.against_approval(None) is None

@@ -15,7 +15,7 @@ from lastgood.contracts import (
 )
 from lastgood.decisions import group_verdicts, groups
 from lastgood.messages import deployment_id, rollback_id
-from lastgood.model import Outcome, ReleaseResult, RollbackRecord, ServiceRef
+from lastgood.model import Outcome, ReleaseResult, RollbackRecord, RollbackSummary, ServiceRef
 from lastgood.policy import Policy
 from tests.decisions.made import T0, at, record
 
@@ -138,6 +138,13 @@ def test_the_first_that_goes_wrong_is_the_one_to_blame_and_the_first_end_counts(
         "rolled_back",
         None,
     ]
+
+
+def test_one_that_was_deleted_while_it_went_back_has_gone_wrong_all_the_same() -> None:
+    back = RollbackSummary(to="web:1", started_at=T0)
+    under_way = state("under way", "waits", "waits")
+    assert groups.with_end(under_way, result(A, Outcome.HELD, rollback=back)).wrong == "r1.a"
+    assert groups.with_end(under_way, result(A, Outcome.HELD)).wrong is None
 
 
 def test_a_rollback_of_one_that_was_healthy_is_going_wrong() -> None:

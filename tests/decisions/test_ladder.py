@@ -5,16 +5,18 @@ from typing import Any
 
 import pytest
 
+from lastgood.contracts import ServiceNews
 from lastgood.decisions.ladder import (
     Goal,
     Rung,
     Tried,
     choose,
+    goes_on,
     is_going_back,
     is_under_way,
 )
 from lastgood.model import AwaitingHook, ServiceDeploymentState, ServiceState
-from tests.decisions.made import ARN, NEW, OLD, OTHER, deployment, service
+from tests.decisions.made import ARN, NEW, OLD, OTHER, at, deployment, service
 
 PINNED = ARN.format(4)
 ELSEWHERE = ARN.format(5)
@@ -39,8 +41,8 @@ WRITES = ["stop_service_deployment", "continue_service_deployment", "update_serv
 
 
 def goal(**keys: Any) -> Goal:
-    usual = {"targets": (OLD, PINNED), "wrong": NEW, "before": BEFORE}
-    return Goal.model_validate({**usual, "before_deployment": "ecs-svc/1", **keys})
+    usual = {"targets": (OLD, PINNED), "wrong": (NEW,), "before": BEFORE}
+    return Goal.model_validate({**usual, "before_deployments": ("ecs-svc/0", "ecs-svc/1"), **keys})
 
 
 def under(status: str, *, hook: bool = False, sources: Any = (BEFORE,)) -> ServiceDeploymentState:
@@ -58,32 +60,40 @@ def runs(task_definition: str, **keys: Any) -> ServiceState:
 # --- The table: our release is PRIMARY ---------------------------------------------------------
 
 TABLE = [
-    # service deployment      hook   not tried yet                  steered  waited    updated
-    ("PENDING", False, "stop_service_deployment", "wait", "update_service", "give_up"),
-    ("PENDING", True, "continue_service_deployment", "wait", "update_service", "give_up"),
-    ("IN_PROGRESS", False, "stop_service_deployment", "wait", "update_service", "give_up"),
-    ("IN_PROGRESS", True, "continue_service_deployment", "wait", "update_service", "give_up"),
-    ("RESTING", False, "stop_service_deployment", "wait", "update_service", "give_up"),
-    ("STOP_REQUESTED", False, "wait", "wait", "give_up", "wait"),
-    ("ROLLBACK_REQUESTED", False, "wait", "wait", "give_up", "wait"),
-    ("ROLLBACK_IN_PROGRESS", False, "wait", "wait", "give_up", "wait"),
-    ("ROLLBACK_RESTING", False, "wait", "wait", "give_up", "wait"),
-    ("ROLLBACK_SUCCESSFUL", False, "wait", "wait", "update_service", "give_up"),
-    ("ROLLBACK_FAILED", False, *["update_service"] * 3, "give_up"),
-    ("STOPPED", False, *["update_service"] * 3, "give_up"),
-    ("SUCCESSFUL", False, *["update_service"] * 3, "give_up"),
-    (None, False, *["update_service"] * 3, "give_up"),
+    # service deployment      hook   not tried yet                  steered  waited    undone
+    ("PENDING", False, "stop_service_deployment", "wait", "update_service", "update_service"),
+    ("PENDING", True, "continue_service_deployment", "wait", "update_service", "update_service"),
+    ("IN_PROGRESS", False, "stop_service_deployment", "wait", "update_service", "update_service"),
+    (
+        "IN_PROGRESS",
+        True,
+        "continue_service_deployment",
+        "wait",
+        "update_service",
+        "update_service",
+    ),
+    ("RESTING", False, "stop_service_deployment", "wait", "update_service", "update_service"),
+    ("STOP_REQUESTED", False, "wait", "wait", "give_up", "update_service"),
+    ("ROLLBACK_REQUESTED", False, "wait", "wait", "give_up", "update_service"),
+    ("ROLLBACK_IN_PROGRESS", False, "wait", "wait", "give_up", "update_service"),
+    ("ROLLBACK_RESTING", False, "wait", "wait", "give_up", "update_service"),
+    ("ROLLBACK_SUCCESSFUL", False, "wait", "wait", "update_service", "update_service"),
+    ("ROLLBACK_FAILED", False, *["update_service"] * 3, "update_service"),
+    ("STOPPED", False, *["update_service"] * 3, "update_service"),
+    ("SUCCESSFUL", False, *["update_service"] * 3, "update_service"),
+    (None, False, *["update_service"] * 3, "update_service"),
 ]
 
 
-@pytest.mark.parametrize(("status", "hook", "first", "steered", "waited", "updated"), TABLE)
+@pytest.mark.parametrize(("status", "hook", "first", "steered", "waited", "undone"), TABLE)
 def test_our_release_is_brought_back_by_what_its_deployment_allows(
-    status: str | None, hook: bool, first: str, steered: str, waited: str, updated: str
+    status: str | None, hook: bool, first: str, steered: str, waited: str, undone: str
 ) -> None:
     now = under(status, hook=hook) if status else None
-    tries = [Tried(), Tried(steered=True), Tried(steered=True, waited=True), Tried(updated=True)]
+    tries = [Tried(), Tried(steered=True), Tried(steered=True, waited=True)]
+    tries += [Tried(updates=1, waited=True), Tried(updates=2, waited=True)]
     rungs = [choose(runs(NEW), now, goal(), tried) for tried in tries]
-    assert [rung.do for rung in rungs] == [first, steered, waited, updated]
+    assert [rung.do for rung in rungs] == [first, steered, waited, undone, "give_up"]
     assert all(rung.reason for rung in rungs)
 
 
@@ -98,6 +108,15 @@ def test_a_call_says_what_it_is_about() -> None:
     assert (answer.service_deployment, answer.hook) == ("sd/2", "hook-1")
     update = choose(runs(NEW), under("SUCCESSFUL"), goal(), Tried())
     assert update.expected == NEW
+
+
+def test_more_than_one_of_ours_may_have_to_be_left() -> None:
+    """A way back that failed, and the release that it did not lead away from."""
+    aim = goal(targets=(ELSEWHERE,), wrong=(OLD, NEW), before=None, before_deployments=())
+    for there in (OLD, NEW):
+        rung = choose(runs(there), under("SUCCESSFUL"), aim, Tried())
+        assert (rung.do, rung.expected) == ("update_service", there)
+    assert choose(runs(OTHER), under("SUCCESSFUL"), aim, Tried()).do == "leave"
 
 
 def test_after_a_refusal_update_service_is_left() -> None:
@@ -122,7 +141,45 @@ def test_ecs_that_went_back_elsewhere_is_corrected_once() -> None:
     state, over = runs(ELSEWHERE), under("ROLLBACK_SUCCESSFUL", sources=(HELD,))
     rung = choose(state, over, goal(before=None), Tried(waited=True))
     assert (rung.do, rung.expected) == ("update_service", ELSEWHERE)
-    assert choose(state, over, goal(before=None), Tried(updated=True)).do == "give_up"
+    assert choose(state, over, goal(before=None), Tried(updates=2)).do == "give_up"
+    older = runs(ELSEWHERE, id="ecs-svc/0")  # the last completed one, before an unfinished one
+    assert choose(older, over, goal(before=None), Tried()).do == "update_service"
+
+
+def test_outside_of_a_release_what_ecs_went_back_from_is_nothing_to_wait_for() -> None:
+    """What is rolled back by an operator is what ECS went back to; it has arrived long ago."""
+    over, aim = under("ROLLBACK_SUCCESSFUL"), goal(before=None, before_deployments=())
+    assert choose(runs(NEW), over, aim, Tried()).do == "update_service"
+    assert choose(runs(NEW), over, goal(), Tried()).do == "wait"
+
+
+def told(kind: str, ident: str) -> ServiceNews:
+    return ServiceNews.model_validate(
+        {"kind": kind, "reason": "", "at": at(0), "deployment": ident}
+    )
+
+
+@pytest.mark.parametrize(
+    ("kind", "ident", "tried", "more"),
+    [
+        ("failed", "ecs-svc/2", Tried(steered=True), True),
+        ("failed", "ecs-svc/2", Tried(steered=True, waited=True), False),
+        ("stuck", "ecs-svc/2", Tried(steered=True), False),
+        ("superseded", "ecs-svc/9", Tried(steered=True), False),
+        ("failed", "ecs-svc/2", Tried(updates=1), True),  # what went wrong is PRIMARY again
+        ("failed", "ecs-svc/3", Tried(updates=1), False),  # our own, and ECS gave it up
+        ("failed", "ecs-svc/2", Tried(updates=1, waited=True), True),
+        ("failed", "ecs-svc/2", Tried(updates=2), False),
+        ("stuck", "ecs-svc/3", Tried(updates=1), False),
+    ],
+)
+def test_whether_there_is_something_left_to_try(
+    kind: str, ident: str, tried: Tried, more: bool
+) -> None:
+    news = told(kind, ident)
+    assert goes_on(news, "ecs-svc/3", tried, adopt=False) == more
+    assert not goes_on(news, "ecs-svc/3", tried, adopt=True)
+    assert not goes_on(None, "ecs-svc/3", tried, adopt=False)
 
 
 # --- Whose it is -------------------------------------------------------------------------------
@@ -132,9 +189,11 @@ GONE = [None, runs(NEW, status="PRIMARY").model_copy(update={"status": "DRAINING
 
 @pytest.mark.parametrize("state", GONE)
 @pytest.mark.parametrize("status", [*STATUSES, None])
-def test_a_service_that_is_gone_is_given_up(state: ServiceState | None, status: str | None) -> None:
+def test_a_service_that_is_gone_is_told_from_one_that_is_given_up(
+    state: ServiceState | None, status: str | None
+) -> None:
     now = under(status) if status else None
-    assert choose(state, now, goal(), Tried()).do == "give_up"
+    assert choose(state, now, goal(), Tried()).do == "gone"
 
 
 @pytest.mark.parametrize("target", [OLD, PINNED])
@@ -198,8 +257,8 @@ def everything() -> list[tuple[ServiceState, ServiceDeploymentState | None, Goal
         )
     ]
     goals = [goal(before=b, adopt=a) for b, a in product((BEFORE, None), (True, False))]
-    flags = product((True, False), repeat=4)
-    tries = [Tried(steered=s, refused=r, waited=w, updated=u) for s, r, w, u in flags]
+    flags = product((True, False), (True, False), (True, False), (0, 1, 2))
+    tries = [Tried(steered=s, refused=r, waited=w, updates=u) for s, r, w, u in flags]
     return [
         (state, now, aim, tried, choose(state, now, aim, tried))
         for state, now, aim, tried in product(states, deployments, goals, tries)
@@ -215,15 +274,15 @@ def test_what_must_never_happen_in_any_state() -> None:
             assert rung.do == "leave", case
         if there in aim.targets or aim.adopt:
             assert not writes, case
-        if now and is_going_back(now):
+        if now and is_going_back(now) and not tried.updates:
             assert not writes, case
         if rung.do in ("stop_service_deployment", "continue_service_deployment"):
             assert now, case
             assert is_under_way(now), case
             assert (there, now.sources, aim.before) == (NEW, (BEFORE,), BEFORE), case
-            assert not any((tried.steered, tried.refused, tried.updated)), case
+            assert not any((tried.steered, tried.refused, tried.updates)), case
         if rung.do == "update_service":
-            assert not tried.updated, case
+            assert tried.updates < 2, case
             assert rung.expected == there, case
 
 

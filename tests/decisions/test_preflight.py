@@ -197,3 +197,10 @@ def test_what_we_know_or_did_ourselves_is_not_somebody_elses(
     running: Any, last: Any, good: tuple[Any, ...]
 ) -> None:
     assert preflight.of_changes(POLICY, running, last, good) == preflight.Findings()
+
+
+def test_a_release_of_ours_that_was_never_proven_is_not_somebody_elses() -> None:
+    """Held, or cancelled: its own task definition brought what differs."""
+    last, held = having(OLD, 512), having(NEW, 1024)
+    told = preflight.of_changes(POLICY, held, last, (last,), unproven=(held.task_definition,))
+    assert told == preflight.Findings()

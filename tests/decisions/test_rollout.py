@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as some
 
-from lastgood.contracts import ServiceGlance, ServiceNews
+from lastgood.contracts import Finding, ServiceGlance, ServiceNews
+from lastgood.decisions import findings
 from lastgood.decisions.rollout import assess, at_the_end, doubt, in_words, is_rolled_out
 from lastgood.model import EcsDeployment, ServiceState
 from tests.decisions.made import NEW, OLD, OTHER, at, deployment, follow, service
@@ -92,6 +93,15 @@ def test_right_after_the_call_answers_may_show_the_past(goal: str, state: Servic
     assert news(goal, state, seen=True, now=1) is not None
 
 
+def test_who_waits_for_a_person_is_not_told_that_ecs_gave_up() -> None:
+    """Nor who waits for a cooldown's end: it is known, and nothing may be done about it yet."""
+    failed = service(deployment(rollout_state="FAILED", running=0))
+    assert (news("window", failed), news("standing", failed)) == ("failed", None)
+    assert news("standing", service(STRANGER)) == "superseded"
+    assert news("standing", service(BEFORE)) == "rolled_back_by_ecs"
+    assert news("standing", None) == "gone"
+
+
 def test_never_complete_on_the_past() -> None:
     """Steady on the old revision is what ECS's own waiter calls success."""
     for now in (0, 30, 59, 60, 299):
@@ -102,6 +112,18 @@ def test_never_complete_on_the_past() -> None:
 def test_without_an_id_the_revision_tells() -> None:
     assert news("rollout", service(OURS), deployment=None) == "complete"
     assert news("rollout", service(BEFORE), deployment=None) == "rolled_back_by_ecs"
+
+
+def test_ecs_may_go_back_past_what_was_primary() -> None:
+    """To its last completed deployment, if the one before the release was not."""
+    known = {"previous_deployments": ("ecs-svc/1", "ecs-svc/0")}
+    older = service(deployment(OTHER, id="ecs-svc/0"))
+    found = assess(follow(**known), older, seen=True, now=at(100))
+    assert found
+    assert (found.kind, found.task_definition) == ("rolled_back_by_ecs", OTHER)
+    assert findings.of_service_news(found) == Finding(
+        kind="rolled_back_by_ecs", reason=found.reason, to=OTHER
+    )
 
 
 def test_the_reasons() -> None:
@@ -217,7 +239,8 @@ def glance(**keys: Any) -> ServiceGlance:
 
 
 @pytest.mark.parametrize(
-    ("goal", "kind"), [("rollout", "stuck"), ("steady", "stuck"), ("window", "quiet")]
+    ("goal", "kind"),
+    [("rollout", "stuck"), ("steady", "stuck"), ("window", "quiet"), ("standing", "quiet")],
 )
 def test_the_end_without_news(goal: str, kind: str) -> None:
     end = at_the_end(follow(goal), glance(), at(300))

@@ -4,11 +4,24 @@ from typing import Any
 
 import pytest
 
-from lastgood.decisions.rollout import assess, follows, has_all_traffic
+from lastgood.contracts import UpdateOrder
+from lastgood.decisions import returning
+from lastgood.decisions.rollout import assess, follows, has_all_traffic, was_undone
 from lastgood.decisions.series import Point, worst_of
 from lastgood.decisions.task_definitions import original_of, pin_id, pinned
 from lastgood.model import AwaitingHook, ContainerImage, Hook, ServiceDeploymentState, ServiceState
-from tests.decisions.made import NEW, OLD, OTHER, at, deployment, follow, points, service
+from tests.decisions.made import (
+    NEW,
+    OLD,
+    OTHER,
+    REF,
+    at,
+    deployment,
+    follow,
+    points,
+    seconds,
+    service,
+)
 
 SHIFTED = "POST_PRODUCTION_TRAFFIC_SHIFT"
 MOVING = deployment(rollout_state="IN_PROGRESS")
@@ -16,7 +29,7 @@ BEFORE = deployment(OLD, id="ecs-svc/1", status="ACTIVE")
 
 
 def going(status: str = "IN_PROGRESS", **keys: Any) -> ServiceDeploymentState:
-    return ServiceDeploymentState(arn="sd/2", status=status, **keys)
+    return ServiceDeploymentState.model_validate({"arn": "sd/2", "status": status, **keys})
 
 
 def shifting(*deployments: Any, **keys: Any) -> ServiceState:
@@ -94,8 +107,8 @@ def test_which_service_deployment_a_watch_reads() -> None:
 
 def back(**keys: Any) -> Any:
     """We wait for OLD; NEW went wrong."""
-    usual = {"task_definition": OLD, "previous_task_definition": NEW, "deployment": None}
-    return follow("steady", **{**usual, "previous_deployment": "ecs-svc/1", **keys})
+    usual = {"task_definition": OLD, "wrong": (NEW,), "deployment": None}
+    return follow("steady", **{**usual, "previous_deployments": ("ecs-svc/1",), **keys})
 
 
 @pytest.mark.parametrize(
@@ -134,6 +147,132 @@ def test_ecs_that_went_elsewhere_has_failed_and_a_stranger_has_not() -> None:
     news = assess(back(), stranger, going("ROLLBACK_FAILED"), seen=False, now=at(90))
     assert news
     assert news.kind == "superseded"
+
+
+# --- Back by a deployment of our own -----------------------------------------------------------
+
+RETURNING = deployment(OLD, id="ecs-svc/3", rollout_state="IN_PROGRESS")
+LEAVING = deployment(NEW, status="ACTIVE")
+HOOKED = Hook(stages=("PRE_SCALE_UP",), pauses=True)
+
+
+def anew(**keys: Any) -> Any:
+    """UpdateService was sent; its service deployment is sd/3, and that of what we left sd/2."""
+    return back(deployment="ecs-svc/3", forward=True, left_service_deployment="sd/2", **keys)
+
+
+@pytest.mark.parametrize(
+    ("stage", "hook", "kind"),
+    [
+        ("POST_SCALE_UP", False, None),
+        ("POST_SCALE_UP", True, "paused"),
+        ("PRODUCTION_TRAFFIC_SHIFT", False, None),
+        (SHIFTED, False, "complete"),
+        (SHIFTED, True, "complete"),  # verified first, then answered
+        ("BAKE_TIME", False, "complete"),
+    ],
+)
+def test_a_way_back_has_arrived_when_it_has_all_traffic(
+    stage: str, hook: bool, kind: str | None
+) -> None:
+    awaiting = (AwaitingHook(id="h"),) if hook else ()
+    way = going(arn="sd/3", stage=stage, awaiting=awaiting)
+    news = assess(anew(), shifting(RETURNING, LEAVING), way, seen=True, now=at(300))
+    assert (news.kind if news else None) == kind
+    assert news is None or news.service_deployment == "sd/3"
+
+
+def test_what_ecs_carries_out_after_our_stop_is_not_taken_for_a_way_back_of_ours() -> None:
+    """Its answers may be of the past: it is what went wrong that has all traffic there."""
+    hook = (AwaitingHook(id="h"),)
+    wrong = going(stage=SHIFTED, awaiting=hook)
+    told = back(service_deployment="sd/2")
+    assert assess(told, shifting(RETURNING, LEAVING), wrong, seen=True, now=at(30)) is None
+
+
+@pytest.mark.parametrize(
+    ("status", "hook", "kind"),
+    [
+        ("IN_PROGRESS", True, "paused"),
+        ("IN_PROGRESS", False, None),
+        ("SUCCESSFUL", False, "complete"),
+    ],
+)
+def test_a_rolling_way_back_with_hooks_has_arrived_when_ecs_is_through(
+    status: str, hook: bool, kind: str | None
+) -> None:
+    """All its tasks run: a hook may come after that."""
+    awaiting = (AwaitingHook(id="h"),) if hook else ()
+    way = going(status, arn="sd/3", stage=SHIFTED, awaiting=awaiting)
+    there = service(deployment(OLD, id="ecs-svc/3"), hooks=(HOOKED,))
+    news = assess(anew(), there, way, seen=True, now=at(60))
+    assert (news.kind if news else None) == kind
+
+
+def test_which_service_deployment_a_way_back_reads() -> None:
+    there = {"service_deployment": "sd/3"}
+    assert follows(anew(), shifting(RETURNING, **there)) == "sd/3"
+    assert follows(anew(), shifting(RETURNING, service_deployment="sd/2")) is None, "not shown yet"
+    assert follows(anew(), shifting(MOVING, **there)) is None, "the target is not PRIMARY"
+    assert follows(back(), shifting(RETURNING, **there)) is None, "ECS goes back by itself"
+    assert follows(anew(), service(RETURNING, **there)) is None, "no stages"
+
+
+@pytest.mark.parametrize(
+    ("keys", "followed", "minutes"),
+    [
+        ({}, True, 10),
+        ({"strategy": "BLUE_GREEN", "bake": seconds(1800)}, True, 10),
+        ({"strategy": "BLUE_GREEN", "bake": seconds(1800)}, False, 40),
+        ({"strategy": "LINEAR", "bake": seconds(1800), "shift": seconds(600)}, True, 20),
+        ({"bake": seconds(300)}, True, 15),  # alarms of a rolling service
+    ],
+)
+def test_what_ecs_waits_for_by_itself_is_no_lateness(
+    keys: Any, followed: bool, minutes: int
+) -> None:
+    state = service(RETURNING, **keys)
+    assert returning.takes(seconds(600), state, followed=followed) == seconds(minutes * 60)
+
+
+def test_ecs_that_undoes_a_way_back_is_told_from_a_stranger() -> None:
+    order = anew(service_deployment="sd/3").model_copy(update={"goal": "window"})
+    undone = service(deployment(NEW, id="ecs-svc/9"))
+    news = assess(order, undone, going("ROLLBACK_IN_PROGRESS"), seen=True, now=at(90))
+    assert news
+    assert news.kind == "rolled_back_by_ecs"
+    news = assess(order, undone, going("STOPPED"), seen=True, now=at(90))
+    assert news
+    assert news.kind == "superseded"
+
+
+@pytest.mark.parametrize("there", [NEW, OTHER])
+def test_whichever_of_ours_ecs_puts_back_it_is_ecss_doing(there: str) -> None:
+    news = assess(
+        anew(wrong=(OTHER, NEW)), service(deployment(there, id="x")), None, seen=True, now=at(90)
+    )
+    assert news
+    assert news.kind == "failed"
+
+
+@pytest.mark.parametrize(
+    ("attempt", "newest", "now", "undone"),
+    [
+        (1, "sd/1", "sd/2", False),  # whoever did that: our first attempt is still to come
+        (2, "sd/1", "sd/1", False),
+        (2, "sd/1", "sd/2", True),
+        (2, None, "sd/2", True),
+        (2, "sd/1", None, False),
+    ],
+)
+def test_an_update_whose_answer_was_lost_may_have_been_undone(
+    attempt: int, newest: str | None, now: str | None, undone: bool
+) -> None:
+    order = UpdateOrder(service=REF, task_definition=NEW, expected=(OLD,), newest=newest)
+    state = service(deployment(OLD), service_deployment=now)
+    forth = order.model_copy(update={"once": True})
+    assert was_undone(forth, state, attempt) == undone
+    assert not was_undone(order, state, attempt), "a way back is sent until it is there"
 
 
 # --- Two target groups -------------------------------------------------------------------------

@@ -6,8 +6,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as some
 
-from lastgood.decisions.verdicts import conclude, worst
+from lastgood.contracts import Tally, WatchedTrigger, WatchReport
+from lastgood.decisions.verdicts import conclude, to_verify, with_keys, worst
 from lastgood.model import Status
+from lastgood.policy import AlarmTrigger, HealthCheckTrigger
 from tests.decisions.made import T0, tally, verdict
 
 GOOD, BAD, UNSURE = Status.PASS, Status.FAIL, Status.INCONCLUSIVE
@@ -30,6 +32,45 @@ def test_the_worst_counts_then_the_earliest(given: list[tuple[Status, int]]) -> 
 def test_the_order_changes_nothing() -> None:
     three = [verdict(GOOD, moment=0), verdict(BAD, moment=2), verdict(UNSURE, moment=1)]
     assert {str(worst(order)) for order in permutations(three)} == {str(three[1])}
+
+
+def named(key: str, name: str, *, muted: bool = False) -> WatchedTrigger:
+    alarm = AlarmTrigger.model_validate({"alarm": name})
+    return WatchedTrigger(key=key, trigger=alarm, muted_until_ok=muted)
+
+
+HEALTH = WatchedTrigger(key="2 health-check", trigger=HealthCheckTrigger())
+TRIGGERS = (named("0 alarm", "a"), named("1 alarm", "b", muted=True), HEALTH)
+
+
+@pytest.mark.parametrize(
+    ("key", "keys"),
+    [
+        ("0 alarm", ["0 alarm", "2 health-check"]),
+        ("1 alarm", ["1 alarm", "2 health-check"]),  # it was OK meanwhile, or would not have fired
+        (None, ["0 alarm", "2 health-check"]),  # which one is not known
+    ],
+)
+def test_what_must_be_good_again(key: str | None, keys: list[str]) -> None:
+    fired = verdict(trigger="alarm").model_copy(update={"key": key})
+    wanted = to_verify(TRIGGERS, fired)
+    assert [one.key for one in wanted] == keys
+    assert not any(one.muted_until_ok for one in wanted)
+    assert to_verify(TRIGGERS, None) == (HEALTH,)
+
+
+def test_verdicts_are_named_by_the_trigger_that_said_them() -> None:
+    a, b = verdict(moment=1), verdict(moment=2)
+    report = WatchReport(
+        fired=b,
+        verdicts=(a, b),
+        tallies=(Tally(key="0 alarm", conclusion=a), Tally(key="1 alarm", failing=b, conclusion=b)),
+    )
+    told = with_keys(report)
+    assert told.fired
+    assert told.fired.key == "1 alarm"
+    assert [one.key for one in told.verdicts] == ["0 alarm", "1 alarm"]
+    assert with_keys(WatchReport(fired=a)).fired == a
 
 
 @pytest.mark.parametrize(

@@ -18,6 +18,7 @@ from typing import Any
 from temporalio import activity
 from temporalio.exceptions import ApplicationError, ApplicationErrorCategory
 
+from activities.ecs import undone
 from lastgood import errors
 from lastgood.contracts import (
     AlarmQuery,
@@ -216,6 +217,9 @@ class FakeAws:
             return Updated(deployment=world.primary.id, called=False, at=now)
         if world.primary.task_definition not in order.expected:
             raise _unexpected(f"The service runs {world.runs}: somebody else changed it.")
+        state = world.state()
+        if state and rollout.was_undone(order, state, activity.info().attempt):
+            raise undone(world.primary.task_definition)
         made = world.deploy(wanted, now)
         call.effect = True
         self._interfere("update_service", world.aftermath)

@@ -183,13 +183,13 @@ async def test_rollback_that_is_not_allowed_has_failed_and_is_told(desk):
     assert desk.told_of(Outcome.ROLLBACK_FAILED) == 1
 
 
-async def test_service_deleted_before_its_rollback_is_a_failed_rollback(desk):
+async def test_service_deleted_before_its_rollback_has_nothing_to_be_rolled_back(desk):
     desk.world.bad("app:2")
     desk.world.before("describe_services", 2, World.delete)
 
     result = await desk.release("app:2")
 
-    assert result.outcome is Outcome.ROLLBACK_FAILED
+    assert result.outcome is Outcome.HELD
     assert "does not exist any more" in result.reason
 
 

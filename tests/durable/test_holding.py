@@ -46,6 +46,15 @@ async def test_policy_decides_what_a_window_without_data_means(desk, choice, out
     assert desk.images == images
 
 
+async def test_held_release_that_ecs_gives_up_still_waits_for_a_person(desk):
+    desk.world.image("app:2", ends="failed")
+
+    await desk.until_held("app:2", **HALF_AN_HOUR)
+    await desk.say("deny")
+
+    assert (await desk.result("app:2")).outcome is Outcome.ROLLED_BACK
+
+
 async def test_held_release_ends_as_held_when_nobody_decides(desk):
     await given_a_held_release(desk)
 

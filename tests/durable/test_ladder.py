@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import pytest
 from temporalio.exceptions import ApplicationError
@@ -92,6 +92,23 @@ async def test_without_leave_to_read_service_deployments_update_service_does_it(
     assert changes(desk) == ["update_service", "update_service"]
 
 
+async def test_what_could_not_be_read_for_a_while_is_read_once_more_before_anything_is_sent(desk):
+    """All workers were gone, say, or ECS throttled: the deployment is under way all the same."""
+    bad_while_rolling_out(desk)
+
+    def throttled(world: World, now: datetime) -> None:
+        if timedelta(seconds=9) < now - world.primary.since < timedelta(seconds=50):
+            raise ApplicationError("slow down", type="ThrottlingException")
+
+    for number in range(1, 20):
+        desk.world.before("describe_service_deployments", number, throttled)
+
+    result = await desk.release("app:2")
+
+    assert result.outcome is Outcome.ROLLED_BACK
+    assert changes(desk) == ["update_service", "stop_service_deployment"]
+
+
 async def test_ecs_that_would_go_back_to_a_held_release_is_not_asked(desk):
     """It goes to its last completed revision; we go to the last known good one."""
     desk.world.bad("app:2", after=60, rollout=timedelta(seconds=30))
@@ -138,6 +155,43 @@ async def test_ecs_that_begins_to_go_back_between_our_look_and_our_call_is_waite
 
     assert result.outcome is Outcome.ROLLED_BACK_BY_ECS
     assert desk.images == ["app:2"]
+
+
+async def test_what_ecs_undid_while_its_answer_was_lost_is_not_deployed_again(desk):
+    def undone_and_lost(world: World, now: datetime) -> None:
+        world.go_back(now, "ECS deployment circuit breaker: tasks failed to start.")
+        raise ApplicationError("the connection broke", type="OutcomeUnknown")
+
+    desk.world.after("update_service", 1, undone_and_lost)
+
+    result = await desk.release("app:2")
+
+    assert result.outcome is Outcome.ROLLED_BACK_BY_ECS
+    assert (result.rollback.to, result.rollback.verified) == (arn(1), True)
+    assert desk.images == ["app:2"]
+
+
+def back_to_what_was_completed(world: World, now: object) -> None:
+    """The circuit breaker goes back past an unfinished rollout, to the last completed one."""
+    completed = next(one for one in world.rollouts if one.id == "ecs-svc/0")
+    world.rollouts = [world.primary, completed]
+    world.go_back(now, "ECS deployment circuit breaker: tasks failed to start.")
+
+
+async def test_ecs_that_goes_back_past_an_unfinished_rollout_is_no_stranger(desk):
+    long = timedelta(minutes=4)
+    desk.world.image("app:2", rollout=long)
+    await desk.deploy("app:2")
+    await desk.skip(seconds=30)
+    breaks = {timedelta(minutes=1): back_to_what_was_completed}
+    desk.world.image("app:3", rollout=long, then=breaks)
+
+    result = await desk.release("app:3", deploy={"on_busy": "supersede"})
+
+    assert result.outcome is Outcome.ROLLED_BACK_BY_ECS
+    assert (result.rollback.to, result.rollback.verified) == (arn(1), True)
+    assert desk.images == ["app:2", "app:3"]
+    assert [one.image for one in (await desk.overview()).quarantine] == ["app:3"]
 
 
 # --- A rollback of ECS's that fails ------------------------------------------------------------

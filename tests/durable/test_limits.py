@@ -7,7 +7,7 @@ from datetime import timedelta
 import pytest
 
 from lastgood.model import Outcome
-from tests.durable.desk import Desk
+from tests.durable.desk import RELEASE, Desk
 
 COOLDOWN = timedelta(minutes=5)
 
@@ -58,6 +58,40 @@ async def test_breach_that_is_over_when_the_cooldown_ends_is_not_rolled_back(des
     assert result.outcome is Outcome.HEALTHY
     assert len(desk.told("cooldown")) == 1
     assert desk.images == ["app:2", "app:1", "app:3"]
+
+
+def ecs_gives_up(world, _) -> None:
+    """Deployment alarms, say, that are not to roll back."""
+    world.primary.state, world.primary.reason = "FAILED", "ECS deployment alarms: web-5xx."
+
+
+@pytest.mark.parametrize(("after", "rollout"), [(20, "never"), (90, "complete")])
+async def test_what_ecs_gives_up_is_rolled_back_when_the_cooldown_ends(desk, after, rollout):
+    """While it rolls out, and in its window."""
+    await given_a_rollback(desk)
+    ends = await cooldown_end(desk)
+    desk.world.image("app:3", ends=rollout, then={timedelta(seconds=after): ecs_gives_up})
+
+    result = await desk.release("app:3")
+
+    assert result.outcome is Outcome.ROLLED_BACK
+    assert len(desk.told("cooldown")) == 1
+    assert ends <= desk.updates[-1].at < ends + timedelta(seconds=20)
+    assert len(await desk.events(RELEASE, result.run_id)) < 200
+
+
+async def test_person_may_roll_back_what_sits_a_cooldown_out(desk):
+    await given_a_rollback(desk)
+    ends = await cooldown_end(desk)
+    desk.world.image("app:3", ends="never", then={timedelta(seconds=20): ecs_gives_up})
+    await desk.deploy("app:3")
+    await desk.skip(minutes=1)
+
+    await desk.rollback()
+    result = await desk.result("app:3")
+
+    assert (result.outcome, result.trigger) == (Outcome.ROLLED_BACK, "manual")
+    assert desk.updates[-1].at < ends - timedelta(minutes=1)
 
 
 async def test_cooldown_then_hold_holds_at_once(desk):

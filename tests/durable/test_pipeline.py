@@ -86,6 +86,20 @@ async def test_rollout_that_does_not_complete_is_rolled_back_without_a_trigger(d
     assert ".." not in result.reason
 
 
+async def test_only_the_trigger_that_fired_must_be_good_again_not_all_of_its_type(desk):
+    """Another alarm may have been red before the release."""
+    desk.world.alarms["other"] = "ALARM"
+    desk.world.bad("app:2", "alarm")
+    alarms = [{"type": "alarm", "alarm": name} for name in ("web-5xx", "other")]
+    health = {"type": "health-check", "url": "https://shop.example/health"}
+
+    result = await desk.release("app:2", triggers=[*alarms, health])
+
+    assert result.rollback.verified
+    verified = [one for one in desk.aws.watched if getattr(one, "goal", "") == "recovery"]
+    assert {t.key for one in verified for t in one.triggers} == {"0 alarm", "2 health-check"}
+
+
 async def test_ecs_own_rollback_is_adopted_and_verified_without_a_call_of_ours(desk):
     desk.world.image("app:2", ends="rolled_back_by_ecs")
 

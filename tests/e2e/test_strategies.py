@@ -83,6 +83,20 @@ def test_a_bad_release_that_waits_is_answered_with_rollback(scene: Scene) -> Non
     assert scene.moves() == ["UpdateService", "ContinueServiceDeployment"]
 
 
+@pytest.mark.campaign
+def test_the_way_back_from_a_finished_release_is_let_go_on_too(scene: Scene) -> None:
+    """It is a deployment of its own, with the same hooks: ECS would undo it if nobody answered."""
+    written = policy(scene, blue_green(bake_minutes=4, hooks=(pause("POST_SCALE_UP", SHIFTED),)))
+    assert scene.deploy("2.0", written).code == 0
+    run = scene.rollback("customers complain")
+    all_traffic_is_on_the_old_tasks(scene, run)
+    assert scene.moves() == ["UpdateService", "UpdateService"]
+    assert scene.shop.service_deployment()["status"] == "SUCCESSFUL"
+    answers = scene.world.cloud.aws.requests("ContinueServiceDeployment")
+    effects = [one["effects"] for one in answers if one["about"] == scene.shop.service]
+    assert effects == 2 * [["continued POST_SCALE_UP"], [f"continued {SHIFTED}"]]
+
+
 @pytest.mark.long
 def test_if_all_of_us_are_gone_the_hook_times_out_and_ecs_goes_back(scene: Scene) -> None:
     """The dead man's switch; our release learns it when its worker is back."""
