@@ -5,7 +5,7 @@ The first member that ends otherwise than healthy, or that is rolled back after 
 that went wrong: no further member begins, and all that were changed go back, one after the other,
 in the reverse order of their start. A member that waits for a person holds the group: nothing
 begins and nothing goes back until it has ended. What was not changed is left alone, and so is what
-somebody else has changed since.
+no longer runs what its release brought; a newer release that left it on that does not count.
 """
 
 from __future__ import annotations
@@ -203,17 +203,43 @@ def standing(overview: Overview, service: ServiceRef, release: str) -> MemberSta
         return MemberStanding(state="unknown")
     place = known.index(release)
     later = tuple(reversed(overview.results[:place]))
-    ours = rollback_id(service)
-    newer = next((one.release for one in later if one.workflow_id != ours), current)
-    first = later[0] if later and later[0].workflow_id == ours else None
-    result = overview.results[place]
+    ours, result = rollback_id(service), overview.results[place]
+    rollbacks = (one for one in later if one.workflow_id == ours)
+    brought = result.to_task_definition
+    undone = next((one for one in rollbacks if one.from_task_definition == brought), None)
+    newer = _newer(result, tuple(one for one in later if one is not undone)) or current
     return MemberStanding(
         state="ended",
         result=result,
-        undone=first,
-        being_undone=first is None and newer is None and _goes_on(overview, result),
+        undone=undone,
+        being_undone=undone is None and newer is None and _goes_on(overview, result),
         replaced_by=newer,
     )
+
+
+def _newer(result: ReleaseResult, later: tuple[ReleaseResult, ...]) -> str | None:
+    """The release after which the service no longer runs what ours brought; None if it does.
+
+    Args:
+        result: how our release ended.
+        later: what ended after it, oldest first.
+    """
+    found = None
+    for one in later:
+        runs = _left_on(one)
+        if runs == result.to_task_definition:
+            found = None
+        elif runs is not None:
+            found = found or one.release
+    return found
+
+
+def _left_on(result: ReleaseResult) -> str | None:
+    """What a service ran after a release or a rollback; None if that changed nothing."""
+    if result.rollback and result.outcome is not Outcome.SUPERSEDED:
+        return result.rollback.to
+    moved = result.to_task_definition not in (None, result.from_task_definition)
+    return result.to_task_definition if moved else None
 
 
 def _goes_on(overview: Overview, result: ReleaseResult) -> bool:

@@ -15,7 +15,7 @@ from lastgood.contracts import (
 )
 from lastgood.decisions import group_verdicts, groups
 from lastgood.messages import deployment_id, rollback_id
-from lastgood.model import Outcome, ReleaseResult, RollbackRecord, ServiceRef
+from lastgood.model import Outcome, ReleaseResult, RollbackRecord, RollbackSummary, ServiceRef
 from lastgood.policy import Policy
 from tests.decisions.made import T0, at, record
 
@@ -179,8 +179,32 @@ def overview(*results: ReleaseResult, current: str = "", queued: tuple[str, ...]
 
 OURS = result(A, Outcome.HEALTHY, finished_at=at(60))
 OLDER = result(A, Outcome.HEALTHY, release="r0")
-NEWER = result(A, Outcome.HEALTHY, release="r2")
-UNDOING = result(A, Outcome.ROLLED_BACK, release="rollback-1", workflow_id=rollback_id(A))
+
+
+def newer(outcome: Outcome, to: str | None = "web:3", back_to: str | None = None) -> ReleaseResult:
+    """How r2 ended, which found the service on what ours had brought."""
+    more = {"from_task_definition": "web:2", "to_task_definition": to, "rollback": gone(back_to)}
+    return result(A, outcome, release="r2", **more)
+
+
+def gone(to: str | None) -> RollbackSummary | None:
+    return RollbackSummary(to=to, started_at=T0, verified=True) if to else None
+
+
+def undoing(started: str, to: str) -> ReleaseResult:
+    """An operator's rollback."""
+    more = {"from_task_definition": started, "to_task_definition": to, "rollback": gone(to)}
+    ident = {"release": "rollback-1", "workflow_id": rollback_id(A)}
+    return result(A, Outcome.ROLLED_BACK, **ident, **more)
+
+
+NEWER = newer(Outcome.HEALTHY)
+UNDOING = undoing("web:2", "web:1")
+UNDONE = ("ended", "rollback-1", None)
+BACK_ON_OURS = newer(Outcome.ROLLED_BACK, back_to="web:2")
+BACK_FURTHER = newer(Outcome.ROLLED_BACK, back_to="web:1")
+STRANGERS = newer(Outcome.SUPERSEDED, back_to="web:2")
+"""Its rollback was on its way when somebody else's deployment came."""
 
 
 def begun(record: RollbackRecord) -> Overview:
@@ -200,7 +224,18 @@ def begun(record: RollbackRecord) -> Overview:
         (overview(OLDER, OURS, UNDOING), ("ended", "rollback-1", None), "nothing"),
         (overview(OURS, NEWER), ("ended", None, "r2"), "nothing"),
         (overview(OURS, current="r2"), ("ended", None, "r2"), "nothing"),
-        (overview(OURS, NEWER, UNDOING), ("ended", None, "r2"), "nothing"),
+        (overview(OURS, NEWER, undoing("web:3", "web:1")), ("ended", None, "r2"), "nothing"),
+        (overview(OURS, NEWER, undoing("web:3", "web:2")), ("ended", None, None), "roll_back"),
+        (overview(OURS, newer(Outcome.REFUSED, None)), ("ended", None, None), "roll_back"),
+        (overview(OURS, newer(Outcome.CANCELLED, None)), ("ended", None, None), "roll_back"),
+        (overview(OURS, newer(Outcome.SUPERSEDED, None)), ("ended", None, None), "roll_back"),
+        (overview(OURS, BACK_ON_OURS), ("ended", None, None), "roll_back"),
+        (overview(OURS, BACK_ON_OURS, UNDOING), UNDONE, "nothing"),
+        (overview(OURS, BACK_FURTHER), ("ended", None, "r2"), "nothing"),
+        (overview(OURS, newer(Outcome.CANCELLED)), ("ended", None, "r2"), "nothing"),
+        (overview(OURS, newer(Outcome.HELD)), ("ended", None, "r2"), "nothing"),
+        (overview(OURS, STRANGERS), ("ended", None, "r2"), "nothing"),
+        (overview(OURS, newer(Outcome.CANCELLED, None), UNDOING), UNDONE, "nothing"),
         (overview(OURS, UNDOING, NEWER), ("ended", "rollback-1", "r2"), "nothing"),
         (overview(OURS, queued=("r2",)), ("ended", None, None), "roll_back"),
     ],

@@ -168,6 +168,8 @@ class ScriptedGuard:
             service=str(self._service),
             outcome=Outcome.ROLLBACK_FAILED if failed else Outcome.ROLLED_BACK,
             reason=request.reason,
+            from_task_definition="web:2",
+            to_task_definition="web:1",
             rollback=RollbackSummary(to="web:1", started_at=started, verified=not failed),
             started_at=started,
             finished_at=workflow.now(),
