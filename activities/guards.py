@@ -31,7 +31,7 @@ from lastgood.contracts import (
     StandingQuery,
     TakeBackOrder,
 )
-from lastgood.decisions.groups import standing
+from lastgood.decisions.groups import has_come, standing
 from lastgood.errors import REFUSED
 from lastgood.guards import starting
 from lastgood.model import Model, ServiceRef
@@ -85,7 +85,7 @@ class GuardActivities:
 
     @activity.defn
     async def watch_standing(self, query: StandingQuery) -> MemberStanding:
-        """Wait until a release has ended, or was rolled back after its end.
+        """Wait until a release has ended, is rolled back after its end, or has been.
 
         Heartbeats; a guard that does not answer is asked again until it does. One that does not
         know the release, several times in a row, is believed.
@@ -95,15 +95,9 @@ class GuardActivities:
             while True:
                 seen = await _look(query)
                 unknown = unknown + 1 if seen and seen.state == "unknown" else 0
-                if seen and (_come(query, seen) or unknown >= _MOST_UNKNOWN):
+                if seen and (has_come(query, seen) or unknown >= _MOST_UNKNOWN):
                     return seen
                 await pause(query.interval.total_seconds())
-
-
-def _come(query: StandingQuery, seen: MemberStanding) -> bool:
-    if query.until == "undone":
-        return seen.undone is not None
-    return seen.state == "ended"
 
 
 async def _look(query: StandingQuery) -> MemberStanding | None:

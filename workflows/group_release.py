@@ -30,10 +30,12 @@ class GroupRelease:
     @workflow.run
     async def run(self, _: GroupOrder) -> GroupResult:
         """Begin what may begin; once one went wrong, take back what was changed."""
-        while not groups.is_over(self._state):
-            for move in groups.next_moves(self._state):
-                self._make(move)
+        while True:
             try:
+                if await self._over():
+                    break
+                for move in groups.next_moves(self._state):
+                    self._make(move)
                 await self._until_news()
             except asyncio.CancelledError:
                 if workflow.cancellation_reason() is None:
@@ -44,6 +46,11 @@ class GroupRelease:
                     )
                 self._members.note("Cancelled while members go back: that goes on to its end.")
         return self._finish(group_verdicts.result_of(self._order, self._state, self._run()))
+
+    async def _over(self) -> bool:
+        """Whether nothing is left; what ended well is looked at before others build on it."""
+        await self._members.look_at(groups.to_look_at(self._state))
+        return groups.is_over(self._state)
 
     @property
     def _state(self) -> GroupState:

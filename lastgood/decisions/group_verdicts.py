@@ -65,6 +65,11 @@ def blame(state: GroupState) -> str:
     result = wrong.result if wrong else None
     if wrong is None or result is None:
         return ""
+    if wrong.undoing and wrong.back is None:
+        asked = sentence(wrong.undoing.reason)
+        return (
+            f"{wrong.undoing.actor} rolls {wrong.service} back after it had been healthy: {asked}"
+        )
     undone = result.outcome is Outcome.HEALTHY and wrong.back
     ended, after = (undone, " after it had been healthy") if undone else (result, "")
     return f"{wrong.service} {ENDINGS[ended.outcome].title}{after}: {sentence(ended.reason)}"

@@ -1,17 +1,19 @@
 """Services that belong together: what comes next, who goes back, and the one verdict.
 
 The rule. In order, a member begins when the one before it is healthy; at once, all begin together.
-The first member that ends otherwise than healthy, or that is rolled back after its end, is the one
-that went wrong: no further member begins, and all that were changed go back, one after the other,
-in the reverse order of their start. A member that waits for a person holds the group: nothing
-begins and nothing goes back until it has ended. What was not changed is left alone, and so is what
-no longer runs what its release brought; a newer release that left it on that does not count.
+The first member that ends otherwise than healthy, or whose rollback begins after its end, is the
+one that went wrong: no further member begins, and all that were changed go back, one after the
+other, in the reverse order of their start. A member that waits for a person holds the group:
+nothing begins and nothing goes back until it has ended. What was not changed is left alone, and so
+is what no longer runs what its release brought; a newer release that left it on that does not
+count. One that cannot go back is told of, and the others go back all the same.
 """
 
 from __future__ import annotations
 
 import hashlib
 from collections import Counter
+from datetime import timedelta
 from typing import Literal
 
 from lastgood.contracts import (
@@ -21,12 +23,16 @@ from lastgood.contracts import (
     MemberStanding,
     Overview,
     ReleaseOrder,
+    StandingQuery,
 )
 from lastgood.messages import guard_id, rollback_id
-from lastgood.model import Model, Outcome, ReleaseResult, ServiceRef
+from lastgood.model import Model, Outcome, ReleaseResult, RollbackRecord, ServiceRef
+from lastgood.policy import RollbackPolicy
 
 _LONGEST = 128
 """Characters of a member's release id."""
+_TELLING = timedelta(minutes=5)
+"""What it takes beside that: reading, calling, telling people."""
 _STAYS_CHANGED = (Outcome.HEALTHY, Outcome.HELD, Outcome.CANCELLED)
 """Ends that leave the service on the new revision, if it came so far."""
 
@@ -42,7 +48,7 @@ class WayBack(Model):
     """How one member goes back, as of now."""
 
     do: Literal["cancel", "roll_back", "wait", "nothing"]
-    """``wait``: an operator's rollback is on its way. ``nothing``: it has ended, and is not ours
+    """``wait``: a rollback is on its way. ``nothing``: it has ended, and is not ours
     to change, or no longer."""
     result: ReleaseResult | None = None
     """How its release ended, if it has."""
@@ -112,6 +118,17 @@ def is_over(state: GroupState) -> bool:
     return not any(one.asked and one.result is None for one in state.members)
 
 
+def to_look_at(state: GroupState) -> tuple[str, ...]:
+    """Releases that ended well, and are looked at once more: before others begin, and at the end.
+
+    Whoever rolls one of them back says that the group went wrong, and may have done so just now.
+    """
+    begins = any(one.do == "begin" for one in next_moves(state))
+    if state.wrong is not None or not (begins or is_over(state)):
+        return ()
+    return tuple(one.release for one in state.members if _is_healthy(one))
+
+
 def goes_back(member: Member) -> bool:
     """Whether a member has to go back now that one went wrong."""
     if not member.asked or member.back is not None:
@@ -176,12 +193,12 @@ def with_hold(state: GroupState, result: ReleaseResult) -> GroupState:
     return changed(state, result.release, held=result)
 
 
-def with_undoing(state: GroupState, release: str, rollback: ReleaseResult) -> GroupState:
-    """Somebody rolled a member back after its release had ended well."""
+def with_undoing(state: GroupState, release: str, seen: MemberStanding) -> GroupState:
+    """Somebody rolls, or rolled, a member back after its release had ended well."""
     member = find(state, release)
-    if member is None or member.back is not None:
+    if member is None or member.leaving or member.back or not (seen.undone or seen.undoing):
         return state
-    return _went_wrong(changed(state, release, back=rollback), release)
+    return _went_wrong(changed(state, release, back=seen.undone, undoing=seen.undoing), release)
 
 
 def _went_wrong(state: GroupState, release: str) -> GroupState:
@@ -195,7 +212,7 @@ def standing(overview: Overview, service: ServiceRef, release: str) -> MemberSta
     """Where a release stands, read from what its guard says of the service."""
     current = overview.current.release if overview.current else None
     if current == release:
-        return MemberStanding(state="running")
+        return MemberStanding(state="running", undoing=_under_way(overview, release))
     if release in overview.queued:
         return MemberStanding(state="queued")
     known = [one.release for one in overview.results]
@@ -212,7 +229,7 @@ def standing(overview: Overview, service: ServiceRef, release: str) -> MemberSta
         state="ended",
         result=result,
         undone=undone,
-        being_undone=undone is None and newer is None and _goes_on(overview, result),
+        undoing=_after_its_end(overview, result) if undone is None and newer is None else None,
         replaced_by=newer,
     )
 
@@ -242,13 +259,26 @@ def _left_on(result: ReleaseResult) -> str | None:
     return result.to_task_definition if moved else None
 
 
-def _goes_on(overview: Overview, result: ReleaseResult) -> bool:
-    """Whether a rollback that began after a release's end has not ended."""
-    end = result.finished_at
-    return any(
-        one.finished_at is None and (end is None or one.started_at >= end)
-        for one in overview.rollbacks
-    )
+def _under_way(overview: Overview, release: str) -> RollbackRecord | None:
+    """The rollback with which a release ends."""
+    goes_on = (one for one in overview.rollbacks if one.finished_at is None)
+    return next((one for one in goes_on if one.release == release), None)
+
+
+def _after_its_end(overview: Overview, result: ReleaseResult) -> RollbackRecord | None:
+    """A rollback that began after a release's end, as long as it has no result itself."""
+    end, ended = result.finished_at, {one.release for one in overview.results}
+    later = (one for one in overview.rollbacks if end is None or one.started_at >= end)
+    return next((one for one in later if one.release not in ended), None)
+
+
+def has_come(query: StandingQuery, seen: MemberStanding) -> bool:
+    """Whether what is waited for has come."""
+    if query.until == "undone":
+        return seen.undone is not None or seen.undoing is not None
+    if query.until == "back":
+        return seen.undone is not None or seen.replaced_by is not None
+    return seen.state == "ended"
 
 
 def way_back(member: Member, seen: MemberStanding) -> WayBack:
@@ -256,7 +286,7 @@ def way_back(member: Member, seen: MemberStanding) -> WayBack:
     if seen.state == "queued":
         return WayBack(do="cancel")
     if seen.state == "running":
-        return WayBack(do="roll_back")
+        return WayBack(do="wait" if seen.undoing else "roll_back")
     result = member.result or seen.result
     if result is None:
         return WayBack(do="nothing", result=lost(member))
@@ -264,7 +294,7 @@ def way_back(member: Member, seen: MemberStanding) -> WayBack:
         return WayBack(do="nothing", result=result, back=seen.undone)
     if seen.replaced_by:
         return WayBack(do="nothing", result=result, back=_replaced(result, seen.replaced_by))
-    return WayBack(do="wait" if seen.being_undone else "roll_back", result=result)
+    return WayBack(do="wait" if seen.undoing else "roll_back", result=result)
 
 
 def _replaced(result: ReleaseResult, newer: str) -> ReleaseResult:
@@ -289,20 +319,33 @@ def refused(order: ReleaseOrder, why: str) -> ReleaseResult:
 
 def lost(member: Member) -> ReleaseResult:
     """A release that its guard does not know any more: nobody judged it to its end."""
-    return ReleaseResult(
+    reason = (
+        "Its guard does not know it any more, and may have been terminated: it was not judged "
+        f"to its end. Look at the service: lastgood status {member.service}"
+    )
+    return _untold(member).model_copy(update={"reason": reason})
+
+
+def _untold(member: Member) -> ReleaseResult:
+    """What is known of a release whose end nobody told."""
+    return member.held or ReleaseResult(
         release=member.release,
         workflow_id="",
         run_id="",
         service=str(member.service),
         outcome=Outcome.HELD,
-        reason=(
-            "Its guard does not know it any more, and may have been terminated: it was not judged "
-            f"to its end. Look at the service: lastgood status {member.service}"
-        ),
+        reason="",
     )
 
 
-def stays(result: ReleaseResult, why: str) -> ReleaseResult:
+def patience(policy: RollbackPolicy) -> timedelta:
+    """How long a rollback may take: until steady, twice at most, verified; then further back."""
+    once = 2 * policy.timeout + policy.verify_timeout + _TELLING
+    return 2 * once if policy.try_next_good else once
+
+
+def stays(member: Member, why: str) -> ReleaseResult:
     """A member that could not be taken back."""
+    known = member.result or _untold(member)
     reason = f"It should have gone back, and could not: {why}"
-    return result.model_copy(update={"outcome": Outcome.ROLLBACK_FAILED, "reason": reason})
+    return known.model_copy(update={"outcome": Outcome.ROLLBACK_FAILED, "reason": reason})

@@ -12,11 +12,12 @@ from lastgood.contracts import (
     MemberStanding,
     Overview,
     ReleaseOrder,
+    StandingQuery,
 )
 from lastgood.decisions import group_verdicts, groups
 from lastgood.messages import deployment_id, rollback_id
 from lastgood.model import Outcome, ReleaseResult, RollbackRecord, RollbackSummary, ServiceRef
-from lastgood.policy import Policy
+from lastgood.policy import Policy, RollbackPolicy
 from tests.decisions.made import T0, at, record
 
 A, B, C = (ServiceRef(region="us-east-1", cluster="shop", name=name) for name in "abc")
@@ -142,11 +143,49 @@ def test_the_first_that_goes_wrong_is_the_one_to_blame_and_the_first_end_counts(
 
 def test_a_rollback_of_one_that_was_healthy_is_going_wrong() -> None:
     undone = result(A, Outcome.ROLLED_BACK, reason="Wrong prices.")
-    now = groups.with_undoing(state("healthy", "under way", "waits"), "r1.a", undone)
+    seen = MemberStanding(state="ended", undone=undone)
+    now = groups.with_undoing(state("healthy", "under way", "waits"), "r1.a", seen)
     assert (now.wrong, moves(now)) == ("r1.a", "take_back b")
     assert group_verdicts.blame(now) == (
         "shop/a was rolled back after it had been healthy: Wrong prices."
     )
+
+
+def test_a_rollback_that_has_begun_is_going_wrong_and_its_end_is_waited_for_in_its_turn() -> None:
+    goes_on = record(70, actor="ann", reason="wrong prices")
+    seen = MemberStanding(state="ended", undoing=goes_on)
+    now = groups.with_undoing(state("healthy", "under way", "waits"), "r1.a", seen)
+    assert (now.wrong, moves(now)) == ("r1.a", "take_back b")
+    assert group_verdicts.blame(now) == (
+        "ann rolls shop/a back after it had been healthy: wrong prices."
+    )
+    now = groups.changed(now, "r1.b", result=result(B, Outcome.ROLLED_BACK))
+    assert (moves(now), groups.is_over(now)) == ("take_back a", False)
+
+
+def test_one_that_goes_back_for_anothers_sake_is_not_the_one_that_went_wrong() -> None:
+    now = state("leaving", "rolled_back", wrong="b")
+    seen = MemberStanding(state="ended", undoing=record(70))
+    assert groups.with_undoing(now, "r1.a", seen) == now
+    assert groups.with_undoing(now, "r1.b", MemberStanding(state="ended")) == now
+
+
+@pytest.mark.parametrize(
+    ("said", "how", "wrong", "expected"),
+    [
+        (("healthy", "waits", "waits"), "in-order", None, ("r1.a",)),
+        (("healthy", "healthy", "waits"), "in-order", None, ("r1.a", "r1.b")),
+        (("healthy", "healthy", "healthy"), "at-once", None, ("r1.a", "r1.b", "r1.c")),
+        (("healthy", "held", "waits"), "in-order", None, ("r1.a",)),
+        (("healthy", "under way", "waits"), "in-order", None, ()),
+        (("waits", "waits", "waits"), "at-once", None, ()),
+        (("healthy", "rolled_back", "waits"), "in-order", "b", ()),
+    ],
+)
+def test_what_ended_well_is_looked_at_again_before_others_begin_and_before_the_verdict(
+    said, how, wrong, expected
+) -> None:
+    assert groups.to_look_at(state(*said, how=how, wrong=wrong)) == expected
 
 
 def test_a_member_that_waited_and_then_ended_no_longer_waits() -> None:
@@ -207,18 +246,25 @@ STRANGERS = newer(Outcome.SUPERSEDED, back_to="web:2")
 """Its rollback was on its way when somebody else's deployment came."""
 
 
-def begun(record: RollbackRecord) -> Overview:
-    return overview(OURS).model_copy(update={"rollbacks": (record,)})
+def begun(record: RollbackRecord, said: Overview | None = None) -> Overview:
+    return (said or overview(OURS)).model_copy(update={"rollbacks": (record,)})
+
+
+GOING_BACK = begun(record(70, release="r1.a"), overview(OLDER, current="r1.a"))
+GONE_BACK = begun(record(70, 80, release="r1.a"), overview(OLDER, current="r1.a"))
 
 
 @pytest.mark.parametrize(
     ("said", "expected", "do"),
     [
         (begun(record(70)), ("ended", None, None), "wait"),
-        (begun(record(70, 80)), ("ended", None, None), "roll_back"),
+        (begun(record(70, 80)), ("ended", None, None), "wait"),
+        (begun(record(70, 80, release="r1.a")), ("ended", None, None), "roll_back"),
         (begun(record(50)), ("ended", None, None), "roll_back"),
         (overview(), ("unknown", None, None), "nothing"),
         (overview(OLDER, current="r1.a"), ("running", None, None), "roll_back"),
+        (GOING_BACK, ("running", None, None), "wait"),
+        (GONE_BACK, ("running", None, None), "roll_back"),
         (overview(OLDER, queued=("r1.a",)), ("queued", None, None), "cancel"),
         (overview(OLDER, OURS), ("ended", None, None), "roll_back"),
         (overview(OLDER, OURS, UNDOING), ("ended", "rollback-1", None), "nothing"),
@@ -244,6 +290,44 @@ def test_where_a_member_stands_and_how_it_goes_back(said, expected, do) -> None:
     seen = groups.standing(said, A, "r1.a")
     assert (seen.state, seen.undone and seen.undone.release, seen.replaced_by) == expected
     assert groups.way_back(member(A, "under way"), seen).do == do
+
+
+ENDED = MemberStanding(state="ended", result=OURS)
+
+
+@pytest.mark.parametrize(
+    ("seen", "come"),
+    [
+        (MemberStanding(state="running"), ""),
+        (ENDED, "ended"),
+        (ENDED.model_copy(update={"undoing": record(70)}), "ended undone"),
+        (ENDED.model_copy(update={"undone": UNDOING}), "ended undone back"),
+        (ENDED.model_copy(update={"replaced_by": "r2"}), "ended back"),
+    ],
+)
+def test_what_is_waited_for(seen, come) -> None:
+    asked = [
+        StandingQuery(service=A, release="r1.a", until=until)
+        for until in ("ended", "undone", "back")
+    ]
+    assert " ".join(one.until for one in asked if groups.has_come(one, seen)) == come
+
+
+def test_one_that_cannot_go_back_is_told_of_whether_its_release_has_ended_or_not() -> None:
+    for said in ("under way", "paused", "healthy"):
+        stuck = groups.stays(member(A, said), "its guard gives no answer.")
+        assert (stuck.outcome, stuck.reason) == (
+            Outcome.ROLLBACK_FAILED,
+            "It should have gone back, and could not: its guard gives no answer.",
+        )
+        assert (stuck.release, stuck.service) == ("r1.a", "shop/a")
+
+
+def test_a_rollback_is_given_the_time_that_its_policy_gives_it() -> None:
+    policy = RollbackPolicy.model_validate({"timeout": "10m", "verify_timeout": "5m"})
+    further = policy.model_copy(update={"try_next_good": True})
+    assert groups.patience(policy) == timedelta(minutes=30)
+    assert groups.patience(further) == timedelta(minutes=60)
 
 
 def test_a_newer_release_is_left_alone_and_an_operators_rollback_is_adopted() -> None:

@@ -2,7 +2,8 @@
 
 What an image does is the part after its colon: ``good`` and ``bad`` end by themselves; ``slow``
 waits for the test's word; ``refused``, ``queued`` and ``held`` are what they say; ``late`` turns
-out healthy though it was asked to roll back; ``silent`` ends without telling the group.
+out healthy though it was asked to roll back; ``silent`` ends without telling the group; ``nowhere``
+has nothing to go back to; ``sluggish`` is taken up after three seconds.
 """
 
 from __future__ import annotations
@@ -43,7 +44,7 @@ from workflows.group_release import GroupRelease
 
 REGION = "eu-west-1"
 GROUP = messages.group_id(REGION, "shop")
-QUICK, LONG = timedelta(seconds=0.2), timedelta(seconds=8)
+QUICK, LONG, SLUGGISH = timedelta(seconds=0.2), timedelta(seconds=8), timedelta(seconds=3)
 PATIENCE = 120.0
 
 
@@ -61,6 +62,7 @@ class ScriptedGuard:
         self._rollbacks: list[RollbackRecord] = []
         self._word: Outcome | None = None
         self._unable = False
+        self._silent = False
 
     @workflow.run
     async def run(self, state: GuardState) -> None:
@@ -131,6 +133,8 @@ class ScriptedGuard:
         known += [one.release for one in self._results]
         if order.image == "app:refused":
             raise ApplicationError("The service is frozen.", type="Refused", non_retryable=True)
+        if order.image == "app:sluggish":
+            await workflow.sleep(SLUGGISH)
         if order.id not in known:
             self._queued.append(order)
         return Accepted(release=order.id, workflow_id="", position=0)
@@ -140,6 +144,8 @@ class ScriptedGuard:
         if request.id in self._asked:
             return RollbackAccepted(release="known", during_release=False, text="")
         self._asked.append(request.id)
+        if self._current and self._current.image == "app:nowhere":
+            raise ApplicationError("Nowhere to go back to.", type="Refused", non_retryable=True)
         if self._current:
             self._told.append(request)
             return RollbackAccepted(release=self._current.id, during_release=True, text="")
@@ -203,6 +209,11 @@ class ScriptedGuard:
         """Rollbacks fail from now on."""
         self._unable = True
 
+    @workflow.signal
+    def fall_silent(self) -> None:
+        """No question is answered from now on."""
+        self._silent = True
+
     @workflow.query
     def requests(self) -> list[str]:
         return self._asked
@@ -210,6 +221,8 @@ class ScriptedGuard:
     @workflow.query(name=messages.OVERVIEW)
     def overview(self) -> Overview:
         current = self._current
+        if self._silent:
+            raise RuntimeError("silent")
         return Overview(
             service=str(self._service),
             current=CurrentRelease(

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from datetime import timedelta
 
 import pytest
+from temporalio.common import RetryPolicy
 
 from lastgood import messages
 from lastgood.model import Outcome
 from tests.durable.group_fakes import GroupDesk, group_desk, order
+from workflows import group_members, guard_calls
+from workflows.options import ASK_FOR_THE_WAY_BACK
 
 HEALTHY, ROLLED_BACK = Outcome.HEALTHY, Outcome.ROLLED_BACK
 
@@ -169,6 +173,27 @@ async def test_operators_rollback_of_one_that_was_healthy_takes_all_back(desk):
     assert await desk.guard("a").query("requests") == ["x"]
 
 
+async def test_operators_rollback_that_goes_on_at_the_verdict_has_gone_wrong(desk):
+    await desk.start("good", "slow")
+    await desk.until_noted("shop/b: release")
+    await desk.undo("a", reason="takes long")
+    await desk.guard("b").signal("say", HEALTHY)
+
+    result = await desk.end()
+
+    assert outcomes(result) == ["rolled_back", "rolled_back"]
+    assert await desk.guard("a").query("requests") == ["x"]
+
+
+async def test_operators_rollback_that_goes_on_lets_no_other_begin(desk):
+    await desk.start("good", "slow", "good")
+    await desk.until_noted("shop/b: release")
+    await desk.undo("a", reason="takes long")
+    await desk.guard("b").signal("say", HEALTHY)
+
+    assert outcomes(await desk.end()) == ["rolled_back", "rolled_back", "cancelled"]
+
+
 async def test_operators_rollback_under_way_is_waited_for_and_none_is_asked_for_beside_it(desk):
     await desk.start("good", "slow")
     await desk.until_noted("shop/a is healthy")
@@ -192,6 +217,49 @@ async def test_one_that_cannot_go_back_is_the_verdict_and_the_others_go_back_all
     assert result.outcome is Outcome.ROLLBACK_FAILED
     assert outcomes(result) == ["rolled_back", "rollback_failed", "rolled_back"]
     assert "shop/b went wrong, and the ROLLBACK FAILED" in result.reason
+
+
+@pytest.fixture
+def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What takes minutes takes no time."""
+    moment = timedelta(seconds=0.2)
+    for name in ("_AFTER_REFUSAL", "_LOOK_AGAIN", "_SHORTLY", "_UNANSWERED"):
+        monkeypatch.setattr(group_members, name, moment)
+    once = ASK_FOR_THE_WAY_BACK | {"retry_policy": RetryPolicy(maximum_attempts=1)}
+    monkeypatch.setattr(guard_calls, "ASK_FOR_THE_WAY_BACK", once)
+
+
+async def test_one_under_way_with_nothing_to_go_back_to_does_not_keep_the_others(desk, impatient):
+    await desk.start("good", "nowhere", "slow", how="at-once")
+    await desk.until_noted("shop/a is healthy")
+    await desk.guard("c").signal("say", ROLLED_BACK)
+
+    result = await desk.end()
+
+    assert result.outcome is Outcome.ROLLBACK_FAILED
+    assert outcomes(result) == ["rolled_back", "rollback_failed", "rolled_back"]
+    assert result.members[1].reason == (
+        "It should have gone back, and could not: Nowhere to go back to."
+    )
+    assert len(await desk.guard("b").query("requests")) == 8
+
+
+async def test_one_whose_guard_is_silent_does_not_keep_the_others(desk, impatient):
+    await desk.start("good", "good", "slow")
+    await desk.until_noted("shop/c: release")
+    await desk.guard("b").signal("fall_silent")
+    await desk.guard("c").signal("say", ROLLED_BACK)
+
+    result = await desk.end()
+
+    assert outcomes(result) == ["rolled_back", "rollback_failed", "rolled_back"]
+    assert result.members[1].reason.endswith("could not: its guard gives no answer.")
+
+
+async def test_one_that_is_taken_up_late_is_not_left_behind(desk, impatient):
+    await desk.start("sluggish", "bad", how="at-once")
+
+    assert outcomes(await desk.end()) == ["rolled_back", "rolled_back"]
 
 
 async def test_rollback_that_came_too_late_is_asked_for_again(desk):
