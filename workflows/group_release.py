@@ -6,11 +6,19 @@ import asyncio
 
 from temporalio import workflow
 
+from workflows.desk import refuse
 from workflows.group_members import Members
 
 with workflow.unsafe.imports_passed_through():
     from lastgood import messages
-    from lastgood.contracts import GroupOrder, GroupProgress, GroupResult, GroupState
+    from lastgood.contracts import (
+        Answer,
+        GroupOrder,
+        GroupProgress,
+        GroupResult,
+        GroupState,
+        OperatorRequest,
+    )
     from lastgood.decisions import group_verdicts, groups
     from lastgood.model import Outcome, ReleaseResult
 
@@ -26,6 +34,7 @@ class GroupRelease:
         self._started_at = workflow.now()
         self._tasks: list[asyncio.Task[None]] = []
         self._result: GroupResult | None = None
+        self._stop: groups.Stop | None = None
 
     @workflow.run
     async def run(self, _: GroupOrder) -> GroupResult:
@@ -40,17 +49,22 @@ class GroupRelease:
             except asyncio.CancelledError:
                 if workflow.cancellation_reason() is None:
                     raise  # this run only leaves the worker's memory
-                if self._state.wrong is None:
-                    return self._finish(
-                        group_verdicts.cancelled(self._order, self._state, self._run())
-                    )
-                self._members.note("Cancelled while members go back: that goes on to its end.")
-        return self._finish(group_verdicts.result_of(self._order, self._state, self._run()))
+                self._stop = groups.Stop(outcome=Outcome.CANCELLED, why="Cancelled.")
+                if self._state.wrong:
+                    self._members.note("Cancelled while members go back: that goes on to its end.")
+        return self._finish()
 
     async def _over(self) -> bool:
         """Whether nothing is left; what ended well is looked at before others build on it."""
+        if self._stops:
+            return True
         await self._members.look_at(groups.to_look_at(self._state))
         return groups.is_over(self._state)
+
+    @property
+    def _stops(self) -> groups.Stop | None:
+        """What ends it now; what goes back goes on to its end."""
+        return self._stop if self._state.wrong is None else None
 
     @property
     def _state(self) -> GroupState:
@@ -71,7 +85,11 @@ class GroupRelease:
         """Wait until the state has changed; a bug in what runs beside it must not go unseen."""
         before = self._state
         await workflow.wait_condition(
-            lambda: self._state is not before or any(task.done() for task in self._tasks)
+            lambda: (
+                self._state is not before
+                or self._stops is not None
+                or any(task.done() for task in self._tasks)
+            )
         )
         ended = [task for task in self._tasks if task.done()]
         self._tasks = [task for task in self._tasks if task not in ended]
@@ -91,6 +109,16 @@ class GroupRelease:
         """A member's guard says that its release is judged again."""
         self._members.resumed(release)
 
+    @workflow.update(name=messages.SUPERSEDE)
+    def supersede(self, request: OperatorRequest) -> Answer:
+        """A newer release: one that only waits for a person ends, and changes nothing."""
+        self._stop = groups.superseded(request)
+        return Answer(text=self._stop.why, release=self._order.id)
+
+    @supersede.validator
+    def _validate_supersede(self, request: OperatorRequest) -> None:
+        refuse(groups.refuse_to_stand_aside(self._state, request))
+
     @workflow.query(name=messages.PROGRESS)
     def progress(self) -> GroupProgress:
         """Where the group's release is."""
@@ -106,7 +134,12 @@ class GroupRelease:
             result=result,
         )
 
-    def _finish(self, result: GroupResult) -> GroupResult:
+    def _finish(self) -> GroupResult:
+        order, state, run = self._order, self._state, self._run()
+        if self._stops:
+            result = group_verdicts.stopped(order, state, run, self._stops)
+        else:
+            result = group_verdicts.result_of(order, state, run)
         self._result = result
         self._members.note(f"Ended: {result.outcome.value}. {result.reason}")
         return result

@@ -13,16 +13,17 @@ from temporalio.client import (
     WorkflowHandle,
     WorkflowQueryFailedError,
     WorkflowQueryRejectedError,
+    WorkflowUpdateFailedError,
 )
 from temporalio.common import WorkflowIDConflictPolicy
-from temporalio.service import RPCError
+from temporalio.service import RPCError, RPCStatusCode
 
 from lastgood import messages
 from lastgood.cli import asking
 from lastgood.cli.following import PACE, PATIENCE
 from lastgood.cli.lines import EVERY, Lines
 from lastgood.cli.output import say
-from lastgood.contracts import GroupOrder, GroupProgress, GroupResult, Member
+from lastgood.contracts import GroupOrder, GroupProgress, GroupResult, Member, OperatorRequest
 from lastgood.errors import UnreachableError
 
 _RELEASE = "release"
@@ -34,7 +35,7 @@ async def attach(client: Client, order: GroupOrder) -> tuple[Handle, bool]:
     """The run that carries the release out, started if there is none; whether it was known.
 
     Raises:
-        RefusedError: if another release of the group is under way.
+        RefusedError: if another release of the group is under way, and not only held.
         UnreachableError: if Temporal gives no answer.
     """
     try:
@@ -54,6 +55,16 @@ async def _known(client: Client, order: GroupOrder) -> Handle | None:
 
 
 async def _start(client: Client, order: GroupOrder) -> Handle:
+    """Start it; a release that only waits for a person makes room."""
+    while True:
+        handle, under_way = await _start_or_find(client, order)
+        if under_way == order.id:
+            return handle
+        await _make_room(handle, order, under_way)
+
+
+async def _start_or_find(client: Client, order: GroupOrder) -> tuple[Handle, str]:
+    """The one run that there is, and which release it carries out."""
     ident = messages.group_id(order.region, order.group)
     started = await client.start_workflow(
         messages.GROUP,
@@ -66,13 +77,30 @@ async def _start(client: Client, order: GroupOrder) -> Handle:
         rpc_timeout=asking.RPC_TIMEOUT,
     )
     handle = _handle(client, ident, started.result_run_id)
-    under_way = await (await handle.describe(rpc_timeout=asking.RPC_TIMEOUT)).memo_value(_RELEASE)
-    if under_way != order.id:
+    described = await handle.describe(rpc_timeout=asking.RPC_TIMEOUT)
+    return handle, await described.memo_value(_RELEASE)
+
+
+async def _make_room(handle: Handle, order: GroupOrder, under_way: str) -> None:
+    """Ask the release that is under way to end, and wait until it has.
+
+    Raises:
+        RefusedError: unless it only waits for a person.
+    """
+    reason = f"release {order.id} of the group begins"
+    request = OperatorRequest(id=order.id, actor=order.actor, reason=reason, release=order.id)
+    try:
+        await handle.execute_update(messages.SUPERSEDE, request, id=f"supersede/{order.id}")
+        await handle.result()
+    except WorkflowUpdateFailedError:
         raise asking.RefusedError(
             f"Release {under_way} of the group {order.group} is under way. Release again when it "
             f"has ended; `lastgood deploy … --release {under_way}` follows it."
-        )
-    return handle
+        ) from None
+    except RPCError as error:
+        if error.status is not RPCStatusCode.NOT_FOUND:  # it has just ended by itself
+            raise
+    say(f"Release {under_way} of the group {order.group}, which waited for a person, has ended.")
 
 
 def _handle(client: Client, ident: str, run_id: str | None) -> Handle:

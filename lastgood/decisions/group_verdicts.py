@@ -11,7 +11,7 @@ from datetime import datetime
 
 from lastgood.contracts import GroupOrder, GroupResult, GroupState, Member
 from lastgood.decisions.endings import ENDINGS
-from lastgood.decisions.groups import find, waits_for_a_person
+from lastgood.decisions.groups import Stop, find, waits_for_a_person
 from lastgood.decisions.wording import sentence
 from lastgood.model import Model, Outcome, ReleaseResult
 
@@ -155,10 +155,10 @@ def _timings(state: GroupState) -> dict[str, float]:
     return found
 
 
-def cancelled(order: GroupOrder, state: GroupState, run: Run) -> GroupResult:
-    """Somebody cancelled the group's release itself, while nothing had gone wrong."""
+def stopped(order: GroupOrder, state: GroupState, run: Run, stop: Stop) -> GroupResult:
+    """The group's release itself was ended, while nothing had gone wrong."""
     under_way = [str(one.service) for one in state.members if one.asked and one.result is None]
     rest = f"{', '.join(under_way)} goes on by itself." if under_way else "Nothing is under way."
-    text = f"Cancelled: no further member begins, and nothing goes back. {rest}"
+    text = f"{sentence(stop.why)} No further member begins, and nothing goes back. {rest}"
     result = result_of(order, state, run)
-    return result.model_copy(update={"outcome": Outcome.CANCELLED, "reason": text})
+    return result.model_copy(update={"outcome": stop.outcome, "reason": text})

@@ -21,6 +21,7 @@ from lastgood.contracts import (
     GroupState,
     Member,
     MemberStanding,
+    OperatorRequest,
     Overview,
     ReleaseOrder,
     StandingQuery,
@@ -42,6 +43,13 @@ class Move(Model):
 
     do: Literal["begin", "take_back"]
     release: str
+
+
+class Stop(Model):
+    """A group's release ends before its members say so."""
+
+    outcome: Literal[Outcome.CANCELLED, Outcome.SUPERSEDED]
+    why: str
 
 
 class WayBack(Model):
@@ -147,6 +155,22 @@ def waits_for_a_person(state: GroupState) -> bool:
     ended = [one.held is not None or one.result is not None for one in state.members if one.asked]
     held = any(_is_held(one) for one in state.members)
     return state.wrong is None and held and all(ended) and not is_over(state)
+
+
+def refuse_to_stand_aside(state: GroupState, request: OperatorRequest) -> str | None:
+    """Why a newer release of the group may not begin; None if it may.
+
+    One that only waits for a person never stands in the way of a fix.
+    """
+    if waits_for_a_person(state):
+        return None
+    return f"Release {request.release} has to wait: another one of {state.group} is under way."
+
+
+def superseded(request: OperatorRequest) -> Stop:
+    """A newer release of the group begins."""
+    why = f"Release {request.release} superseded it while it waited for a person."
+    return Stop(outcome=Outcome.SUPERSEDED, why=why)
 
 
 def _is_held(member: Member) -> bool:

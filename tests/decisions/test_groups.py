@@ -10,6 +10,7 @@ from lastgood.contracts import (
     GroupState,
     Member,
     MemberStanding,
+    OperatorRequest,
     Overview,
     ReleaseOrder,
     StandingQuery,
@@ -122,6 +123,23 @@ def test_the_group_waits_for_a_person_once_nothing_else_is_under_way() -> None:
     assert groups.waits_for_a_person(state("healthy", "paused", "waits"))
     assert not groups.waits_for_a_person(state("paused", "under way", how="at-once"))
     assert not groups.waits_for_a_person(state("paused", "rolled_back", wrong="b", how="at-once"))
+
+
+@pytest.mark.parametrize(
+    ("said", "wrong", "aside"),
+    [
+        (("healthy", "paused", "waits"), None, True),
+        (("healthy", "under way", "waits"), None, False),
+        (("healthy", "waits", "waits"), None, False),
+        (("healthy", "rolled_back", "waits"), "b", False),
+    ],
+)
+def test_one_that_only_waits_for_a_person_stands_aside_for_the_next(said, wrong, aside) -> None:
+    newer = OperatorRequest(actor="ci", reason="a fix", release="r2")
+    why = groups.refuse_to_stand_aside(state(*said, wrong=wrong), newer)
+    assert (
+        why is None if aside else why == "Release r2 has to wait: another one of shop is under way."
+    )
 
 
 # --- What was seen -----------------------------------------------------------------------------

@@ -88,8 +88,12 @@ class ScriptedGuard:
             await workflow.sleep(QUICK)
             await self._end(order, ends[kind], "It says so.")
             return
-        await workflow.wait_condition(lambda: bool(self._word or self._told))
-        if self._told:
+        await workflow.wait_condition(
+            lambda: bool(self._word or self._told or (kind == "held" and self._next))
+        )
+        if kind == "held" and self._next:
+            await self._end(order, Outcome.SUPERSEDED, "Another one came.")
+        elif self._told:
             await workflow.sleep(QUICK)
             late = kind == "late"
             end = Outcome.HEALTHY if late else Outcome.ROLLED_BACK

@@ -114,6 +114,20 @@ async def test_a_held_member_ends_the_command_and_says_how_to_decide(cli: Both) 
     assert (await cli.deploy("shop/a=app:good", "shop/b=app:held")).code == 0
 
 
+async def test_a_held_release_does_not_stand_in_the_way_of_the_next(cli: Both) -> None:
+    await cli.deploy("shop/a=app:good", "shop/b=app:held")
+    fix = await cli.deploy("app:good", release="r2")
+    assert (fix.code, json.loads(fix.out)["release"]) == (0, "r2")
+    assert "Release r1 of the group shop, which waited for a person, has ended." in fix.err
+    first = json.loads((await cli.deploy("shop/a=app:good", "shop/b=app:held")).out)
+    assert (first["release"], first["outcome"]) == ("r1", "superseded")
+    assert first["reason"] == (
+        "Release r2 superseded it while it waited for a person. No further member begins, and "
+        "nothing goes back. shop/b goes on by itself."
+    )
+    assert [one.outcome for one in await cli.desk.results("a")] == [Outcome.HEALTHY] * 2
+
+
 async def test_a_signal_detaches_and_the_release_goes_on(cli: Both) -> None:
     more = ("--policy", "group.yaml", "--release", "r1")
     process = await cli.start("deploy", "--image", "app:slow", *more)

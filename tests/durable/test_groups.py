@@ -196,7 +196,7 @@ async def test_operators_rollback_that_goes_on_lets_no_other_begin(desk):
 
 async def test_operators_rollback_under_way_is_waited_for_and_none_is_asked_for_beside_it(desk):
     await desk.start("good", "slow")
-    await desk.until_noted("shop/a is healthy")
+    await desk.until_noted("shop/b: release")
     await desk.undo("a", reason="takes long")
     await desk.guard("b").signal("say", ROLLED_BACK)
 
@@ -208,7 +208,7 @@ async def test_operators_rollback_under_way_is_waited_for_and_none_is_asked_for_
 
 async def test_one_that_cannot_go_back_is_the_verdict_and_the_others_go_back_all_the_same(desk):
     await desk.start("good", "good", "slow")
-    await desk.until_noted("shop/b is healthy")
+    await desk.until_noted("shop/c: release")
     await desk.guard("b").signal("be_unable")
     await desk.guard("c").signal("say", ROLLED_BACK)
 
@@ -272,7 +272,7 @@ async def test_rollback_that_came_too_late_is_asked_for_again(desk):
 
 async def test_one_that_has_a_newer_release_meanwhile_is_left_alone(desk):
     await desk.start("good", "slow")
-    await desk.until_noted("shop/a is healthy")
+    await desk.until_noted("shop/b: release")
     newer = order("good", "good", ident="r2").members[0].model_copy(update={"group": None})
     await desk.guard("a").execute_update(messages.DEPLOY, newer)
     await desk.guard("b").signal("say", ROLLED_BACK)
@@ -295,13 +295,13 @@ async def test_cancelled_group_begins_nothing_more_and_changes_nothing(desk):
 
     assert result.outcome is Outcome.CANCELLED
     assert result.reason == (
-        "Cancelled: no further member begins, and nothing goes back. shop/b goes on by itself."
+        "Cancelled. No further member begins, and nothing goes back. shop/b goes on by itself."
     )
 
 
 async def test_cancelled_while_going_back_goes_on_to_the_end(desk):
     await desk.start("good", "slow")
-    await desk.until_noted("shop/a is healthy")
+    await desk.until_noted("shop/b: release")
     await desk.guard("b").signal("say", ROLLED_BACK)
     await desk.until_noted("shop/a goes back")
     await desk.group.cancel()
