@@ -58,6 +58,16 @@ class GuardActivities:
         return await _update(service, messages.DEPLOY, order, order.id, Accepted)
 
     @activity.defn
+    async def ask_for_preflight(self, order: ReleaseOrder) -> Answer:
+        """Ask whether a release could begin now. Changes nothing.
+
+        Raises:
+            ApplicationError: REFUSED if it could not.
+        """
+        ident = f"{order.id}/{activity.info().workflow_run_id}"
+        return await _update(order.policy.ref(), messages.PREFLIGHT, order, ident, Answer)
+
+    @activity.defn
     async def ask_to_roll_back(self, order: TakeBackOrder) -> RollbackAccepted:
         """Ask for a rollback. Idempotent through the request's id.
 

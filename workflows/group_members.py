@@ -54,6 +54,19 @@ class Members:
 
     # --- Forward ---------------------------------------------------------------------------
 
+    async def preflight(self) -> None:
+        """Ask all guards whether their releases could begin, before any service is changed."""
+        looks = [self._preflight(one) for one in self._order.members]
+        await asyncio.gather(*looks)
+
+    async def _preflight(self, order: ReleaseOrder) -> None:
+        try:
+            await guard_calls.ask_for_preflight(order)
+        except ActivityError as error:
+            if is_cancelled_exception(error):
+                raise
+            self.ended(groups.refused(order, calls.why(error)))
+
     async def release(self, order: ReleaseOrder) -> None:
         """Ask for a member's release and follow it to its end, and beyond if that is good."""
         service = order.policy.service

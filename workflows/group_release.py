@@ -35,12 +35,14 @@ class GroupRelease:
         self._tasks: list[asyncio.Task[None]] = []
         self._result: GroupResult | None = None
         self._stop: groups.Stop | None = None
+        self._looked = False
 
     @workflow.run
     async def run(self, _: GroupOrder) -> GroupResult:
-        """Begin what may begin; once one went wrong, take back what was changed."""
+        """Begin what may begin, if all may; once one went wrong, take back what was changed."""
         while True:
             try:
+                await self._preflight()
                 if await self._over():
                     break
                 for move in groups.next_moves(self._state):
@@ -53,6 +55,12 @@ class GroupRelease:
                 if self._state.wrong:
                     self._members.note("Cancelled while members go back: that goes on to its end.")
         return self._finish()
+
+    async def _preflight(self) -> None:
+        """Once, before any service is changed."""
+        if not self._looked:
+            await self._members.preflight()
+            self._looked = True
 
     async def _over(self) -> bool:
         """Whether nothing is left; what ended well is looked at before others build on it."""

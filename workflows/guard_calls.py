@@ -9,7 +9,7 @@ from temporalio import workflow
 from temporalio.exceptions import ActivityError
 from temporalio.workflow import ActivityHandle
 
-from workflows.options import ASK, ASK_FOR_THE_WAY_BACK, FOLLOW, GLANCE
+from workflows.options import ASK, ASK_BRIEFLY, FOLLOW, GLANCE
 
 with workflow.unsafe.imports_passed_through():
     from activities.guards import GuardActivities
@@ -35,13 +35,23 @@ def ask_to_release(order: ReleaseOrder) -> ActivityHandle[Accepted]:
     )
 
 
+async def ask_for_preflight(order: ReleaseOrder) -> Answer:
+    """Ask whether a release could begin, once."""
+    return await workflow.execute_activity_method(
+        GuardActivities.ask_for_preflight,
+        order,
+        summary=f"May {order.policy.service} begin?",
+        **ASK_BRIEFLY,
+    )
+
+
 async def ask_to_roll_back(order: TakeBackOrder) -> RollbackAccepted:
     """Ask for a rollback, once."""
     return await workflow.execute_activity_method(
         GuardActivities.ask_to_roll_back,
         order,
         summary=f"{order.service} goes back",
-        **ASK_FOR_THE_WAY_BACK,
+        **ASK_BRIEFLY,
     )
 
 
@@ -51,7 +61,7 @@ async def ask_to_cancel(order: CancelOrder) -> Answer:
         GuardActivities.ask_to_cancel,
         order,
         summary=f"{order.service} is not begun",
-        **ASK_FOR_THE_WAY_BACK,
+        **ASK_BRIEFLY,
     )
 
 
@@ -61,7 +71,7 @@ async def read_standing(query: StandingQuery) -> MemberStanding:
         GuardActivities.read_standing,
         query,
         summary=f"Read {query.service}",
-        **ASK_FOR_THE_WAY_BACK,
+        **ASK_BRIEFLY,
     )
 
 

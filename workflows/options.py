@@ -135,7 +135,7 @@ ASK = Options(
 """A question to a guard: whoever carries it out is the one who answers, so it gets an answer.
 Cancelled, it is not asked again, and what was asked last has its answer or its time-out."""
 
-ASK_FOR_THE_WAY_BACK = Options(
+ASK_BRIEFLY = Options(
     start_to_close_timeout=timedelta(seconds=30),
     schedule_to_close_timeout=timedelta(hours=24),
     retry_policy=RetryPolicy(
@@ -145,7 +145,7 @@ ASK_FOR_THE_WAY_BACK = Options(
         maximum_attempts=8,
     ),
 )
-"""A question to a guard while others wait to go back: given up after some minutes of tries, but not
+"""A question to a guard while other services wait: given up after some minutes of tries, but not
 for the outage of all workers, which makes none."""
 
 GLANCE = Options(

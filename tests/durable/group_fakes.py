@@ -2,8 +2,9 @@
 
 What an image does is the part after its colon: ``good`` and ``bad`` end by themselves; ``slow``
 waits for the test's word; ``refused``, ``queued`` and ``held`` are what they say; ``late`` turns
-out healthy though it was asked to roll back; ``silent`` ends without telling the group; ``nowhere``
-has nothing to go back to; ``sluggish`` is taken up after three seconds.
+out healthy though it was asked to roll back; ``silent`` ends without telling the group;
+``nowhere`` has nothing to go back to; ``sluggish`` is taken up after three seconds; ``unfit`` is
+refused in its preflight.
 """
 
 from __future__ import annotations
@@ -142,6 +143,12 @@ class ScriptedGuard:
         if order.id not in known:
             self._queued.append(order)
         return Accepted(release=order.id, workflow_id="", position=0)
+
+    @workflow.update(name=messages.PREFLIGHT)
+    async def preflight(self, order: ReleaseOrder) -> Answer:
+        if order.image == "app:unfit":
+            raise ApplicationError("No such alarm.", type="Refused", non_retryable=True)
+        return Answer(text="")
 
     @workflow.update(name=messages.OPERATOR_ROLLBACK)
     async def rollback(self, request: RollbackRequest) -> RollbackAccepted:
@@ -339,6 +346,7 @@ async def group_desk(*, cached: int = 100) -> AsyncIterator[GroupDesk]:
             task_queue=messages.TASK_QUEUE,
             workflows=[ScriptedGuard, GroupRelease],
             activities=[
+                guards.ask_for_preflight,
                 guards.ask_to_release,
                 guards.ask_to_roll_back,
                 guards.ask_to_cancel,

@@ -12,7 +12,7 @@ from lastgood import messages
 from lastgood.model import Outcome
 from tests.durable.group_fakes import GroupDesk, group_desk, order
 from workflows import group_members, guard_calls
-from workflows.options import ASK_FOR_THE_WAY_BACK
+from workflows.options import ASK_BRIEFLY
 
 HEALTHY, ROLLED_BACK = Outcome.HEALTHY, Outcome.ROLLED_BACK
 
@@ -90,6 +90,17 @@ async def test_first_one_refused_changes_nothing(desk):
         Outcome.REFUSED,
         "shop/a was refused: The service is frozen. shop/b was not begun.",
     )
+
+
+@pytest.mark.parametrize("how", ["in-order", "at-once"])
+async def test_nothing_is_changed_where_the_last_ones_preflight_is_refused(desk, how):
+    result = await desk.release("good", "good", "unfit", how=how)
+
+    assert (result.outcome, result.reason) == (
+        Outcome.REFUSED,
+        "shop/c was refused: No such alarm. shop/a was not begun. shop/b was not begun.",
+    )
+    assert await desk.results("a") == []
 
 
 async def test_refused_one_is_left_alone_and_the_others_go_back(desk):
@@ -225,8 +236,8 @@ def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     moment = timedelta(seconds=0.2)
     for name in ("_AFTER_REFUSAL", "_LOOK_AGAIN", "_SHORTLY", "_UNANSWERED"):
         monkeypatch.setattr(group_members, name, moment)
-    once = ASK_FOR_THE_WAY_BACK | {"retry_policy": RetryPolicy(maximum_attempts=1)}
-    monkeypatch.setattr(guard_calls, "ASK_FOR_THE_WAY_BACK", once)
+    once = ASK_BRIEFLY | {"retry_policy": RetryPolicy(maximum_attempts=1)}
+    monkeypatch.setattr(guard_calls, "ASK_BRIEFLY", once)
 
 
 async def test_one_under_way_with_nothing_to_go_back_to_does_not_keep_the_others(desk, impatient):
