@@ -147,9 +147,8 @@ class Members:
         """One try after the other; why the last one failed."""
         tries, waits, why = 0, 0, ""
         while True:
-            way = groups.way_back(
-                self._member(order), await guard_calls.read_standing(_query(order))
-            )
+            seen = await guard_calls.read_standing(_query(order))
+            way = groups.way_back(self._member(order), seen, order.policy.rollback)
             if way.result:
                 self.ended(way.result)
             if way.back:
@@ -193,8 +192,8 @@ class Members:
     async def _ask_back(self, order: ReleaseOrder, way: groups.WayBack, number: int) -> str | None:
         """Ask the guard; why it refused, if it did, or gave no answer."""
         service = order.policy.ref()
-        ident, actor = f"{order.id}/back/{number}", "lastgood"
-        reason = f"group {self._order.group}: {group_verdicts.blame(self.state)}"
+        ident, actor = f"{order.id}/back/{number}", f"group {self._order.group}"
+        reason = group_verdicts.blame(self.state)
         try:
             if way.do == "cancel":
                 ask = OperatorRequest(id=ident, actor=actor, reason=reason, release=order.id)

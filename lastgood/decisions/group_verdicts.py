@@ -100,7 +100,7 @@ def _became(member: Member) -> str:
 
 def member_result(member: Member, state: GroupState) -> ReleaseResult:
     """One member's own result, with what came after it."""
-    result = member.result or member.held
+    result = member.result or member.held or member.back
     if result is None:
         why = "under way" if member.asked else "not begun"
         return ReleaseResult(
@@ -111,7 +111,7 @@ def member_result(member: Member, state: GroupState) -> ReleaseResult:
             outcome=Outcome.CANCELLED,
             reason=f"It was {why} when the group's release ended. {blame(state)}".strip(),
         )
-    if member.back is None:
+    if member.back is None or member.back is result:
         return result
     came_after = {
         "outcome": member.back.outcome,

@@ -305,10 +305,15 @@ def has_come(query: StandingQuery, seen: MemberStanding) -> bool:
     return seen.state == "ended"
 
 
-def way_back(member: Member, seen: MemberStanding) -> WayBack:
-    """How a member goes back, from what its guard says of it."""
+def way_back(member: Member, seen: MemberStanding, policy: RollbackPolicy) -> WayBack:
+    """How a member goes back, from what its guard says of it.
+
+    The group decides as a machine does: where the policy forbids that, a person decides.
+    """
     if seen.state == "queued":
         return WayBack(do="cancel")
+    if seen.state == "running" and seen.undoing is None and not policy.enabled:
+        return WayBack(do="nothing", back=_forbidden(_untold(member)))
     if seen.state == "running":
         return WayBack(do="wait" if seen.undoing else "roll_back")
     result = member.result or seen.result
@@ -318,7 +323,17 @@ def way_back(member: Member, seen: MemberStanding) -> WayBack:
         return WayBack(do="nothing", result=result, back=seen.undone)
     if seen.replaced_by:
         return WayBack(do="nothing", result=result, back=_replaced(result, seen.replaced_by))
+    if seen.undoing is None and not policy.enabled:
+        return WayBack(do="nothing", result=result, back=_forbidden(result))
     return WayBack(do="wait" if seen.undoing else "roll_back", result=result)
+
+
+def _forbidden(result: ReleaseResult) -> ReleaseResult:
+    reason = (
+        "Its policy forbids automatic rollbacks, so it stays where it is until a person decides: "
+        f'lastgood rollback {result.service} --reason "…"'
+    )
+    return result.model_copy(update={"outcome": Outcome.HELD, "reason": reason})
 
 
 def _replaced(result: ReleaseResult, newer: str) -> ReleaseResult:

@@ -307,7 +307,7 @@ GONE_BACK = begun(record(70, 80, release="r1.a"), overview(OLDER, current="r1.a"
 def test_where_a_member_stands_and_how_it_goes_back(said, expected, do) -> None:
     seen = groups.standing(said, A, "r1.a")
     assert (seen.state, seen.undone and seen.undone.release, seen.replaced_by) == expected
-    assert groups.way_back(member(A, "under way"), seen).do == do
+    assert groups.way_back(member(A, "under way"), seen, RollbackPolicy()).do == do
 
 
 ENDED = MemberStanding(state="ended", result=OURS)
@@ -348,16 +348,51 @@ def test_a_rollback_is_given_the_time_that_its_policy_gives_it() -> None:
     assert groups.patience(further) == timedelta(minutes=60)
 
 
+@pytest.mark.parametrize(
+    ("said", "do", "outcome"),
+    [
+        (overview(OLDER, queued=("r1.a",)), "cancel", None),
+        (overview(OLDER, current="r1.a"), "nothing", Outcome.HELD),
+        (GOING_BACK, "wait", None),
+        (overview(OLDER, OURS), "nothing", Outcome.HELD),
+        (begun(record(70)), "wait", None),
+        (overview(OLDER, OURS, UNDOING), "nothing", Outcome.ROLLED_BACK),
+        (overview(OURS, NEWER), "nothing", Outcome.SUPERSEDED),
+    ],
+)
+def test_one_whose_policy_forbids_automatic_rollbacks_waits_for_a_person(said, do, outcome) -> None:
+    seen = groups.standing(said, A, "r1.a")
+    way = groups.way_back(member(A, "under way"), seen, RollbackPolicy(enabled=False))
+    assert (way.do, way.back and way.back.outcome) == (do, outcome)
+    if outcome is Outcome.HELD:
+        assert 'lastgood rollback shop/a --reason "…"' in way.back.reason
+
+
+def test_one_under_way_that_may_not_go_back_is_reported_as_held() -> None:
+    stays = result(C, Outcome.HELD, reason="A person decides.")
+    now = groups.changed(
+        state("healthy; back: rolled_back", "rolled_back", "under way", wrong="b"),
+        "r1.c",
+        back=stays,
+    )
+    assert (groups.is_over(now), group_verdicts.outcome(now)) == (True, Outcome.HELD)
+    assert group_verdicts.member_result(now.members[2], now) == stays
+
+
 def test_a_newer_release_is_left_alone_and_an_operators_rollback_is_adopted() -> None:
-    replaced = groups.way_back(member(A), groups.standing(overview(OURS, NEWER), A, "r1.a"))
+    replaced = groups.way_back(
+        member(A), groups.standing(overview(OURS, NEWER), A, "r1.a"), RollbackPolicy()
+    )
     assert replaced.back
     assert replaced.back.outcome is Outcome.SUPERSEDED
-    undone = groups.way_back(member(A), groups.standing(overview(OURS, UNDOING), A, "r1.a"))
+    undone = groups.way_back(
+        member(A), groups.standing(overview(OURS, UNDOING), A, "r1.a"), RollbackPolicy()
+    )
     assert undone.back == UNDOING
 
 
 def test_a_release_that_nobody_knows_any_more_was_not_judged() -> None:
-    way = groups.way_back(member(A, "under way"), MemberStanding(state="unknown"))
+    way = groups.way_back(member(A, "under way"), MemberStanding(state="unknown"), RollbackPolicy())
     assert way.result
     assert way.result.outcome is Outcome.HELD
     assert "lastgood status shop/a" in way.result.reason

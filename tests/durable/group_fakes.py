@@ -39,7 +39,7 @@ from lastgood.contracts import (
 )
 from lastgood.decisions.groups import release_ids
 from lastgood.model import Outcome, ReleaseResult, RollbackRecord, RollbackSummary, ServiceRef
-from lastgood.policy import Policy
+from lastgood.policy import Policy, RollbackPolicy
 from tests.durable.conftest import start_dev_server
 from workflows.group_release import GroupRelease
 
@@ -60,6 +60,7 @@ class ScriptedGuard:
         self._since = workflow.now()
         self._told: list[RollbackRequest] = []
         self._asked: list[str] = []
+        self._actors: list[str] = []
         self._rollbacks: list[RollbackRecord] = []
         self._word: Outcome | None = None
         self._unable = False
@@ -155,6 +156,7 @@ class ScriptedGuard:
         if request.id in self._asked:
             return RollbackAccepted(release="known", during_release=False, text="")
         self._asked.append(request.id)
+        self._actors.append(request.actor)
         if self._current and self._current.image == "app:nowhere":
             raise ApplicationError("Nowhere to go back to.", type="Refused", non_retryable=True)
         if self._current:
@@ -229,6 +231,11 @@ class ScriptedGuard:
     def requests(self) -> list[str]:
         return self._asked
 
+    @workflow.query
+    def actors(self) -> list[str]:
+        """Who asked for rollbacks."""
+        return self._actors
+
     @workflow.query(name=messages.OVERVIEW)
     def overview(self) -> Overview:
         current = self._current
@@ -257,10 +264,18 @@ class ScriptedGuard:
         )
 
 
-def order(*images: str, how: str = "in-order", ident: str = "r1") -> GroupOrder:
-    """A release of services ``shop/a``, ``shop/b`` and so on, one for each image."""
+def order(*images: str, how: str = "in-order", ident: str = "r1", by_hand: str = "") -> GroupOrder:
+    """A release of services ``shop/a``, ``shop/b`` and so on, one for each image.
+
+    Those named in ``by_hand`` are not rolled back by a machine.
+    """
     policies = [
-        Policy(service=f"shop/{name}", region=REGION) for name in "abcdefghij"[: len(images)]
+        Policy(
+            service=f"shop/{name}",
+            region=REGION,
+            rollback=RollbackPolicy(enabled=name not in by_hand),
+        )
+        for name in "abcdefghij"[: len(images)]
     ]
     ids = release_ids(ident, tuple(one.ref() for one in policies))
     members = tuple(
@@ -290,8 +305,8 @@ class GroupDesk:
     def group(self) -> WorkflowHandle[Any, GroupResult]:
         return self.client.get_workflow_handle(GROUP, result_type=GroupResult)
 
-    async def start(self, *images: str, how: str = "in-order", ident: str = "r1") -> None:
-        asked = order(*images, how=how, ident=ident)
+    async def start(self, *images: str, **more: str) -> None:
+        asked = order(*images, **more)
         await self.client.start_workflow(
             messages.GROUP, asked, id=GROUP, task_queue=messages.TASK_QUEUE
         )

@@ -57,7 +57,8 @@ async def test_in_order_a_bad_one_takes_back_those_before_it_and_none_begins_aft
     )
     a = await desk.results("a")
     assert [one.outcome for one in a] == [HEALTHY, ROLLED_BACK]
-    assert a[1].reason == "group shop: shop/b was rolled back: It says so."
+    assert await desk.guard("a").query("actors") == ["group shop"]
+    assert a[1].reason == "shop/b was rolled back: It says so."
     assert len(await desk.results("b")) == 1
 
 
@@ -73,7 +74,7 @@ async def test_at_once_all_go_back_one_after_the_other_in_reverse_order(desk):
     assert outcomes(result) == ["rolled_back"] * 4
     d, c, a = [(await desk.results(name))[-1] for name in "dca"]
     assert d.finished_at <= c.finished_at <= a.started_at
-    assert (await desk.results("c"))[0].reason.startswith("group shop: shop/b was rolled back")
+    assert (await desk.results("c"))[0].reason.startswith("shop/b was rolled back")
 
 
 async def test_what_waits_in_a_queue_is_cancelled_and_never_begins(desk):
@@ -271,6 +272,21 @@ async def test_one_that_is_taken_up_late_is_not_left_behind(desk, impatient):
     await desk.start("sluggish", "bad", how="at-once")
 
     assert outcomes(await desk.end()) == ["rolled_back", "rolled_back"]
+
+
+async def test_one_whose_policy_forbids_it_stays_and_is_held_for_a_person(desk):
+    await desk.start("good", "good", "slow", by_hand="a")
+    await desk.until_noted("shop/c: release")
+    await desk.guard("c").signal("say", ROLLED_BACK)
+
+    result = await desk.end()
+
+    assert (result.outcome, outcomes(result)) == (
+        Outcome.HELD,
+        ["held", "rolled_back", "rolled_back"],
+    )
+    assert 'lastgood rollback shop/a --reason "…"' in result.reason
+    assert await desk.guard("a").query("requests") == []
 
 
 async def test_rollback_that_came_too_late_is_asked_for_again(desk):
