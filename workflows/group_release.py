@@ -127,6 +127,17 @@ class GroupRelease:
     def _validate_supersede(self, request: OperatorRequest) -> None:
         refuse(groups.refuse_to_stand_aside(self._state, request))
 
+    @workflow.update(name=messages.CANCEL)
+    def cancel(self, request: OperatorRequest) -> Answer:
+        """Begin no further member; those under way go on by themselves, none goes back."""
+        self._stop = groups.cancelled(request)
+        self._members.note(self._stop.why)
+        return Answer(text=f"Release {self._order.id} begins no more.", release=self._order.id)
+
+    @cancel.validator
+    def _validate_cancel(self, request: OperatorRequest) -> None:
+        refuse(groups.refuse_cancel(self._state, request, self._order.id))
+
     @workflow.query(name=messages.PROGRESS)
     def progress(self) -> GroupProgress:
         """Where the group's release is."""

@@ -107,6 +107,28 @@ def _handle(client: Client, ident: str, run_id: str | None) -> Handle:
     return client.get_workflow_handle(ident, run_id=run_id, result_type=GroupResult)
 
 
+async def find(client: Client, ident: str, release: str | None) -> tuple[Handle, str] | None:
+    """A run of a group's release and its id: the one named, or else the newest; None if unknown.
+
+    Args:
+        client: Temporal's.
+        ident: the group's workflow id.
+        release: which one.
+
+    Raises:
+        UnreachableError: if Temporal gives no answer.
+    """
+    try:
+        runs = [run async for run in client.list_workflows(f'WorkflowId = "{ident}"')]
+        for run in sorted(runs, key=lambda one: one.start_time, reverse=True):
+            carries = str((await run.memo()).get(_RELEASE))
+            if release in (None, carries):
+                return _handle(client, ident, run.run_id), carries
+    except RPCError as error:
+        raise UnreachableError(f"Temporal gave no answer: {error.message}") from None
+    return None
+
+
 # --- Following ---------------------------------------------------------------------------------
 
 
@@ -122,9 +144,9 @@ class Look:
 class GroupFollower:
     """Looks at a group's release again and again, until it has ended or waits for a person."""
 
-    def __init__(self, handle: Handle, order: GroupOrder) -> None:
+    def __init__(self, handle: Handle, release: str) -> None:
         self._handle = handle
-        self._order = order
+        self._release = release
         self._last = Look()
         self._answered = time.monotonic()
 
@@ -157,9 +179,9 @@ class GroupFollower:
         running = described.status is WorkflowExecutionStatus.RUNNING
         if not running and progress.result is None:
             raise UnreachableError(
-                f"Release {self._order.id} of the group {self._order.group} broke off without a "
+                f"Release {self._release} of the group {progress.group} broke off without a "
                 "verdict. What is under way goes on by itself: see `lastgood status` of each "
-                f"service: {', '.join(one.policy.service for one in self._order.members)}."
+                f"service: {', '.join(str(one.service) for one in progress.members)}."
             )
         return Look(progress)
 
@@ -167,7 +189,7 @@ class GroupFollower:
         silent = time.monotonic() - self._answered
         if silent > PATIENCE:
             raise UnreachableError(
-                f"Nobody has answered for {silent:.0f} s. Release {self._order.id} goes on without "
+                f"Nobody has answered for {silent:.0f} s. Release {self._release} goes on without "
                 "this command; the same command with the same --release follows it again."
             )
         return replace(self._last, trouble=f"No answer for {silent:.0f} s; still trying")

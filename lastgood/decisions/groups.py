@@ -26,6 +26,7 @@ from lastgood.contracts import (
     ReleaseOrder,
     StandingQuery,
 )
+from lastgood.decisions.wording import sentence
 from lastgood.messages import guard_id, rollback_id
 from lastgood.model import Model, Outcome, ReleaseResult, RollbackRecord, ServiceRef
 from lastgood.policy import RollbackPolicy
@@ -165,6 +166,28 @@ def refuse_to_stand_aside(state: GroupState, request: OperatorRequest) -> str | 
     if waits_for_a_person(state):
         return None
     return f"Release {request.release} has to wait: another one of {state.group} is under way."
+
+
+def refuse_cancel(state: GroupState, request: OperatorRequest, under_way: str) -> str | None:
+    """Why a group's release cannot be cancelled; None if it can.
+
+    Args:
+        state: where its members stand.
+        request: what is asked for.
+        under_way: the id of the release that runs.
+    """
+    if request.release not in (None, under_way):
+        return f"Not {request.release}, but release {under_way} of {state.group} is under way."
+    if state.wrong is not None:
+        return f"Release {under_way} of {state.group} goes back already: that goes on to its end."
+    return None
+
+
+def cancelled(request: OperatorRequest) -> Stop:
+    """A person does not want it any more."""
+    return Stop(
+        outcome=Outcome.CANCELLED, why=f"{request.actor} cancelled it: {sentence(request.reason)}"
+    )
 
 
 def superseded(request: OperatorRequest) -> Stop:

@@ -142,6 +142,33 @@ def test_one_that_only_waits_for_a_person_stands_aside_for_the_next(said, wrong,
     )
 
 
+@pytest.mark.parametrize(
+    ("wrong", "named", "why"),
+    [
+        (None, None, None),
+        (None, "r1", None),
+        (None, "r0", "Not r0, but release r1 of shop is under way."),
+        ("b", "r1", "Release r1 of shop goes back already: that goes on to its end."),
+    ],
+)
+def test_a_groups_release_is_cancelled_by_a_person_unless_it_goes_back(wrong, named, why) -> None:
+    now = state("healthy", "rolled_back" if wrong else "under way", "waits", wrong=wrong)
+    request = OperatorRequest(actor="ann", reason="wrong ticket", release=named)
+    assert groups.refuse_cancel(now, request, "r1") == why
+
+
+def test_a_cancelled_groups_release_says_who_did_it_and_what_goes_on() -> None:
+    run = group_verdicts.Run(workflow_id="w", run_id="r", started_at=T0, now=at(60))
+    stop = groups.cancelled(OperatorRequest(actor="ann", reason="wrong ticket"))
+    now = state("healthy", "under way", "waits")
+    ended = group_verdicts.stopped(order(A, B, C), now, run, stop)
+    assert (ended.outcome, ended.reason) == (
+        Outcome.CANCELLED,
+        "ann cancelled it: wrong ticket. No further member begins, and nothing goes back. "
+        "shop/b goes on by itself.",
+    )
+
+
 # --- What was seen -----------------------------------------------------------------------------
 
 
