@@ -31,7 +31,7 @@ from lastgood.contracts import (
     StandingQuery,
     TakeBackOrder,
 )
-from lastgood.decisions.groups import has_come, standing
+from lastgood.decisions.standings import has_come, standing
 from lastgood.errors import REFUSED
 from lastgood.guards import starting
 from lastgood.model import Model, ServiceRef

@@ -26,7 +26,7 @@ with workflow.unsafe.imports_passed_through():
         StandingQuery,
         TakeBackOrder,
     )
-    from lastgood.decisions import group_verdicts, groups
+    from lastgood.decisions import group_verdicts, groups, standings
     from lastgood.decisions.endings import ENDINGS
     from lastgood.model import Outcome, ReleaseResult
 
@@ -65,7 +65,7 @@ class Members:
         except ActivityError as error:
             if is_cancelled_exception(error):
                 raise
-            self.ended(groups.refused(order, calls.why(error)))
+            self.ended(standings.refused(order, calls.why(error)))
 
     async def release(self, order: ReleaseOrder) -> None:
         """Ask for a member's release and follow it to its end, and beyond if that is good."""
@@ -75,7 +75,7 @@ class Members:
             accepted = await asking
         except ActivityError as error:
             if not is_cancelled_exception(error):  # else whoever takes it back finds out
-                self.ended(groups.refused(order, calls.why(error)))
+                self.ended(standings.refused(order, calls.why(error)))
             return
         place = f", {accepted.position} before it" if accepted.position else ""
         self.note(f"{service}: release {order.id} of {order.what} accepted{place}")
@@ -94,7 +94,7 @@ class Members:
             await guard_calls.stop(watch)
             return
         seen = await watch
-        self.ended(seen.result or groups.lost(self._member(order)))
+        self.ended(seen.result or standings.lost(self._member(order)))
 
     async def _notice_undoing(self, order: ReleaseOrder) -> None:
         """An operator may roll a member back after its end: then the group has gone wrong."""
@@ -148,7 +148,7 @@ class Members:
         tries, waits, why = 0, 0, ""
         while True:
             seen = await guard_calls.read_standing(_query(order))
-            way = groups.way_back(self._member(order), seen, order.policy.rollback)
+            way = standings.way_back(self._member(order), seen, order.policy.rollback)
             if way.result:
                 self.ended(way.result)
             if way.back:
@@ -159,24 +159,24 @@ class Members:
             if way.do == "wait":
                 waits += 1
                 why = "its rollback has not come to an end."
-                await self._until_back(order, way, groups.patience(order.policy.rollback))
+                await self._until_back(order, way, standings.patience(order.policy.rollback))
                 continue
             tries += 1
             refusal = await self._ask_back(order, way, tries)
             why = refusal or "it was asked for, and is not back."
             await self._pause(order, way, refused=refusal is not None)
 
-    async def _pause(self, order: ReleaseOrder, way: groups.WayBack, *, refused: bool) -> None:
+    async def _pause(self, order: ReleaseOrder, way: standings.WayBack, *, refused: bool) -> None:
         """Wait for what was asked for, or until it may be asked for again."""
         if way.result is None:
             await self._until_back(order, way, _LOOK_AGAIN)
         elif refused:
             await workflow.sleep(_AFTER_REFUSAL)
         else:
-            await self._until_back(order, way, groups.patience(order.policy.rollback))
+            await self._until_back(order, way, standings.patience(order.policy.rollback))
 
     async def _until_back(
-        self, order: ReleaseOrder, way: groups.WayBack, within: timedelta
+        self, order: ReleaseOrder, way: standings.WayBack, within: timedelta
     ) -> None:
         """Wait for the rollback's end, or that of the release."""
         if way.result:
@@ -189,7 +189,9 @@ class Members:
         if groups.goes_back(self._member(order)):
             await workflow.sleep(_SHORTLY)  # its guard may be about to say what it just told us
 
-    async def _ask_back(self, order: ReleaseOrder, way: groups.WayBack, number: int) -> str | None:
+    async def _ask_back(
+        self, order: ReleaseOrder, way: standings.WayBack, number: int
+    ) -> str | None:
         """Ask the guard; why it refused, if it did, or gave no answer."""
         service = order.policy.ref()
         ident, actor = f"{order.id}/back/{number}", f"group {self._order.group}"
@@ -248,7 +250,7 @@ class Members:
     def _stays(self, order: ReleaseOrder, why: str) -> None:
         """Others wait to go back: this one is told of, and left."""
         member = self._member(order)
-        back = groups.stays(member, why)
+        back = standings.stays(member, why)
         if member.result:
             self._went_back(order, back)
         else:
