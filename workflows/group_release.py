@@ -58,7 +58,7 @@ class GroupRelease:
 
     async def _preflight(self) -> None:
         """Once, before any service is changed."""
-        if not self._looked:
+        if not (self._looked or self._stops):
             await self._members.preflight()
             self._looked = True
 

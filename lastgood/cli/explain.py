@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 from lastgood.cli import asking, explanation, tracing
-from lastgood.cli.group_following import standing_line
+from lastgood.cli.group_following import find_anywhere, standing_line
 from lastgood.cli.options import checked_service, output_option, region_option, service_ref
 from lastgood.cli.output import print_json, print_text, result_lines
 from lastgood.contracts import GroupProgress
@@ -42,7 +42,7 @@ def explain(release: str, service: str | None, region: str | None, output: str) 
 async def _explain(release: str, ref: ServiceRef | None, region: str | None, output: str) -> int:
     client = await asking.reach()
     traced = await tracing.trace(client, release, service=ref, region=region)
-    group = None if traced or ref else await tracing.trace_group(client, release, region)
+    group = None if traced or ref else await find_anywhere(client, release, region)
     if group:
         _show_group(group, output)
         return 0

@@ -23,6 +23,7 @@ from lastgood.cli import asking
 from lastgood.cli.following import PACE, PATIENCE
 from lastgood.cli.lines import EVERY, Lines
 from lastgood.cli.output import say
+from lastgood.cli.tracing import MOST
 from lastgood.contracts import GroupOrder, GroupProgress, GroupResult, Member, OperatorRequest
 from lastgood.errors import UnreachableError
 
@@ -126,6 +127,28 @@ async def find(client: Client, ident: str, release: str | None) -> tuple[Handle,
                 return _handle(client, ident, run.run_id), carries
     except RPCError as error:
         raise UnreachableError(f"Temporal gave no answer: {error.message}") from None
+    return None
+
+
+async def find_anywhere(client: Client, release: str, region: str | None) -> GroupProgress | None:
+    """Find the newest release of a group with this id and ask it; None if nobody knows it.
+
+    Raises:
+        UnreachableError: if nobody answers.
+    """
+    kind = f"WorkflowType = '{messages.GROUP}'"
+    try:
+        async for one in client.list_workflows(kind, limit=MOST):  # newest first
+            if region is not None and one.id.split("/")[1] != region:
+                continue
+            if await one.memo_value(_RELEASE, None) == release:
+                run = client.get_workflow_handle(one.id, run_id=one.run_id)
+                found: GroupProgress = await run.query(
+                    messages.PROGRESS, result_type=GroupProgress, rpc_timeout=2 * asking.RPC_TIMEOUT
+                )
+                return found
+    except (RPCError, WorkflowQueryFailedError) as error:
+        raise UnreachableError(f"No answer for release {release} of a group: {error}") from None
     return None
 
 

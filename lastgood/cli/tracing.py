@@ -12,7 +12,7 @@ from temporalio.service import RPCError, RPCStatusCode
 from lastgood import messages
 from lastgood.cli import asking
 from lastgood.cli.asking import RPC_TIMEOUT
-from lastgood.contracts import Explanation, GroupProgress, ReleaseView
+from lastgood.contracts import Explanation, ReleaseView
 from lastgood.errors import UnreachableError
 from lastgood.model import ReleaseResult, ServiceRef
 
@@ -65,28 +65,6 @@ async def trace(
     if run:
         explanation = await _ask(client, messages.deployment_id(service), run, release)
     return Traced(service, explanation, view.result or _result(explanation), _GONE)
-
-
-async def trace_group(client: Client, release: str, region: str | None) -> GroupProgress | None:
-    """Find the newest release of a group with this id and ask it; None if nobody knows it.
-
-    Raises:
-        UnreachableError: if nobody answers.
-    """
-    kind = f"WorkflowType = '{messages.GROUP}'"
-    try:
-        async for one in client.list_workflows(kind, limit=MOST):  # newest first
-            if region is not None and one.id.split("/")[1] != region:
-                continue
-            if await one.memo_value(messages.RELEASE_MEMO, None) == release:
-                run = client.get_workflow_handle(one.id, run_id=one.run_id)
-                found: GroupProgress = await run.query(
-                    messages.PROGRESS, result_type=GroupProgress, rpc_timeout=2 * RPC_TIMEOUT
-                )
-                return found
-    except (RPCError, WorkflowQueryFailedError) as error:
-        raise UnreachableError(f"No answer for release {release} of a group: {error}") from None
-    return None
 
 
 def _result(explanation: Explanation | None) -> ReleaseResult | None:
