@@ -149,6 +149,7 @@ def make_workers(
             notifications.notify_email_smtp,
             notifications.notify_sns,
             notifications.notify_webhook,
+            guards.ask_for_preflight,
             guards.ask_to_release,
             guards.ask_to_roll_back,
             guards.ask_to_cancel,

@@ -31,7 +31,7 @@ from lastgood.contracts import (
     StandingQuery,
     TakeBackOrder,
 )
-from lastgood.decisions.groups import standing
+from lastgood.decisions.standings import has_come, standing
 from lastgood.errors import REFUSED
 from lastgood.guards import starting
 from lastgood.model import Model, ServiceRef
@@ -56,6 +56,16 @@ class GuardActivities:
         """
         service = order.policy.ref()
         return await _update(service, messages.DEPLOY, order, order.id, Accepted)
+
+    @activity.defn
+    async def ask_for_preflight(self, order: ReleaseOrder) -> Answer:
+        """Ask whether a release could begin now. Changes nothing.
+
+        Raises:
+            ApplicationError: REFUSED if it could not.
+        """
+        ident = f"{order.id}/{activity.info().workflow_run_id}"
+        return await _update(order.policy.ref(), messages.PREFLIGHT, order, ident, Answer)
 
     @activity.defn
     async def ask_to_roll_back(self, order: TakeBackOrder) -> RollbackAccepted:
@@ -85,7 +95,7 @@ class GuardActivities:
 
     @activity.defn
     async def watch_standing(self, query: StandingQuery) -> MemberStanding:
-        """Wait until a release has ended, or was rolled back after its end.
+        """Wait until a release has ended, is rolled back after its end, or has been.
 
         Heartbeats; a guard that does not answer is asked again until it does. One that does not
         know the release, several times in a row, is believed.
@@ -95,15 +105,9 @@ class GuardActivities:
             while True:
                 seen = await _look(query)
                 unknown = unknown + 1 if seen and seen.state == "unknown" else 0
-                if seen and (_come(query, seen) or unknown >= _MOST_UNKNOWN):
+                if seen and (has_come(query, seen) or unknown >= _MOST_UNKNOWN):
                     return seen
                 await pause(query.interval.total_seconds())
-
-
-def _come(query: StandingQuery, seen: MemberStanding) -> bool:
-    if query.until == "undone":
-        return seen.undone is not None
-    return seen.state == "ended"
 
 
 async def _look(query: StandingQuery) -> MemberStanding | None:

@@ -18,6 +18,7 @@ GROUP = "GroupRelease"
 
 # Updates of ServiceGuard.
 DEPLOY = "deploy"
+PREFLIGHT = "preflight"
 OPERATOR_ROLLBACK = "rollback"
 RESET = "reset"
 PROMOTE = "promote"

@@ -19,183 +19,15 @@ from typing import Any
 from temporalio.client import WorkflowExecution
 
 from lastgood import messages
-from lastgood.model import Outcome
+from scripts.histories import GROUPS, SCENARIOS
 from tests.durable.conftest import start_dev_server
-from tests.durable.desk import QUICK, Desk, at_work
+from tests.durable.desk import Desk, at_work
 from tests.durable.fake_aws import FakeAws
 from tests.durable.group_fakes import GroupDesk, group_desk
 from tests.durable.world import World
 
 FOLDER = Path(__file__).parents[1] / "tests/replay/histories"
-LONG = {"of": QUICK, "monitor": {"window": "60s", "interval": "1s"}}
 CONTINUE_EARLY = ("--dynamic-config-value", "limit.historyCount.suggestContinueAsNew=40")
-SMOKE = {"smoke": [{"url": "https://shop.example/health", "every": "1s"}]}
-
-
-async def healthy(desk: Desk) -> None:
-    """A good release with a smoke test."""
-    desk.aws.smoke = {"app:2": [False, True]}
-    await desk.release("app:2", of=QUICK, notify={"healthy": True}, **SMOKE)
-
-
-async def rolled_back(desk: Desk) -> None:
-    """A trigger in the window."""
-    desk.world.bad("app:2", after=2)
-    await desk.release("app:2", **LONG)
-
-
-async def rolled_back_by_ecs(desk: Desk) -> None:
-    """ECS's circuit breaker is faster."""
-    desk.world.image("app:2", ends="rolled_back_by_ecs")
-    await desk.release("app:2", of=QUICK)
-
-
-async def held(desk: Desk) -> None:
-    """Held for a person, superseded by a fix; held, and rolled back by an operator."""
-    held = {"of": QUICK, "rollback": {"enabled": False, "hold_for": "1m"}}
-    desk.world.bad("app:2", after=1)
-    desk.world.bad("app:4", after=1)
-    await desk.deploy("app:2", **held)
-    await until_step(desk, "hold")
-    await desk.release("app:3", of=QUICK)
-    await desk.deploy("app:4", **held)
-    await until_step(desk, "hold")
-    await desk.rollback()
-    await desk.result("app:4")
-
-
-async def held_to_the_end(desk: Desk) -> None:
-    """Nobody decides."""
-    desk.world.image("app:2", silent=frozenset({"error-rate"}))
-    await desk.release("app:2", of=QUICK, rollback={"hold_for": "4s"})
-
-
-async def cooldown(desk: Desk) -> None:
-    """Two bad releases in a row; the second one waits for the cooldown's end."""
-    policy = LONG | {"rollback": {"cooldown": "8s"}}
-    desk.world.bad("app:2", after=1)
-    desk.world.bad("app:3", after=1)
-    await desk.release("app:2", **policy)
-    await desk.release("app:3", **policy)
-
-
-async def cooldown_lifted(desk: Desk) -> None:
-    """An operator resets while a cooldown is sat out during the rollout."""
-    policy = LONG | {"rollback": {"cooldown": "1h"}}
-    desk.world.bad("app:2", after=1)
-    desk.world.bad("app:3", after=1, rollout=timedelta(seconds=30))
-    await desk.release("app:2", **policy)
-    await desk.deploy("app:3", **policy)
-    await until_step(desk, "cooldown")
-    await desk.reset()
-    await desk.result("app:3")
-
-
-async def operators(desk: Desk) -> None:
-    """A rollback during a release, and one long after."""
-    await desk.release("app:2", of=QUICK)
-    await desk.deploy("app:3", **LONG)
-    await until_step(desk, "monitor")
-    await desk.rollback()
-    await desk.result("app:3")
-    await desk.release("app:4", of=QUICK)
-    await desk.result((await desk.rollback()).release)
-
-
-async def strangers(desk: Desk) -> None:
-    """Somebody else deploys; a release is refused; a release is cancelled."""
-    desk.world.image("app:2", then={timedelta(seconds=2): World.stranger_deploys})
-    await desk.release("app:2", **LONG)
-    await desk.release("app:3", of=QUICK, triggers=[{"type": "alarm", "alarm": "unknown"}])
-    await desk.deploy("app:4", **LONG)
-    await until_step(desk, "monitor")
-    await desk.cancel_release()
-    await desk.result("app:4")
-
-
-async def broken_off(desk: Desk) -> None:
-    """A release is terminated; the next one runs."""
-    await desk.deploy("app:2", **LONG)
-    await until_step(desk, "monitor")
-    await desk.terminate_release()
-    await desk.release("app:3", of=QUICK)
-
-
-async def unreachable(desk: Desk) -> None:
-    """ECS gives the rollout up, and nobody takes the messages."""
-    desk.aws.unreachable = {"slack", "email"}
-    desk.world.image("app:2", ends="failed")
-    await desk.release("app:2", of=QUICK)
-
-
-async def queue(desk: Desk) -> None:
-    """Several releases at once, one of them impatient; the guard continues as new."""
-    for image in ("app:2", "app:3"):
-        await desk.deploy(image, of=QUICK)
-    await desk.deploy("app:3", of=QUICK)
-    await desk.result("app:3")
-    await desk.deploy("app:4", **LONG)
-    await until_step(desk, "monitor")
-    await desk.release("app:5", of=QUICK, deploy={"on_busy": "supersede"})
-    await desk.release("app:6", of=QUICK)
-
-
-async def checked(desk: Desk) -> None:
-    """All triggers measured once."""
-    await desk.check(of=QUICK)
-
-
-SCENARIOS: list[Callable[[Desk], Awaitable[None]]] = [
-    healthy,
-    rolled_back,
-    rolled_back_by_ecs,
-    held,
-    held_to_the_end,
-    cooldown,
-    cooldown_lifted,
-    operators,
-    strangers,
-    broken_off,
-    unreachable,
-    queue,
-    checked,
-]
-
-
-async def group_in_order(desk: GroupDesk) -> None:
-    """One is held and judged again, one is bad; the first one goes back."""
-    await desk.start("good", "held", "bad", "good")
-    await desk.until(lambda progress: progress.result is not None)
-    await desk.guard("b").signal("resume")
-    await desk.guard("b").signal("say", Outcome.HEALTHY)
-    await desk.end()
-
-
-async def group_at_once(desk: GroupDesk) -> None:
-    """One is bad; others are healthy, under way, queued, refused."""
-    await desk.start("good", "slow", "late", "queued", "refused", how="at-once")
-    await desk.end()
-
-
-async def group_undone(desk: GroupDesk) -> None:
-    """One ends without a word, and is rolled back by an operator; and all are healthy."""
-    await desk.start("silent", "slow")
-    await desk.until_noted("shop/a is healthy")
-    await desk.undo("a")
-    await desk.end()
-    await desk.release("good", "good", ident="r2")
-
-
-GROUPS: list[Callable[[GroupDesk], Awaitable[None]]] = [group_in_order, group_at_once, group_undone]
-
-
-async def until_step(desk: Desk, step: str) -> None:
-    """Wait until the release has come to a step."""
-    for _ in range(300):
-        await asyncio.sleep(0.1)
-        if await desk.is_at(step):
-            return
-    raise AssertionError(f"never came to {step}: {await desk.whereabouts()}")
 
 
 def without_machine(value: Any) -> Any:
@@ -251,6 +83,9 @@ async def main(wanted: list[str]) -> None:
     if not wanted:
         shutil.rmtree(FOLDER, ignore_errors=True)
     FOLDER.mkdir(parents=True, exist_ok=True)
+    for name in wanted:
+        for path in FOLDER.glob(f"{name}.*"):
+            path.unlink()
     for scenario in SCENARIOS:
         if not wanted or scenario.__name__ in wanted:
             await record(scenario)

@@ -2,33 +2,40 @@
 
 from __future__ import annotations
 
-import itertools
+import asyncio
 from contextlib import suppress
 from datetime import timedelta
 from typing import Literal
 
 from temporalio import workflow
-from temporalio.exceptions import ActivityError
+from temporalio.exceptions import ActivityError, is_cancelled_exception
+from temporalio.workflow import ActivityHandle
 
 from workflows import calls, guard_calls
 
 with workflow.unsafe.imports_passed_through():
     from lastgood.contracts import (
+        Accepted,
         CancelOrder,
         GroupOrder,
         Member,
+        MemberStanding,
         OperatorRequest,
         ReleaseOrder,
         RollbackRequest,
         StandingQuery,
         TakeBackOrder,
     )
-    from lastgood.decisions import group_verdicts, groups
+    from lastgood.decisions import group_verdicts, groups, standings
     from lastgood.decisions.endings import ENDINGS
     from lastgood.model import Outcome, ReleaseResult
 
-_MOST_REFUSALS = 6
-"""How often a guard may refuse to take an ended release back, before that is given up."""
+_MOST_TRIES = 8
+"""How often a guard is asked for one member's way back, before that is given up."""
+_MOST_WAITS = 2
+"""How often a rollback's longest time is waited for: a worker's outage may have taken the first."""
+_UNANSWERED = timedelta(minutes=5)
+"""How long a guard may take to answer for a release that is to go back, before it is let alone."""
 _AFTER_REFUSAL = timedelta(seconds=10)
 _LOOK_AGAIN = timedelta(minutes=1)
 """When a release that should end does not: what its guard says now may ask for another way."""
@@ -40,23 +47,36 @@ class Members:
 
     def __init__(self, order: GroupOrder) -> None:
         self._order = order
-        self._answered: set[str] = set()
-        """Releases whose guards have answered the request for them."""
+        self._asking: dict[str, ActivityHandle[Accepted]] = {}
+        """The requests for releases."""
         self.state = groups.begin(order)
         self.notes: list[str] = []
 
     # --- Forward ---------------------------------------------------------------------------
 
+    async def preflight(self) -> None:
+        """Ask all guards whether their releases could begin, before any service is changed."""
+        looks = [self._preflight(one) for one in self._order.members]
+        await asyncio.gather(*looks)
+
+    async def _preflight(self, order: ReleaseOrder) -> None:
+        try:
+            await guard_calls.ask_for_preflight(order)
+        except ActivityError as error:
+            if is_cancelled_exception(error):
+                raise
+            self.ended(standings.refused(order, calls.why(error)))
+
     async def release(self, order: ReleaseOrder) -> None:
         """Ask for a member's release and follow it to its end, and beyond if that is good."""
         service = order.policy.service
+        asking = self._asking[order.id] = guard_calls.ask_to_release(order)
         try:
-            accepted = await guard_calls.ask_to_release(order)
+            accepted = await asking
         except ActivityError as error:
-            self.ended(groups.refused(order, calls.why(error)))
+            if not is_cancelled_exception(error):  # else whoever takes it back finds out
+                self.ended(standings.refused(order, calls.why(error)))
             return
-        finally:
-            self._answered.add(order.id)
         place = f", {accepted.position} before it" if accepted.position else ""
         self.note(f"{service}: release {order.id} of {order.what} accepted{place}")
         await self._until_ended(order)
@@ -74,7 +94,7 @@ class Members:
             await guard_calls.stop(watch)
             return
         seen = await watch
-        self.ended(seen.result or groups.lost(self._member(order)))
+        self.ended(seen.result or standings.lost(self._member(order)))
 
     async def _notice_undoing(self, order: ReleaseOrder) -> None:
         """An operator may roll a member back after its end: then the group has gone wrong."""
@@ -83,56 +103,99 @@ class Members:
         if not watch.done():
             await guard_calls.stop(watch)
             return
-        undone = (await watch).undone
-        if undone and not self._member(order).leaving:
-            self.note(f"{order.policy.service} was rolled back after its end: {undone.reason}")
-            self.state = groups.with_undoing(self.state, order.id, undone)
+        self._undoing(order, await watch)
+
+    async def look_at(self, releases: tuple[str, ...]) -> None:
+        """Look once more at members that ended well; a guard that is silent hinders nothing."""
+        orders = [one for one in self._order.members if one.id in releases]
+        seen = await asyncio.gather(*(guard_calls.glance(_query(one)) for one in orders))
+        for order, standing in zip(orders, seen, strict=True):
+            if standing:
+                self._undoing(order, standing)
+
+    def _undoing(self, order: ReleaseOrder, seen: MemberStanding) -> None:
+        before = self.state
+        self.state = groups.with_undoing(self.state, order.id, seen)
+        if self.state is not before:
+            self.note(f"{order.policy.service} goes back after its end: {_why(seen)}")
 
     # --- Backward --------------------------------------------------------------------------
 
     async def take_back(self, order: ReleaseOrder) -> None:
         """Look where a member stands and take the way back from there, until it is back."""
         self.note(f"{order.policy.service} goes back. {group_verdicts.blame(self.state)}")
-        await workflow.wait_condition(lambda: order.id in self._answered)
-        refusals = 0
-        for number in itertools.count(1):
+        await self._until_answered(order)
+        why = "its guard gives no answer."
+        try:
+            why = await self._bring_back(order)
+        except ActivityError as error:
+            workflow.logger.warning("%s: %s", order.policy.service, calls.why(error))
+        if groups.goes_back(self._member(order)):
+            self._stays(order, why)
+
+    async def _until_answered(self, order: ReleaseOrder) -> None:
+        """A release must not be accepted any more once its guard was looked at."""
+        asking = self._asking[order.id]
+        with suppress(TimeoutError):
+            await workflow.wait_condition(asking.done, timeout=_UNANSWERED)
+        if not asking.done():
+            asking.cancel()
+        with suppress(ActivityError):
+            await asking
+
+    async def _bring_back(self, order: ReleaseOrder) -> str:
+        """One try after the other; why the last one failed."""
+        tries, waits, why = 0, 0, ""
+        while True:
             seen = await guard_calls.read_standing(_query(order))
-            way = groups.way_back(self._member(order), seen)
+            way = standings.way_back(self._member(order), seen, order.policy.rollback)
             if way.result:
                 self.ended(way.result)
             if way.back:
                 self._went_back(order, way.back)
-            if not groups.goes_back(self._member(order)):
-                return
-            refusal = await self._ask_back(order, way, number)
-            if refusal and way.result:
-                refusals += 1
-                if refusals == _MOST_REFUSALS:
-                    self._went_back(order, groups.stays(way.result, refusal))
-                    return
-                await workflow.sleep(_AFTER_REFUSAL)
-            else:
-                await self._until_back(order, way)
+            over = tries == _MOST_TRIES or waits == _MOST_WAITS
+            if over or not groups.goes_back(self._member(order)):
+                return why
+            if way.do == "wait":
+                waits += 1
+                why = "its rollback has not come to an end."
+                await self._until_back(order, way, standings.patience(order.policy.rollback))
+                continue
+            tries += 1
+            refusal = await self._ask_back(order, way, tries)
+            why = refusal or "it was asked for, and is not back."
+            await self._pause(order, way, refused=refusal is not None)
 
-    async def _until_back(self, order: ReleaseOrder, way: groups.WayBack) -> None:
-        """Wait for what was asked for: the rollback's end, or that of the release."""
+    async def _pause(self, order: ReleaseOrder, way: standings.WayBack, *, refused: bool) -> None:
+        """Wait for what was asked for, or until it may be asked for again."""
+        if way.result is None:
+            await self._until_back(order, way, _LOOK_AGAIN)
+        elif refused:
+            await workflow.sleep(_AFTER_REFUSAL)
+        else:
+            await self._until_back(order, way, standings.patience(order.policy.rollback))
+
+    async def _until_back(
+        self, order: ReleaseOrder, way: standings.WayBack, within: timedelta
+    ) -> None:
+        """Wait for the rollback's end, or that of the release."""
         if way.result:
-            await guard_calls.watch_standing(_query(order, until="undone", often=True))
+            await guard_calls.until_back(_query(order, until="back", often=True), within)
             return
         with suppress(TimeoutError):
             await workflow.wait_condition(
-                lambda: self._member(order).result is not None, timeout=_LOOK_AGAIN
+                lambda: self._member(order).result is not None, timeout=within
             )
         if groups.goes_back(self._member(order)):
             await workflow.sleep(_SHORTLY)  # its guard may be about to say what it just told us
 
-    async def _ask_back(self, order: ReleaseOrder, way: groups.WayBack, number: int) -> str | None:
-        """Ask the guard, unless somebody else has; why it refused, if it did."""
+    async def _ask_back(
+        self, order: ReleaseOrder, way: standings.WayBack, number: int
+    ) -> str | None:
+        """Ask the guard; why it refused, if it did, or gave no answer."""
         service = order.policy.ref()
-        ident, actor = f"{order.id}/back/{number}", "lastgood"
-        reason = f"group {self._order.group}: {group_verdicts.blame(self.state)}"
-        if way.do == "wait":
-            return None
+        ident, actor = f"{order.id}/back/{number}", f"group {self._order.group}"
+        reason = group_verdicts.blame(self.state)
         try:
             if way.do == "cancel":
                 ask = OperatorRequest(id=ident, actor=actor, reason=reason, release=order.id)
@@ -184,14 +247,30 @@ class Members:
         self.state = groups.changed(self.state, order.id, back=back)
         self.note(f"{order.policy.service} {ENDINGS[back.outcome].title}: {back.reason}")
 
+    def _stays(self, order: ReleaseOrder, why: str) -> None:
+        """Others wait to go back: this one is told of, and left."""
+        member = self._member(order)
+        back = standings.stays(member, why)
+        if member.result:
+            self._went_back(order, back)
+        else:
+            self.ended(back)
+
     def _member(self, order: ReleaseOrder) -> Member:
         return next(one for one in self.state.members if one.release == order.id)
+
+
+def _why(seen: MemberStanding) -> str:
+    """What is known of a rollback after a release's end."""
+    if seen.undone:
+        return seen.undone.reason
+    return f"{seen.undoing.actor} asked for it: {seen.undoing.reason}" if seen.undoing else ""
 
 
 def _query(
     order: ReleaseOrder,
     *,
-    until: Literal["now", "ended", "undone"] = "now",
+    until: Literal["now", "ended", "undone", "back"] = "now",
     often: bool = False,
 ) -> StandingQuery:
     query = StandingQuery(service=order.policy.ref(), release=order.id, until=until)

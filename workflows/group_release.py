@@ -6,11 +6,19 @@ import asyncio
 
 from temporalio import workflow
 
+from workflows.desk import refuse
 from workflows.group_members import Members
 
 with workflow.unsafe.imports_passed_through():
     from lastgood import messages
-    from lastgood.contracts import GroupOrder, GroupProgress, GroupResult, GroupState
+    from lastgood.contracts import (
+        Answer,
+        GroupOrder,
+        GroupProgress,
+        GroupResult,
+        GroupState,
+        OperatorRequest,
+    )
     from lastgood.decisions import group_verdicts, groups
     from lastgood.model import Outcome, ReleaseResult
 
@@ -26,24 +34,45 @@ class GroupRelease:
         self._started_at = workflow.now()
         self._tasks: list[asyncio.Task[None]] = []
         self._result: GroupResult | None = None
+        self._stop: groups.Stop | None = None
+        self._looked = False
 
     @workflow.run
     async def run(self, _: GroupOrder) -> GroupResult:
-        """Begin what may begin; once one went wrong, take back what was changed."""
-        while not groups.is_over(self._state):
-            for move in groups.next_moves(self._state):
-                self._make(move)
+        """Begin what may begin, if all may; once one went wrong, take back what was changed."""
+        while True:
             try:
+                await self._preflight()
+                if await self._over():
+                    break
+                for move in groups.next_moves(self._state):
+                    self._make(move)
                 await self._until_news()
             except asyncio.CancelledError:
                 if workflow.cancellation_reason() is None:
                     raise  # this run only leaves the worker's memory
-                if self._state.wrong is None:
-                    return await self._finish(
-                        group_verdicts.cancelled(self._order, self._state, self._run())
-                    )
-                self._members.note("Cancelled while members go back: that goes on to its end.")
-        return await self._finish(group_verdicts.result_of(self._order, self._state, self._run()))
+                self._stop = groups.Stop(outcome=Outcome.CANCELLED, why="Cancelled.")
+                if self._state.wrong:
+                    self._members.note("Cancelled while members go back: that goes on to its end.")
+        return await self._finish()
+
+    async def _preflight(self) -> None:
+        """Once, before any service is changed."""
+        if not (self._looked or self._stops):
+            await self._members.preflight()
+            self._looked = True
+
+    async def _over(self) -> bool:
+        """Whether nothing is left; what ended well is looked at before others build on it."""
+        if self._stops:
+            return True
+        await self._members.look_at(groups.to_look_at(self._state))
+        return groups.is_over(self._state)
+
+    @property
+    def _stops(self) -> groups.Stop | None:
+        """What ends it now; what goes back goes on to its end."""
+        return self._stop if self._state.wrong is None else None
 
     @property
     def _state(self) -> GroupState:
@@ -64,7 +93,11 @@ class GroupRelease:
         """Wait until the state has changed; a bug in what runs beside it must not go unseen."""
         before = self._state
         await workflow.wait_condition(
-            lambda: self._state is not before or any(task.done() for task in self._tasks)
+            lambda: (
+                self._state is not before
+                or self._stops is not None
+                or any(task.done() for task in self._tasks)
+            )
         )
         ended = [task for task in self._tasks if task.done()]
         self._tasks = [task for task in self._tasks if task not in ended]
@@ -84,6 +117,27 @@ class GroupRelease:
         """A member's guard says that its release is judged again."""
         self._members.resumed(release)
 
+    @workflow.update(name=messages.SUPERSEDE)
+    def supersede(self, request: OperatorRequest) -> Answer:
+        """A newer release: one that only waits for a person ends, and changes nothing."""
+        self._stop = groups.superseded(request)
+        return Answer(text=self._stop.why, release=self._order.id)
+
+    @supersede.validator
+    def _validate_supersede(self, request: OperatorRequest) -> None:
+        refuse(groups.refuse_to_stand_aside(self._state, request))
+
+    @workflow.update(name=messages.CANCEL)
+    def cancel(self, request: OperatorRequest) -> Answer:
+        """Begin no further member; those under way go on by themselves, none goes back."""
+        self._stop = groups.cancelled(request)
+        self._members.note(self._stop.why)
+        return Answer(text=f"Release {self._order.id} begins no more.", release=self._order.id)
+
+    @cancel.validator
+    def _validate_cancel(self, request: OperatorRequest) -> None:
+        refuse(groups.refuse_cancel(self._state, request, self._order.id))
+
     @workflow.query(name=messages.PROGRESS)
     def progress(self) -> GroupProgress:
         """Where the group's release is."""
@@ -99,11 +153,16 @@ class GroupRelease:
             result=result,
         )
 
-    async def _finish(self, result: GroupResult) -> GroupResult:
+    async def _finish(self) -> GroupResult:
         """End, and nothing is begun any more: a command after the end is refused by Temporal."""
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
+        order, state, run = self._order, self._state, self._run()
+        if self._stops:
+            result = group_verdicts.stopped(order, state, run, self._stops)
+        else:
+            result = group_verdicts.result_of(order, state, run)
         self._result = result
         self._members.note(f"Ended: {result.outcome.value}. {result.reason}")
         return result

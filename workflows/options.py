@@ -137,8 +137,30 @@ ASK = Options(
     start_to_close_timeout=timedelta(seconds=30),
     schedule_to_close_timeout=timedelta(hours=24),
     retry_policy=_PATIENT,
+    cancellation_type=ActivityCancellationType.WAIT_CANCELLATION_COMPLETED,
 )
-"""A question to a guard: whoever carries it out is the one who answers, so it gets an answer."""
+"""A question to a guard: whoever carries it out is the one who answers, so it gets an answer.
+Cancelled, it is not asked again, and what was asked last has its answer or its time-out."""
+
+ASK_BRIEFLY = Options(
+    start_to_close_timeout=timedelta(seconds=30),
+    schedule_to_close_timeout=timedelta(hours=24),
+    retry_policy=RetryPolicy(
+        initial_interval=timedelta(seconds=1),
+        backoff_coefficient=2.0,
+        maximum_interval=timedelta(seconds=15),
+        maximum_attempts=8,
+    ),
+)
+"""A question to a guard while other services wait: given up after some minutes of tries, but not
+for the outage of all workers, which makes none."""
+
+GLANCE = Options(
+    start_to_close_timeout=timedelta(seconds=10),
+    schedule_to_close_timeout=timedelta(seconds=45),
+    retry_policy=_PATIENT,
+)
+"""One more look at a guard that is also followed."""
 
 FOLLOW = Options(
     task_queue=WATCH_TASK_QUEUE,

@@ -211,6 +211,20 @@ class ServiceGuard:
             )
         )
 
+    @workflow.update(name=messages.PREFLIGHT)
+    async def preflight(self, release: ReleaseOrder) -> Answer:
+        """Whether a release could begin now. Nothing is changed, and nothing is remembered."""
+        await self._memory.ready()
+        self._validate_deploy(release)
+        if self.release(release.id).state != "unknown" or self._busy:
+            return Answer(text="It has its preflight when its turn comes.", release=release.id)
+        refuse(await refusal_of(self._order_for(release)))
+        return Answer(text="It could begin now.", release=release.id)
+
+    @property
+    def _busy(self) -> bool:
+        return bool(self._current or self._asked or self._state.queue)
+
     @workflow.update(name=messages.OPERATOR_ROLLBACK)
     async def rollback(self, request: RollbackRequest) -> RollbackAccepted:
         """An operator's rollback: of the release under way, or of what runs."""

@@ -15,6 +15,7 @@ from typing import Any, TypeVar
 import click
 from temporalio.client import (
     Client,
+    WorkflowHandle,
     WorkflowUpdateFailedError,
     WorkflowUpdateRPCTimeoutOrCancelledError,
 )
@@ -112,6 +113,23 @@ async def tell_running_guard(
     except RPCError as error:
         if error.status is RPCStatusCode.NOT_FOUND:
             raise RefusedError(nothing_known(service)) from None
+        raise
+
+
+async def tell_group(
+    handle: WorkflowHandle[Any, Any], update: str, request: OperatorRequest, answer: type[T]
+) -> T:
+    """Send an update to a group's release; refused if it has ended.
+
+    Raises:
+        RefusedError, FailedError, UnreachableError: as ``tell_guard``.
+    """
+    call = handle.execute_update(update, request, id=_update_id(request), result_type=answer)
+    try:
+        return await _answered(call)
+    except RPCError as error:
+        if error.status is RPCStatusCode.NOT_FOUND:
+            raise RefusedError(f"Release {request.release} has ended already.") from None
         raise
 
 

@@ -5,8 +5,10 @@ from __future__ import annotations
 import click
 
 from lastgood.cli import asking, explanation, tracing
+from lastgood.cli.group_following import find_anywhere, standing_line
 from lastgood.cli.options import checked_service, output_option, region_option, service_ref
 from lastgood.cli.output import print_json, print_text, result_lines
+from lastgood.contracts import GroupProgress
 from lastgood.errors import UsageError
 from lastgood.model import ServiceRef
 
@@ -29,8 +31,9 @@ def explain(release: str, service: str | None, region: str | None, output: str) 
       lastgood explain 2.1
 
     Measurements and verdicts by trigger, limits as they stood, the target and why, the calls that
-    were made, and who did what. Works while the release is under way too. Ends with 0, and with 2
-    if there is no such release.
+    were made, and who did what. Works while the release is under way too. Of a group's release:
+    what happened, and its members, each with the command that explains it. Ends with 0, and with
+    2 if there is no such release.
     """
     ref = service_ref(service, region) if service else None
     return asking.run(_explain(release, ref, region, output), lambda: "Stopped.")
@@ -39,6 +42,10 @@ def explain(release: str, service: str | None, region: str | None, output: str) 
 async def _explain(release: str, ref: ServiceRef | None, region: str | None, output: str) -> int:
     client = await asking.reach()
     traced = await tracing.trace(client, release, service=ref, region=region)
+    group = None if traced or ref else await find_anywhere(client, release, region)
+    if group:
+        _show_group(group, output)
+        return 0
     if traced is None:
         where = f" of {ref}" if ref else " in this Temporal namespace"
         hint = f"  lastgood history {ref}" if ref else "  lastgood history CLUSTER/SERVICE"
@@ -63,3 +70,20 @@ async def _explain(release: str, ref: ServiceRef | None, region: str | None, out
         calls = ["", "Calls", *(f"  {call}" for call in traced.calls)] if traced.calls else []
         print_text([*head, f"  {traced.remark}", *calls])
     return 0
+
+
+def _show_group(group: GroupProgress, output: str) -> None:
+    result = group.result
+    if output == "json":
+        print_json({"release": group.release, "group": group.model_dump(mode="json")})
+        return
+    under_way = f"UNDER WAY: release {group.release} of the group {group.group}"
+    print_text(
+        [
+            *(result_lines(result) if result else [under_way]),
+            *("", "Members"),
+            f"  {standing_line(group.members)}",
+            *(f"  lastgood explain {one.release} --service {one.service}" for one in group.members),
+            *("", "Said", *(f"  {note}" for note in group.notes)),
+        ]
+    )

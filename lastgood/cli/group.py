@@ -1,21 +1,31 @@
-"""``lastgood deploy`` of a group: start its release, follow it, end with its one verdict."""
+"""``lastgood deploy`` of a group, and ``lastgood group``: follow and cancel a release of it."""
 
 from __future__ import annotations
 
 import json
 import os
 import re
+import uuid
 from collections import Counter
+
+import click
 
 from lastgood import messages
 from lastgood.cli import actor, asking, showing
-from lastgood.cli.group_following import GroupFollower, Handle, Said, attach
+from lastgood.cli.group_following import GroupFollower, Handle, Said, attach, find
+from lastgood.cli.options import (
+    configured_region,
+    group_argument,
+    output_option,
+    reason_option,
+    region_option,
+)
 from lastgood.cli.output import print_json, print_text, say
-from lastgood.contracts import GroupOrder, GroupResult, ReleaseOrder
+from lastgood.contracts import Answer, GroupOrder, GroupResult, OperatorRequest, ReleaseOrder
 from lastgood.decisions.groups import release_ids
 from lastgood.errors import UnreachableError, UsageError
 from lastgood.group_policy import GroupPolicy
-from lastgood.model import Outcome
+from lastgood.model import EXIT_CODES, Outcome
 
 _EACH = "--image CLUSTER/SERVICE=IMAGE"
 
@@ -100,7 +110,8 @@ class _Started:
             return f"Stopped. Release {self.order.id} may have been accepted."
         return (
             f"Detached: release {self.order.id} of the group {self.order.group} goes on. "
-            f"To follow it again: the same command with --release {self.order.id}"
+            f"To follow it again: the same command with --release {self.order.id}, or "
+            f"lastgood group follow {self.order.group}"
         )
 
 
@@ -124,8 +135,12 @@ async def _deploy(started: _Started, *, no_wait: bool, output: str) -> int:
     if no_wait:
         _show_accepted(order, handle, output)
         return 0
+    return await _until_end(handle, order.id, output)
+
+
+async def _until_end(handle: Handle, release: str, output: str) -> int:
     said, result = Said(), None
-    async for look in GroupFollower(handle, order).follow():
+    async for look in GroupFollower(handle, release).follow():
         said.show(look)
         result = look.progress.result if look.progress else None
     if result is None:
@@ -160,3 +175,87 @@ def _show_accepted(order: GroupOrder, handle: Handle, output: str) -> None:
         )
         return
     print_text([f"ACCEPTED: release {order.id} of the group {order.group}"])
+
+
+# --- A release that somebody else began --------------------------------------------------------
+
+
+@click.group()
+def group() -> None:
+    """Follow or cancel the release of a group of services."""
+
+
+@group.command()
+@group_argument
+@click.option("--release", metavar="ID", help="Which release. Without it: the newest.")
+@region_option
+@output_option
+def follow(group: str, release: str | None, region: str | None, output: str) -> int:
+    """Follow a group's release to its end, whoever started it, and end with its verdict.
+
+    \b
+    Example:
+      lastgood group follow shop --release 2.1
+
+    Changes nothing. Exit codes as those of deploy; 2 if there is no such release.
+    """
+    ident = messages.group_id(region or configured_region(), group)
+    return asking.run(
+        _follow(ident, release, output), lambda: f"Detached: the release of {group} goes on."
+    )
+
+
+async def _follow(ident: str, release: str | None, output: str) -> int:
+    handle, carries = await _found(ident, release)
+    say(f"Release {carries} of {ident}")
+    return await _until_end(handle, carries, output)
+
+
+async def _found(ident: str, release: str | None) -> tuple[Handle, str]:
+    found = await find(await asking.reach(), ident, release)
+    if found is None:
+        what = f"no release {release}" if release else "no release"
+        raise UsageError(f"Lastgood has {what} of {ident} on record: check group and region.")
+    return found
+
+
+@group.command()
+@group_argument
+@reason_option("Why; it is recorded with your name.")
+@click.option("--release", metavar="ID", help="Which release. Without it: the newest.")
+@region_option
+@output_option
+def cancel(group: str, reason: str, release: str | None, region: str | None, output: str) -> int:
+    """Begin no further service of a group's release. What is under way goes on by itself.
+
+    No service is taken back. A release that goes back already cannot be cancelled.
+
+    \b
+    Example:
+      lastgood group cancel shop --reason "the wrong ticket"
+
+    \b
+    Exit codes:
+      0   done                            1   unexpected, such as Temporal not reachable
+      15  refused, with what is possible  2   wrong usage
+    """
+    ident = messages.group_id(region or configured_region(), group)
+    request = OperatorRequest(
+        id=uuid.uuid4().hex, actor=actor.actor(os.environ), reason=reason, release=release
+    )
+    return asking.run(_cancel(ident, request, output), lambda: "Stopped. It may have been done.")
+
+
+async def _cancel(ident: str, request: OperatorRequest, output: str) -> int:
+    handle, carries = await _found(ident, request.release)
+    named = request.model_copy(update={"release": carries})
+    try:
+        answer, done = await asking.tell_group(handle, messages.CANCEL, named, Answer), True
+    except asking.RefusedError as error:
+        answer, done = Answer(text=str(error), release=carries), False
+    if output == "json":
+        said = {"group": ident, "verb": "cancel", "done": done}
+        print_json(said | {"text": answer.text, "release": answer.release})
+    else:
+        print_text([answer.text if done else f"REFUSED: {answer.text}"])
+    return 0 if done else EXIT_CODES[Outcome.REFUSED]

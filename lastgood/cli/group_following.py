@@ -13,16 +13,18 @@ from temporalio.client import (
     WorkflowHandle,
     WorkflowQueryFailedError,
     WorkflowQueryRejectedError,
+    WorkflowUpdateFailedError,
 )
 from temporalio.common import WorkflowIDConflictPolicy
-from temporalio.service import RPCError
+from temporalio.service import RPCError, RPCStatusCode
 
 from lastgood import messages
 from lastgood.cli import asking
 from lastgood.cli.following import PACE, PATIENCE
 from lastgood.cli.lines import EVERY, Lines
 from lastgood.cli.output import say
-from lastgood.contracts import GroupOrder, GroupProgress, GroupResult, Member
+from lastgood.cli.tracing import MOST
+from lastgood.contracts import GroupOrder, GroupProgress, GroupResult, Member, OperatorRequest
 from lastgood.errors import UnreachableError
 
 _RELEASE = "release"
@@ -34,7 +36,7 @@ async def attach(client: Client, order: GroupOrder) -> tuple[Handle, bool]:
     """The run that carries the release out, started if there is none; whether it was known.
 
     Raises:
-        RefusedError: if another release of the group is under way.
+        RefusedError: if another release of the group is under way, and not only held.
         UnreachableError: if Temporal gives no answer.
     """
     try:
@@ -54,6 +56,16 @@ async def _known(client: Client, order: GroupOrder) -> Handle | None:
 
 
 async def _start(client: Client, order: GroupOrder) -> Handle:
+    """Start it; a release that only waits for a person makes room."""
+    while True:
+        handle, under_way = await _start_or_find(client, order)
+        if under_way == order.id:
+            return handle
+        await _make_room(handle, order, under_way)
+
+
+async def _start_or_find(client: Client, order: GroupOrder) -> tuple[Handle, str]:
+    """The one run that there is, and which release it carries out."""
     ident = messages.group_id(order.region, order.group)
     started = await client.start_workflow(
         messages.GROUP,
@@ -66,17 +78,78 @@ async def _start(client: Client, order: GroupOrder) -> Handle:
         rpc_timeout=asking.RPC_TIMEOUT,
     )
     handle = _handle(client, ident, started.result_run_id)
-    under_way = await (await handle.describe(rpc_timeout=asking.RPC_TIMEOUT)).memo_value(_RELEASE)
-    if under_way != order.id:
+    described = await handle.describe(rpc_timeout=asking.RPC_TIMEOUT)
+    return handle, await described.memo_value(_RELEASE)
+
+
+async def _make_room(handle: Handle, order: GroupOrder, under_way: str) -> None:
+    """Ask the release that is under way to end, and wait until it has.
+
+    Raises:
+        RefusedError: unless it only waits for a person.
+    """
+    reason = f"release {order.id} of the group begins"
+    request = OperatorRequest(id=order.id, actor=order.actor, reason=reason, release=order.id)
+    try:
+        await handle.execute_update(messages.SUPERSEDE, request, id=f"supersede/{order.id}")
+        await handle.result()
+    except WorkflowUpdateFailedError:
         raise asking.RefusedError(
             f"Release {under_way} of the group {order.group} is under way. Release again when it "
             f"has ended; `lastgood deploy … --release {under_way}` follows it."
-        )
-    return handle
+        ) from None
+    except RPCError as error:
+        if error.status is not RPCStatusCode.NOT_FOUND:  # it has just ended by itself
+            raise
+    say(f"Release {under_way} of the group {order.group}, which waited for a person, has ended.")
 
 
 def _handle(client: Client, ident: str, run_id: str | None) -> Handle:
     return client.get_workflow_handle(ident, run_id=run_id, result_type=GroupResult)
+
+
+async def find(client: Client, ident: str, release: str | None) -> tuple[Handle, str] | None:
+    """A run of a group's release and its id: the one named, or else the newest; None if unknown.
+
+    Args:
+        client: Temporal's.
+        ident: the group's workflow id.
+        release: which one.
+
+    Raises:
+        UnreachableError: if Temporal gives no answer.
+    """
+    try:
+        runs = [run async for run in client.list_workflows(f'WorkflowId = "{ident}"')]
+        for run in sorted(runs, key=lambda one: one.start_time, reverse=True):
+            carries = str((await run.memo()).get(_RELEASE))
+            if release in (None, carries):
+                return _handle(client, ident, run.run_id), carries
+    except RPCError as error:
+        raise UnreachableError(f"Temporal gave no answer: {error.message}") from None
+    return None
+
+
+async def find_anywhere(client: Client, release: str, region: str | None) -> GroupProgress | None:
+    """Find the newest release of a group with this id and ask it; None if nobody knows it.
+
+    Raises:
+        UnreachableError: if nobody answers.
+    """
+    kind = f"WorkflowType = '{messages.GROUP}'"
+    try:
+        async for one in client.list_workflows(kind, limit=MOST):  # newest first
+            if region is not None and one.id.split("/")[1] != region:
+                continue
+            if await one.memo_value(_RELEASE, None) == release:
+                run = client.get_workflow_handle(one.id, run_id=one.run_id)
+                found: GroupProgress = await run.query(
+                    messages.PROGRESS, result_type=GroupProgress, rpc_timeout=2 * asking.RPC_TIMEOUT
+                )
+                return found
+    except (RPCError, WorkflowQueryFailedError) as error:
+        raise UnreachableError(f"No answer for release {release} of a group: {error}") from None
+    return None
 
 
 # --- Following ---------------------------------------------------------------------------------
@@ -94,9 +167,9 @@ class Look:
 class GroupFollower:
     """Looks at a group's release again and again, until it has ended or waits for a person."""
 
-    def __init__(self, handle: Handle, order: GroupOrder) -> None:
+    def __init__(self, handle: Handle, release: str) -> None:
         self._handle = handle
-        self._order = order
+        self._release = release
         self._last = Look()
         self._answered = time.monotonic()
 
@@ -129,9 +202,9 @@ class GroupFollower:
         running = described.status is WorkflowExecutionStatus.RUNNING
         if not running and progress.result is None:
             raise UnreachableError(
-                f"Release {self._order.id} of the group {self._order.group} broke off without a "
+                f"Release {self._release} of the group {progress.group} broke off without a "
                 "verdict. What is under way goes on by itself: see `lastgood status` of each "
-                f"service: {', '.join(one.policy.service for one in self._order.members)}."
+                f"service: {', '.join(str(one.service) for one in progress.members)}."
             )
         return Look(progress)
 
@@ -139,7 +212,7 @@ class GroupFollower:
         silent = time.monotonic() - self._answered
         if silent > PATIENCE:
             raise UnreachableError(
-                f"Nobody has answered for {silent:.0f} s. Release {self._order.id} goes on without "
+                f"Nobody has answered for {silent:.0f} s. Release {self._release} goes on without "
                 "this command; the same command with the same --release follows it again."
             )
         return replace(self._last, trouble=f"No answer for {silent:.0f} s; still trying")

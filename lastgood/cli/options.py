@@ -39,6 +39,7 @@ class _Checked(click.ParamType[T]):
 
 checked_service = _Checked[str]("service", ServiceName)
 service_argument = click.argument("service", metavar="CLUSTER/SERVICE", type=checked_service)
+group_argument = click.argument("group", metavar="GROUP")
 region_option = click.option(
     "--region",
     type=_Checked[str]("region", Region),

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from typing import Literal
 
 from lastgood.contracts.asking import OperatorRequest, ReleaseOrder, RollbackRequest
-from lastgood.model import Model, ReleaseResult, ServiceRef
+from lastgood.model import Model, ReleaseResult, RollbackRecord, ServiceRef
 
 
 class GroupOrder(Model):
@@ -33,6 +33,8 @@ class Member(Model):
     """It waits for a person, with this."""
     result: ReleaseResult | None = None
     """How its release ended."""
+    undoing: RollbackRecord | None = None
+    """An operator's rollback that began after its release had ended, when that was noticed."""
     leaving: bool = False
     """It is being taken back for another's sake."""
     back: ReleaseResult | None = None
@@ -87,8 +89,9 @@ class StandingQuery(Model):
 
     service: ServiceRef
     release: str
-    until: Literal["now", "ended", "undone"] = "now"
-    """``ended``: the release has. ``undone``: and was rolled back after that."""
+    until: Literal["now", "ended", "undone", "back"] = "now"
+    """``ended``: the release has. ``undone``: and a rollback has begun after that. ``back``: and
+    that has ended, or the service runs what somebody else brought."""
     interval: timedelta = timedelta(seconds=10)
 
 
@@ -98,8 +101,8 @@ class MemberStanding(Model):
     state: Literal["unknown", "queued", "running", "ended"]
     result: ReleaseResult | None = None
     undone: ReleaseResult | None = None
-    """The rollback that came right after its end."""
-    being_undone: bool = False
-    """A rollback has begun after its end, and goes on."""
+    """The rollback of what it brought, after its end."""
+    undoing: RollbackRecord | None = None
+    """A rollback that goes on: the release's own, or one that began after its end."""
     replaced_by: str | None = None
     """A newer release of the same service, under way or ended."""

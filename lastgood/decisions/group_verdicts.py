@@ -11,7 +11,7 @@ from datetime import datetime
 
 from lastgood.contracts import GroupOrder, GroupResult, GroupState, Member
 from lastgood.decisions.endings import ENDINGS
-from lastgood.decisions.groups import find, waits_for_a_person
+from lastgood.decisions.groups import Stop, find, waits_for_a_person
 from lastgood.decisions.wording import sentence
 from lastgood.model import Model, Outcome, ReleaseResult
 
@@ -65,6 +65,11 @@ def blame(state: GroupState) -> str:
     result = wrong.result if wrong else None
     if wrong is None or result is None:
         return ""
+    if wrong.undoing and wrong.back is None:
+        asked = sentence(wrong.undoing.reason)
+        return (
+            f"{wrong.undoing.actor} rolls {wrong.service} back after it had been healthy: {asked}"
+        )
     undone = result.outcome is Outcome.HEALTHY and wrong.back
     ended, after = (undone, " after it had been healthy") if undone else (result, "")
     return f"{wrong.service} {ENDINGS[ended.outcome].title}{after}: {sentence(ended.reason)}"
@@ -95,7 +100,7 @@ def _became(member: Member) -> str:
 
 def member_result(member: Member, state: GroupState) -> ReleaseResult:
     """One member's own result, with what came after it."""
-    result = member.result or member.held
+    result = member.result or member.held or member.back
     if result is None:
         why = "under way" if member.asked else "not begun"
         return ReleaseResult(
@@ -106,7 +111,7 @@ def member_result(member: Member, state: GroupState) -> ReleaseResult:
             outcome=Outcome.CANCELLED,
             reason=f"It was {why} when the group's release ended. {blame(state)}".strip(),
         )
-    if member.back is None:
+    if member.back is None or member.back is result:
         return result
     came_after = {
         "outcome": member.back.outcome,
@@ -150,10 +155,10 @@ def _timings(state: GroupState) -> dict[str, float]:
     return found
 
 
-def cancelled(order: GroupOrder, state: GroupState, run: Run) -> GroupResult:
-    """Somebody cancelled the group's release itself, while nothing had gone wrong."""
+def stopped(order: GroupOrder, state: GroupState, run: Run, stop: Stop) -> GroupResult:
+    """The group's release itself was ended, while nothing had gone wrong."""
     under_way = [str(one.service) for one in state.members if one.asked and one.result is None]
     rest = f"{', '.join(under_way)} goes on by itself." if under_way else "Nothing is under way."
-    text = f"Cancelled: no further member begins, and nothing goes back. {rest}"
+    text = f"{sentence(stop.why)} No further member begins, and nothing goes back. {rest}"
     result = result_of(order, state, run)
-    return result.model_copy(update={"outcome": Outcome.CANCELLED, "reason": text})
+    return result.model_copy(update={"outcome": stop.outcome, "reason": text})

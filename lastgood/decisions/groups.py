@@ -1,11 +1,12 @@
 """Services that belong together: what comes next, who goes back, and the one verdict.
 
 The rule. In order, a member begins when the one before it is healthy; at once, all begin together.
-The first member that ends otherwise than healthy, or that is rolled back after its end, is the one
-that went wrong: no further member begins, and all that were changed go back, one after the other,
-in the reverse order of their start. A member that waits for a person holds the group: nothing
-begins and nothing goes back until it has ended. What was not changed is left alone, and so is what
-somebody else has changed since.
+The first member that ends otherwise than healthy, or whose rollback begins after its end, is the
+one that went wrong: no further member begins, and all that were changed go back, one after the
+other, in the reverse order of their start. A member that waits for a person holds the group:
+nothing begins and nothing goes back until it has ended. What was not changed is left alone, and so
+is what no longer runs what its release brought; a newer release that left it on that does not
+count. One that cannot go back is told of, and the others go back all the same.
 """
 
 from __future__ import annotations
@@ -19,10 +20,9 @@ from lastgood.contracts import (
     GroupState,
     Member,
     MemberStanding,
-    Overview,
-    ReleaseOrder,
+    OperatorRequest,
 )
-from lastgood.messages import guard_id, rollback_id
+from lastgood.decisions.wording import sentence
 from lastgood.model import Model, Outcome, ReleaseResult, ServiceRef
 
 _LONGEST = 128
@@ -38,16 +38,11 @@ class Move(Model):
     release: str
 
 
-class WayBack(Model):
-    """How one member goes back, as of now."""
+class Stop(Model):
+    """A group's release ends before its members say so."""
 
-    do: Literal["cancel", "roll_back", "wait", "nothing"]
-    """``wait``: an operator's rollback is on its way. ``nothing``: it has ended, and is not ours
-    to change, or no longer."""
-    result: ReleaseResult | None = None
-    """How its release ended, if it has."""
-    back: ReleaseResult | None = None
-    """What became of its way back, if that is known."""
+    outcome: Literal[Outcome.CANCELLED, Outcome.SUPERSEDED]
+    why: str
 
 
 def release_ids(release: str, services: tuple[ServiceRef, ...]) -> tuple[str, ...]:
@@ -112,6 +107,17 @@ def is_over(state: GroupState) -> bool:
     return not any(one.asked and one.result is None for one in state.members)
 
 
+def to_look_at(state: GroupState) -> tuple[str, ...]:
+    """Releases that ended well, and are looked at once more: before others begin, and at the end.
+
+    Whoever rolls one of them back says that the group went wrong, and may have done so just now.
+    """
+    begins = any(one.do == "begin" for one in next_moves(state))
+    if state.wrong is not None or not (begins or is_over(state)):
+        return ()
+    return tuple(one.release for one in state.members if _is_healthy(one))
+
+
 def goes_back(member: Member) -> bool:
     """Whether a member has to go back now that one went wrong."""
     if not member.asked or member.back is not None:
@@ -130,6 +136,44 @@ def waits_for_a_person(state: GroupState) -> bool:
     ended = [one.held is not None or one.result is not None for one in state.members if one.asked]
     held = any(_is_held(one) for one in state.members)
     return state.wrong is None and held and all(ended) and not is_over(state)
+
+
+def refuse_to_stand_aside(state: GroupState, request: OperatorRequest) -> str | None:
+    """Why a newer release of the group may not begin; None if it may.
+
+    One that only waits for a person never stands in the way of a fix.
+    """
+    if waits_for_a_person(state):
+        return None
+    return f"Release {request.release} has to wait: another one of {state.group} is under way."
+
+
+def refuse_cancel(state: GroupState, request: OperatorRequest, under_way: str) -> str | None:
+    """Why a group's release cannot be cancelled; None if it can.
+
+    Args:
+        state: where its members stand.
+        request: what is asked for.
+        under_way: the id of the release that runs.
+    """
+    if request.release not in (None, under_way):
+        return f"Not {request.release}, but release {under_way} of {state.group} is under way."
+    if state.wrong is not None:
+        return f"Release {under_way} of {state.group} goes back already: that goes on to its end."
+    return None
+
+
+def cancelled(request: OperatorRequest) -> Stop:
+    """A person does not want it any more."""
+    return Stop(
+        outcome=Outcome.CANCELLED, why=f"{request.actor} cancelled it: {sentence(request.reason)}"
+    )
+
+
+def superseded(request: OperatorRequest) -> Stop:
+    """A newer release of the group begins."""
+    why = f"Release {request.release} superseded it while it waited for a person."
+    return Stop(outcome=Outcome.SUPERSEDED, why=why)
 
 
 def _is_held(member: Member) -> bool:
@@ -176,107 +220,13 @@ def with_hold(state: GroupState, result: ReleaseResult) -> GroupState:
     return changed(state, result.release, held=result)
 
 
-def with_undoing(state: GroupState, release: str, rollback: ReleaseResult) -> GroupState:
-    """Somebody rolled a member back after its release had ended well."""
+def with_undoing(state: GroupState, release: str, seen: MemberStanding) -> GroupState:
+    """Somebody rolls, or rolled, a member back after its release had ended well."""
     member = find(state, release)
-    if member is None or member.back is not None:
+    if member is None or member.leaving or member.back or not (seen.undone or seen.undoing):
         return state
-    return _went_wrong(changed(state, release, back=rollback), release)
+    return _went_wrong(changed(state, release, back=seen.undone, undoing=seen.undoing), release)
 
 
 def _went_wrong(state: GroupState, release: str) -> GroupState:
     return state if state.wrong else state.model_copy(update={"wrong": release})
-
-
-# --- What its guard says -----------------------------------------------------------------------
-
-
-def standing(overview: Overview, service: ServiceRef, release: str) -> MemberStanding:
-    """Where a release stands, read from what its guard says of the service."""
-    current = overview.current.release if overview.current else None
-    if current == release:
-        return MemberStanding(state="running")
-    if release in overview.queued:
-        return MemberStanding(state="queued")
-    known = [one.release for one in overview.results]
-    if release not in known:
-        return MemberStanding(state="unknown")
-    place = known.index(release)
-    later = tuple(reversed(overview.results[:place]))
-    ours = rollback_id(service)
-    newer = next((one.release for one in later if one.workflow_id != ours), current)
-    first = later[0] if later and later[0].workflow_id == ours else None
-    result = overview.results[place]
-    return MemberStanding(
-        state="ended",
-        result=result,
-        undone=first,
-        being_undone=first is None and newer is None and _goes_on(overview, result),
-        replaced_by=newer,
-    )
-
-
-def _goes_on(overview: Overview, result: ReleaseResult) -> bool:
-    """Whether a rollback that began after a release's end has not ended."""
-    end = result.finished_at
-    return any(
-        one.finished_at is None and (end is None or one.started_at >= end)
-        for one in overview.rollbacks
-    )
-
-
-def way_back(member: Member, seen: MemberStanding) -> WayBack:
-    """How a member goes back, from what its guard says of it."""
-    if seen.state == "queued":
-        return WayBack(do="cancel")
-    if seen.state == "running":
-        return WayBack(do="roll_back")
-    result = member.result or seen.result
-    if result is None:
-        return WayBack(do="nothing", result=lost(member))
-    if seen.undone or not is_changed(result):
-        return WayBack(do="nothing", result=result, back=seen.undone)
-    if seen.replaced_by:
-        return WayBack(do="nothing", result=result, back=_replaced(result, seen.replaced_by))
-    return WayBack(do="wait" if seen.being_undone else "roll_back", result=result)
-
-
-def _replaced(result: ReleaseResult, newer: str) -> ReleaseResult:
-    reason = f"Release {newer} came after it, and is left alone."
-    return result.model_copy(update={"outcome": Outcome.SUPERSEDED, "reason": reason})
-
-
-def refused(order: ReleaseOrder, why: str) -> ReleaseResult:
-    """A member that its guard did not take up: nothing was changed."""
-    service = order.policy.ref()
-    return ReleaseResult(
-        release=order.id,
-        workflow_id=guard_id(service),
-        run_id="",
-        service=str(service),
-        outcome=Outcome.REFUSED,
-        reason=why,
-        image=order.image,
-        actor=order.actor,
-    )
-
-
-def lost(member: Member) -> ReleaseResult:
-    """A release that its guard does not know any more: nobody judged it to its end."""
-    return ReleaseResult(
-        release=member.release,
-        workflow_id="",
-        run_id="",
-        service=str(member.service),
-        outcome=Outcome.HELD,
-        reason=(
-            "Its guard does not know it any more, and may have been terminated: it was not judged "
-            f"to its end. Look at the service: lastgood status {member.service}"
-        ),
-    )
-
-
-def stays(result: ReleaseResult, why: str) -> ReleaseResult:
-    """A member that could not be taken back."""
-    reason = f"It should have gone back, and could not: {why}"
-    return result.model_copy(update={"outcome": Outcome.ROLLBACK_FAILED, "reason": reason})

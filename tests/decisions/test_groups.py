@@ -5,58 +5,17 @@ from datetime import timedelta
 import pytest
 
 from lastgood.contracts import (
-    CurrentRelease,
     GroupOrder,
     GroupState,
-    Member,
     MemberStanding,
-    Overview,
+    OperatorRequest,
     ReleaseOrder,
 )
 from lastgood.decisions import group_verdicts, groups
-from lastgood.messages import deployment_id, rollback_id
-from lastgood.model import Outcome, ReleaseResult, RollbackRecord, RollbackSummary, ServiceRef
+from lastgood.model import Outcome, RollbackSummary, ServiceRef
 from lastgood.policy import Policy
+from tests.decisions.grouped import A, B, C, result, state
 from tests.decisions.made import T0, at, record
-
-A, B, C = (ServiceRef(region="us-east-1", cluster="shop", name=name) for name in "abc")
-
-
-def result(service: ServiceRef, outcome: Outcome, **keys: object) -> ReleaseResult:
-    given: dict[str, object] = {
-        "release": f"r1.{service.name}",
-        "workflow_id": deployment_id(service),
-        "run_id": "run",
-        "service": str(service),
-        "outcome": outcome,
-        "reason": "Because.",
-        "from_task_definition": "web:1",
-        "to_task_definition": "web:2",
-    }
-    return ReleaseResult.model_validate(given | keys)
-
-
-def member(service: ServiceRef, said: str = "waits") -> Member:
-    """``waits``, ``under way``, ``paused``, ``leaving``, or its outcome; ``back: `` and another."""
-    one = Member(service=service, release=f"r1.{service.name}", asked=said != "waits")
-    if said in ("waits", "under way"):
-        return one
-    if said == "paused":
-        return one.model_copy(update={"held": result(service, Outcome.HELD)})
-    if said == "leaving":
-        return one.model_copy(update={"leaving": True})
-    first, _, back = said.partition("; back: ")
-    update = {"result": result(service, Outcome(first))}
-    if back:
-        update["back"] = result(service, Outcome(back), release="rollback-1")
-    return one.model_copy(update=update)
-
-
-def state(*said: str, wrong: str | None = None, how: str = "in-order") -> GroupState:
-    members = tuple(member(one, word) for one, word in zip((A, B, C), said, strict=False))
-    return GroupState.model_validate(
-        {"group": "shop", "order": how, "members": members, "wrong": wrong and f"r1.{wrong}"}
-    )
 
 
 def moves(now: GroupState) -> str:
@@ -123,6 +82,50 @@ def test_the_group_waits_for_a_person_once_nothing_else_is_under_way() -> None:
     assert not groups.waits_for_a_person(state("paused", "rolled_back", wrong="b", how="at-once"))
 
 
+@pytest.mark.parametrize(
+    ("said", "wrong", "aside"),
+    [
+        (("healthy", "paused", "waits"), None, True),
+        (("healthy", "under way", "waits"), None, False),
+        (("healthy", "waits", "waits"), None, False),
+        (("healthy", "rolled_back", "waits"), "b", False),
+    ],
+)
+def test_one_that_only_waits_for_a_person_stands_aside_for_the_next(said, wrong, aside) -> None:
+    newer = OperatorRequest(actor="ci", reason="a fix", release="r2")
+    why = groups.refuse_to_stand_aside(state(*said, wrong=wrong), newer)
+    assert (
+        why is None if aside else why == "Release r2 has to wait: another one of shop is under way."
+    )
+
+
+@pytest.mark.parametrize(
+    ("wrong", "named", "why"),
+    [
+        (None, None, None),
+        (None, "r1", None),
+        (None, "r0", "Not r0, but release r1 of shop is under way."),
+        ("b", "r1", "Release r1 of shop goes back already: that goes on to its end."),
+    ],
+)
+def test_a_groups_release_is_cancelled_by_a_person_unless_it_goes_back(wrong, named, why) -> None:
+    now = state("healthy", "rolled_back" if wrong else "under way", "waits", wrong=wrong)
+    request = OperatorRequest(actor="ann", reason="wrong ticket", release=named)
+    assert groups.refuse_cancel(now, request, "r1") == why
+
+
+def test_a_cancelled_groups_release_says_who_did_it_and_what_goes_on() -> None:
+    run = group_verdicts.Run(workflow_id="w", run_id="r", started_at=T0, now=at(60))
+    stop = groups.cancelled(OperatorRequest(actor="ann", reason="wrong ticket"))
+    now = state("healthy", "under way", "waits")
+    ended = group_verdicts.stopped(order(A, B, C), now, run, stop)
+    assert (ended.outcome, ended.reason) == (
+        Outcome.CANCELLED,
+        "ann cancelled it: wrong ticket. No further member begins, and nothing goes back. "
+        "shop/b goes on by itself.",
+    )
+
+
 # --- What was seen -----------------------------------------------------------------------------
 
 
@@ -149,88 +152,55 @@ def test_one_that_was_deleted_while_it_went_back_has_gone_wrong_all_the_same() -
 
 def test_a_rollback_of_one_that_was_healthy_is_going_wrong() -> None:
     undone = result(A, Outcome.ROLLED_BACK, reason="Wrong prices.")
-    now = groups.with_undoing(state("healthy", "under way", "waits"), "r1.a", undone)
+    seen = MemberStanding(state="ended", undone=undone)
+    now = groups.with_undoing(state("healthy", "under way", "waits"), "r1.a", seen)
     assert (now.wrong, moves(now)) == ("r1.a", "take_back b")
     assert group_verdicts.blame(now) == (
         "shop/a was rolled back after it had been healthy: Wrong prices."
     )
 
 
+def test_a_rollback_that_has_begun_is_going_wrong_and_its_end_is_waited_for_in_its_turn() -> None:
+    goes_on = record(70, actor="ann", reason="wrong prices")
+    seen = MemberStanding(state="ended", undoing=goes_on)
+    now = groups.with_undoing(state("healthy", "under way", "waits"), "r1.a", seen)
+    assert (now.wrong, moves(now)) == ("r1.a", "take_back b")
+    assert group_verdicts.blame(now) == (
+        "ann rolls shop/a back after it had been healthy: wrong prices."
+    )
+    now = groups.changed(now, "r1.b", result=result(B, Outcome.ROLLED_BACK))
+    assert (moves(now), groups.is_over(now)) == ("take_back a", False)
+
+
+def test_one_that_goes_back_for_anothers_sake_is_not_the_one_that_went_wrong() -> None:
+    now = state("leaving", "rolled_back", wrong="b")
+    seen = MemberStanding(state="ended", undoing=record(70))
+    assert groups.with_undoing(now, "r1.a", seen) == now
+    assert groups.with_undoing(now, "r1.b", MemberStanding(state="ended")) == now
+
+
+@pytest.mark.parametrize(
+    ("said", "how", "wrong", "expected"),
+    [
+        (("healthy", "waits", "waits"), "in-order", None, ("r1.a",)),
+        (("healthy", "healthy", "waits"), "in-order", None, ("r1.a", "r1.b")),
+        (("healthy", "healthy", "healthy"), "at-once", None, ("r1.a", "r1.b", "r1.c")),
+        (("healthy", "held", "waits"), "in-order", None, ("r1.a",)),
+        (("healthy", "under way", "waits"), "in-order", None, ()),
+        (("waits", "waits", "waits"), "at-once", None, ()),
+        (("healthy", "rolled_back", "waits"), "in-order", "b", ()),
+    ],
+)
+def test_what_ended_well_is_looked_at_again_before_others_begin_and_before_the_verdict(
+    said, how, wrong, expected
+) -> None:
+    assert groups.to_look_at(state(*said, how=how, wrong=wrong)) == expected
+
+
 def test_a_member_that_waited_and_then_ended_no_longer_waits() -> None:
     now = groups.with_hold(state("healthy", "under way", "waits"), result(B, Outcome.HELD))
     assert moves(now) == ""
     assert moves(groups.with_end(now, result(B, Outcome.HEALTHY))) == "begin c"
-
-
-# --- What a guard says -------------------------------------------------------------------------
-
-
-def overview(*results: ReleaseResult, current: str = "", queued: tuple[str, ...] = ()) -> Overview:
-    """What the guard of A says; results oldest first."""
-    under_way = CurrentRelease(
-        release=current, what="x", workflow_id="", run_id=None, actor="ci", since=T0
-    )
-    return Overview(
-        service=str(A),
-        current=under_way if current else None,
-        queued=queued,
-        last_known_good=None,
-        rollbacks_counted=0,
-        max_rollbacks=3,
-        cooldown_until=None,
-        results=tuple(reversed(results)),
-        rollbacks=(),
-        actions=(),
-    )
-
-
-OURS = result(A, Outcome.HEALTHY, finished_at=at(60))
-OLDER = result(A, Outcome.HEALTHY, release="r0")
-NEWER = result(A, Outcome.HEALTHY, release="r2")
-UNDOING = result(A, Outcome.ROLLED_BACK, release="rollback-1", workflow_id=rollback_id(A))
-
-
-def begun(record: RollbackRecord) -> Overview:
-    return overview(OURS).model_copy(update={"rollbacks": (record,)})
-
-
-@pytest.mark.parametrize(
-    ("said", "expected", "do"),
-    [
-        (begun(record(70)), ("ended", None, None), "wait"),
-        (begun(record(70, 80)), ("ended", None, None), "roll_back"),
-        (begun(record(50)), ("ended", None, None), "roll_back"),
-        (overview(), ("unknown", None, None), "nothing"),
-        (overview(OLDER, current="r1.a"), ("running", None, None), "roll_back"),
-        (overview(OLDER, queued=("r1.a",)), ("queued", None, None), "cancel"),
-        (overview(OLDER, OURS), ("ended", None, None), "roll_back"),
-        (overview(OLDER, OURS, UNDOING), ("ended", "rollback-1", None), "nothing"),
-        (overview(OURS, NEWER), ("ended", None, "r2"), "nothing"),
-        (overview(OURS, current="r2"), ("ended", None, "r2"), "nothing"),
-        (overview(OURS, NEWER, UNDOING), ("ended", None, "r2"), "nothing"),
-        (overview(OURS, UNDOING, NEWER), ("ended", "rollback-1", "r2"), "nothing"),
-        (overview(OURS, queued=("r2",)), ("ended", None, None), "roll_back"),
-    ],
-)
-def test_where_a_member_stands_and_how_it_goes_back(said, expected, do) -> None:
-    seen = groups.standing(said, A, "r1.a")
-    assert (seen.state, seen.undone and seen.undone.release, seen.replaced_by) == expected
-    assert groups.way_back(member(A, "under way"), seen).do == do
-
-
-def test_a_newer_release_is_left_alone_and_an_operators_rollback_is_adopted() -> None:
-    replaced = groups.way_back(member(A), groups.standing(overview(OURS, NEWER), A, "r1.a"))
-    assert replaced.back
-    assert replaced.back.outcome is Outcome.SUPERSEDED
-    undone = groups.way_back(member(A), groups.standing(overview(OURS, UNDOING), A, "r1.a"))
-    assert undone.back == UNDOING
-
-
-def test_a_release_that_nobody_knows_any_more_was_not_judged() -> None:
-    way = groups.way_back(member(A, "under way"), MemberStanding(state="unknown"))
-    assert way.result
-    assert way.result.outcome is Outcome.HELD
-    assert "lastgood status shop/a" in way.result.reason
 
 
 # --- The verdict -------------------------------------------------------------------------------

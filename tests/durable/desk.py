@@ -144,6 +144,12 @@ class Desk:
         accepted: Accepted = await self._ask(messages.DEPLOY, order, Accepted)
         return accepted
 
+    async def preflight(self, image: str, **changes: Any) -> str:
+        """Ask whether a release could begin; what is answered."""
+        order = ReleaseOrder(id=image, image=image, policy=policy(**changes), actor="ci")
+        answer: Answer = await self._ask(messages.PREFLIGHT, order, Answer)
+        return answer.text
+
     async def rollback(self, *, to: str | None = None, **more: Any) -> RollbackAccepted:
         """An operator's rollback."""
         request = RollbackRequest(actor="ann", reason="looks bad", to=to, service=SERVICE, **more)

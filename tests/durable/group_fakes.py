@@ -2,7 +2,9 @@
 
 What an image does is the part after its colon: ``good`` and ``bad`` end by themselves; ``slow``
 waits for the test's word; ``refused``, ``queued`` and ``held`` are what they say; ``late`` turns
-out healthy though it was asked to roll back; ``silent`` ends without telling the group.
+out healthy though it was asked to roll back; ``silent`` ends without telling the group;
+``nowhere`` has nothing to go back to; ``sluggish`` is taken up after three seconds; ``unfit`` is
+refused in its preflight.
 """
 
 from __future__ import annotations
@@ -37,14 +39,14 @@ from lastgood.contracts import (
 )
 from lastgood.decisions.groups import release_ids
 from lastgood.model import Outcome, ReleaseResult, RollbackRecord, RollbackSummary, ServiceRef
-from lastgood.policy import Policy
+from lastgood.policy import Policy, RollbackPolicy
 from tests.durable.conftest import start_dev_server
 from tests.durable.workers import working
 from workflows.group_release import GroupRelease
 
 REGION = "eu-west-1"
 GROUP = messages.group_id(REGION, "shop")
-QUICK, LONG = timedelta(seconds=0.2), timedelta(seconds=8)
+QUICK, LONG, SLUGGISH = timedelta(seconds=0.2), timedelta(seconds=8), timedelta(seconds=3)
 PATIENCE = 120.0
 
 
@@ -59,9 +61,11 @@ class ScriptedGuard:
         self._since = workflow.now()
         self._told: list[RollbackRequest] = []
         self._asked: list[str] = []
+        self._actors: list[str] = []
         self._rollbacks: list[RollbackRecord] = []
         self._word: Outcome | None = None
         self._unable = False
+        self._silent = False
 
     @workflow.run
     async def run(self, state: GuardState) -> None:
@@ -87,8 +91,12 @@ class ScriptedGuard:
             await workflow.sleep(QUICK)
             await self._end(order, ends[kind], "It says so.")
             return
-        await workflow.wait_condition(lambda: bool(self._word or self._told))
-        if self._told:
+        await workflow.wait_condition(
+            lambda: bool(self._word or self._told or (kind == "held" and self._next))
+        )
+        if kind == "held" and self._next:
+            await self._end(order, Outcome.SUPERSEDED, "Another one came.")
+        elif self._told:
             await workflow.sleep(QUICK)
             late = kind == "late"
             end = Outcome.HEALTHY if late else Outcome.ROLLED_BACK
@@ -132,15 +140,26 @@ class ScriptedGuard:
         known += [one.release for one in self._results]
         if order.image == "app:refused":
             raise ApplicationError("The service is frozen.", type="Refused", non_retryable=True)
+        if order.image == "app:sluggish":
+            await workflow.sleep(SLUGGISH)
         if order.id not in known:
             self._queued.append(order)
         return Accepted(release=order.id, workflow_id="", position=0)
+
+    @workflow.update(name=messages.PREFLIGHT)
+    async def preflight(self, order: ReleaseOrder) -> Answer:
+        if order.image == "app:unfit":
+            raise ApplicationError("No such alarm.", type="Refused", non_retryable=True)
+        return Answer(text="")
 
     @workflow.update(name=messages.OPERATOR_ROLLBACK)
     async def rollback(self, request: RollbackRequest) -> RollbackAccepted:
         if request.id in self._asked:
             return RollbackAccepted(release="known", during_release=False, text="")
         self._asked.append(request.id)
+        self._actors.append(request.actor)
+        if self._current and self._current.image == "app:nowhere":
+            raise ApplicationError("Nowhere to go back to.", type="Refused", non_retryable=True)
         if self._current:
             self._told.append(request)
             return RollbackAccepted(release=self._current.id, during_release=True, text="")
@@ -169,6 +188,8 @@ class ScriptedGuard:
             service=str(self._service),
             outcome=Outcome.ROLLBACK_FAILED if failed else Outcome.ROLLED_BACK,
             reason=request.reason,
+            from_task_definition="web:2",
+            to_task_definition="web:1",
             rollback=RollbackSummary(to="web:1", started_at=started, verified=not failed),
             started_at=started,
             finished_at=workflow.now(),
@@ -202,13 +223,25 @@ class ScriptedGuard:
         """Rollbacks fail from now on."""
         self._unable = True
 
+    @workflow.signal
+    def fall_silent(self) -> None:
+        """No question is answered from now on."""
+        self._silent = True
+
     @workflow.query
     def requests(self) -> list[str]:
         return self._asked
 
+    @workflow.query
+    def actors(self) -> list[str]:
+        """Who asked for rollbacks."""
+        return self._actors
+
     @workflow.query(name=messages.OVERVIEW)
     def overview(self) -> Overview:
         current = self._current
+        if self._silent:
+            raise RuntimeError("silent")
         return Overview(
             service=str(self._service),
             current=CurrentRelease(
@@ -232,10 +265,18 @@ class ScriptedGuard:
         )
 
 
-def order(*images: str, how: str = "in-order", ident: str = "r1") -> GroupOrder:
-    """A release of services ``shop/a``, ``shop/b`` and so on, one for each image."""
+def order(*images: str, how: str = "in-order", ident: str = "r1", by_hand: str = "") -> GroupOrder:
+    """A release of services ``shop/a``, ``shop/b`` and so on, one for each image.
+
+    Those named in ``by_hand`` are not rolled back by a machine.
+    """
     policies = [
-        Policy(service=f"shop/{name}", region=REGION) for name in "abcdefghij"[: len(images)]
+        Policy(
+            service=f"shop/{name}",
+            region=REGION,
+            rollback=RollbackPolicy(enabled=name not in by_hand),
+        )
+        for name in "abcdefghij"[: len(images)]
     ]
     ids = release_ids(ident, tuple(one.ref() for one in policies))
     members = tuple(
@@ -265,8 +306,8 @@ class GroupDesk:
     def group(self) -> WorkflowHandle[Any, GroupResult]:
         return self.client.get_workflow_handle(GROUP, result_type=GroupResult)
 
-    async def start(self, *images: str, how: str = "in-order", ident: str = "r1") -> None:
-        asked = order(*images, how=how, ident=ident)
+    async def start(self, *images: str, **more: str) -> None:
+        asked = order(*images, **more)
         await self.client.start_workflow(
             messages.GROUP, asked, id=GROUP, task_queue=messages.TASK_QUEUE
         )
@@ -321,6 +362,7 @@ async def group_desk(*, cached: int = 100) -> AsyncIterator[GroupDesk]:
             task_queue=messages.TASK_QUEUE,
             workflows=[ScriptedGuard, GroupRelease],
             activities=[
+                guards.ask_for_preflight,
                 guards.ask_to_release,
                 guards.ask_to_roll_back,
                 guards.ask_to_cancel,

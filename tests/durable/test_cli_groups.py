@@ -114,6 +114,20 @@ async def test_a_held_member_ends_the_command_and_says_how_to_decide(cli: Both) 
     assert (await cli.deploy("shop/a=app:good", "shop/b=app:held")).code == 0
 
 
+async def test_a_held_release_does_not_stand_in_the_way_of_the_next(cli: Both) -> None:
+    await cli.deploy("shop/a=app:good", "shop/b=app:held")
+    fix = await cli.deploy("app:good", release="r2")
+    assert (fix.code, json.loads(fix.out)["release"]) == (0, "r2")
+    assert "Release r1 of the group shop, which waited for a person, has ended." in fix.err
+    first = json.loads((await cli.deploy("shop/a=app:good", "shop/b=app:held")).out)
+    assert (first["release"], first["outcome"]) == ("r1", "superseded")
+    assert first["reason"] == (
+        "Release r2 superseded it while it waited for a person. No further member begins, and "
+        "nothing goes back. shop/b goes on by itself."
+    )
+    assert [one.outcome for one in await cli.desk.results("a")] == [Outcome.HEALTHY] * 2
+
+
 async def test_a_signal_detaches_and_the_release_goes_on(cli: Both) -> None:
     more = ("--policy", "group.yaml", "--release", "r1")
     process = await cli.start("deploy", "--image", "app:slow", *more)
@@ -125,6 +139,36 @@ async def test_a_signal_detaches_and_the_release_goes_on(cli: Both) -> None:
     assert (answer.code, answer.out) == (130, "")
     assert "the same command with --release r1" in answer.err
     assert (await cli.desk.group.describe()).status.name == "RUNNING"
+
+
+async def test_anybody_follows_cancels_and_explains_it(cli: Both) -> None:
+    where = ("--region", "eu-west-1")
+    unknown = await cli.here("group", "follow", "shop", *where)
+    assert (unknown.code, "no release of group/eu-west-1/shop" in unknown.err) == (2, True)
+    started = ("deploy", "--image", "app:slow", "--policy", "group.yaml", "--release", "r1")
+    await cli.here(*started, "--no-wait")
+    await cli.desk.until_noted("shop/a: release")
+    reason = ("--reason", "wrong ticket")
+    other = await cli.here("group", "cancel", "shop", *reason, *where, "--release", "r0")
+    assert (other.code, "no release r0" in other.err) == (2, True)
+
+    done = await cli.here("group", "cancel", "shop", *reason, *where)
+    again = await cli.here("group", "cancel", "shop", *reason, *where)
+    followed = await cli.here("group", "follow", "shop", *where, "--output", "json")
+    explained = await cli.here("explain", "r1")
+
+    assert (done.code, done.out) == (0, "Release r1 begins no more.\n")
+    assert (again.code, again.out) == (15, "REFUSED: Release r1 has ended already.\n")
+    assert (followed.code, json.loads(followed.out)["outcome"]) == (16, "cancelled")
+    assert "cancelled it: wrong ticket. No further member begins" in followed.out
+    assert explained.code == 0
+    for line in (
+        "CANCELLED: release r1 of the group shop",
+        "  lastgood explain r1.a --service shop/a\n",
+        "  shop/a: release r1.a of app:slow accepted\n",
+        "cancelled it: wrong ticket.",
+    ):
+        assert line in explained.out
 
 
 async def test_a_group_that_broke_off_ends_the_command_with_a_word(cli: Both) -> None:

@@ -10,6 +10,28 @@ from lastgood.model import Outcome
 GROUP = "group/eu-west-1/shop"
 
 
+async def test_preflight_that_is_asked_for_changes_nothing_and_is_not_remembered(desk):
+    allowed = await desk.preflight("app:2")
+    with pytest.raises(WorkflowUpdateFailedError) as refused:
+        await desk.preflight("app:2", triggers=[{"type": "alarm", "alarm": "unknown"}])
+
+    assert allowed == "It could begin now."
+    assert "unknown" in refused.value.cause.message
+    overview = await desk.overview()
+    assert (desk.images, overview.current, overview.queued, overview.results) == ([], None, (), ())
+    assert (await desk.release("app:2")).outcome is Outcome.HEALTHY
+
+
+async def test_preflight_of_a_busy_service_comes_when_its_turn_comes(desk):
+    await desk.deploy("app:2")
+    await desk.skip(minutes=2)
+
+    assert await desk.preflight("app:3") == "It has its preflight when its turn comes."
+    with pytest.raises(WorkflowUpdateFailedError) as refused:
+        await desk.preflight("app:3", deploy={"on_busy": "reject"})
+    assert "Release app:2 is under way" in refused.value.cause.message
+
+
 async def test_member_under_way_goes_back_and_its_image_is_not_blamed(desk):
     await desk.deploy("app:2")
     await desk.skip(minutes=2)

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from datetime import timedelta
 
 import pytest
+from temporalio.common import RetryPolicy
 
 from lastgood import messages
 from lastgood.model import Outcome
 from tests.durable.group_fakes import GroupDesk, group_desk, order
+from workflows import group_members, guard_calls
+from workflows.options import ASK_BRIEFLY
 
 HEALTHY, ROLLED_BACK = Outcome.HEALTHY, Outcome.ROLLED_BACK
 
@@ -53,7 +57,8 @@ async def test_in_order_a_bad_one_takes_back_those_before_it_and_none_begins_aft
     )
     a = await desk.results("a")
     assert [one.outcome for one in a] == [HEALTHY, ROLLED_BACK]
-    assert a[1].reason == "group shop: shop/b was rolled back: It says so."
+    assert await desk.guard("a").query("actors") == ["group shop"]
+    assert a[1].reason == "shop/b was rolled back: It says so."
     assert len(await desk.results("b")) == 1
 
 
@@ -69,7 +74,7 @@ async def test_at_once_all_go_back_one_after_the_other_in_reverse_order(desk):
     assert outcomes(result) == ["rolled_back"] * 4
     d, c, a = [(await desk.results(name))[-1] for name in "dca"]
     assert d.finished_at <= c.finished_at <= a.started_at
-    assert (await desk.results("c"))[0].reason.startswith("group shop: shop/b was rolled back")
+    assert (await desk.results("c"))[0].reason.startswith("shop/b was rolled back")
 
 
 async def test_what_waits_in_a_queue_is_cancelled_and_never_begins(desk):
@@ -86,6 +91,17 @@ async def test_first_one_refused_changes_nothing(desk):
         Outcome.REFUSED,
         "shop/a was refused: The service is frozen. shop/b was not begun.",
     )
+
+
+@pytest.mark.parametrize("how", ["in-order", "at-once"])
+async def test_nothing_is_changed_where_the_last_ones_preflight_is_refused(desk, how):
+    result = await desk.release("good", "good", "unfit", how=how)
+
+    assert (result.outcome, result.reason) == (
+        Outcome.REFUSED,
+        "shop/c was refused: No such alarm. shop/a was not begun. shop/b was not begun.",
+    )
+    assert await desk.results("a") == []
 
 
 async def test_refused_one_is_left_alone_and_the_others_go_back(desk):
@@ -169,9 +185,30 @@ async def test_operators_rollback_of_one_that_was_healthy_takes_all_back(desk):
     assert await desk.guard("a").query("requests") == ["x"]
 
 
+async def test_operators_rollback_that_goes_on_at_the_verdict_has_gone_wrong(desk):
+    await desk.start("good", "slow")
+    await desk.until_noted("shop/b: release")
+    await desk.undo("a", reason="takes long")
+    await desk.guard("b").signal("say", HEALTHY)
+
+    result = await desk.end()
+
+    assert outcomes(result) == ["rolled_back", "rolled_back"]
+    assert await desk.guard("a").query("requests") == ["x"]
+
+
+async def test_operators_rollback_that_goes_on_lets_no_other_begin(desk):
+    await desk.start("good", "slow", "good")
+    await desk.until_noted("shop/b: release")
+    await desk.undo("a", reason="takes long")
+    await desk.guard("b").signal("say", HEALTHY)
+
+    assert outcomes(await desk.end()) == ["rolled_back", "rolled_back", "cancelled"]
+
+
 async def test_operators_rollback_under_way_is_waited_for_and_none_is_asked_for_beside_it(desk):
     await desk.start("good", "slow")
-    await desk.until_noted("shop/a is healthy")
+    await desk.until_noted("shop/b: release")
     await desk.undo("a", reason="takes long")
     await desk.guard("b").signal("say", ROLLED_BACK)
 
@@ -183,7 +220,7 @@ async def test_operators_rollback_under_way_is_waited_for_and_none_is_asked_for_
 
 async def test_one_that_cannot_go_back_is_the_verdict_and_the_others_go_back_all_the_same(desk):
     await desk.start("good", "good", "slow")
-    await desk.until_noted("shop/b is healthy")
+    await desk.until_noted("shop/c: release")
     await desk.guard("b").signal("be_unable")
     await desk.guard("c").signal("say", ROLLED_BACK)
 
@@ -192,6 +229,64 @@ async def test_one_that_cannot_go_back_is_the_verdict_and_the_others_go_back_all
     assert result.outcome is Outcome.ROLLBACK_FAILED
     assert outcomes(result) == ["rolled_back", "rollback_failed", "rolled_back"]
     assert "shop/b went wrong, and the ROLLBACK FAILED" in result.reason
+
+
+@pytest.fixture
+def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What takes minutes takes no time."""
+    moment = timedelta(seconds=0.2)
+    for name in ("_AFTER_REFUSAL", "_LOOK_AGAIN", "_SHORTLY", "_UNANSWERED"):
+        monkeypatch.setattr(group_members, name, moment)
+    once = ASK_BRIEFLY | {"retry_policy": RetryPolicy(maximum_attempts=1)}
+    monkeypatch.setattr(guard_calls, "ASK_BRIEFLY", once)
+
+
+async def test_one_under_way_with_nothing_to_go_back_to_does_not_keep_the_others(desk, impatient):
+    await desk.start("good", "nowhere", "slow", how="at-once")
+    await desk.until_noted("shop/a is healthy")
+    await desk.guard("c").signal("say", ROLLED_BACK)
+
+    result = await desk.end()
+
+    assert result.outcome is Outcome.ROLLBACK_FAILED
+    assert outcomes(result) == ["rolled_back", "rollback_failed", "rolled_back"]
+    assert result.members[1].reason == (
+        "It should have gone back, and could not: Nowhere to go back to."
+    )
+    assert len(await desk.guard("b").query("requests")) == 8
+
+
+async def test_one_whose_guard_is_silent_does_not_keep_the_others(desk, impatient):
+    await desk.start("good", "good", "slow")
+    await desk.until_noted("shop/c: release")
+    await desk.guard("b").signal("fall_silent")
+    await desk.guard("c").signal("say", ROLLED_BACK)
+
+    result = await desk.end()
+
+    assert outcomes(result) == ["rolled_back", "rollback_failed", "rolled_back"]
+    assert result.members[1].reason.endswith("could not: its guard gives no answer.")
+
+
+async def test_one_that_is_taken_up_late_is_not_left_behind(desk, impatient):
+    await desk.start("sluggish", "bad", how="at-once")
+
+    assert outcomes(await desk.end()) == ["rolled_back", "rolled_back"]
+
+
+async def test_one_whose_policy_forbids_it_stays_and_is_held_for_a_person(desk):
+    await desk.start("good", "good", "slow", by_hand="a")
+    await desk.until_noted("shop/c: release")
+    await desk.guard("c").signal("say", ROLLED_BACK)
+
+    result = await desk.end()
+
+    assert (result.outcome, outcomes(result)) == (
+        Outcome.HELD,
+        ["held", "rolled_back", "rolled_back"],
+    )
+    assert 'lastgood rollback shop/a --reason "…"' in result.reason
+    assert await desk.guard("a").query("requests") == []
 
 
 async def test_rollback_that_came_too_late_is_asked_for_again(desk):
@@ -204,7 +299,7 @@ async def test_rollback_that_came_too_late_is_asked_for_again(desk):
 
 async def test_one_that_has_a_newer_release_meanwhile_is_left_alone(desk):
     await desk.start("good", "slow")
-    await desk.until_noted("shop/a is healthy")
+    await desk.until_noted("shop/b: release")
     newer = order("good", "good", ident="r2").members[0].model_copy(update={"group": None})
     await desk.guard("a").execute_update(messages.DEPLOY, newer)
     await desk.guard("b").signal("say", ROLLED_BACK)
@@ -227,13 +322,13 @@ async def test_cancelled_group_begins_nothing_more_and_changes_nothing(desk):
 
     assert result.outcome is Outcome.CANCELLED
     assert result.reason == (
-        "Cancelled: no further member begins, and nothing goes back. shop/b goes on by itself."
+        "Cancelled. No further member begins, and nothing goes back. shop/b goes on by itself."
     )
 
 
 async def test_cancelled_while_going_back_goes_on_to_the_end(desk):
     await desk.start("good", "slow")
-    await desk.until_noted("shop/a is healthy")
+    await desk.until_noted("shop/b: release")
     await desk.guard("b").signal("say", ROLLED_BACK)
     await desk.until_noted("shop/a goes back")
     await desk.group.cancel()

@@ -6,6 +6,7 @@ nothing runs yet, or ``workflow.patched`` keeps the old way, record anew: ``make
 
 from __future__ import annotations
 
+import base64
 import json
 import re
 from pathlib import Path
@@ -18,6 +19,7 @@ from temporalio.worker import Replayer, UnsandboxedWorkflowRunner
 
 from lastgood import messages
 from lastgood.contracts import RollbackOrder, RollbackReport
+from lastgood.model import Outcome
 from workflows.check import Check
 from workflows.deployment import Deployment
 from workflows.group_release import GroupRelease
@@ -46,6 +48,52 @@ def test_each_workflow_is_covered():
 
     known = {messages.GUARD, messages.DEPLOYMENT, messages.ROLLBACK, messages.CHECK}
     assert recorded == {*known, messages.GROUP}
+
+
+SOURCES = sorted((Path(__file__).parents[2] / "workflows").glob("*.py"))
+
+
+def named(pattern: str) -> set[str]:
+    """What the workflows' own text names."""
+    return {found for path in SOURCES for found in re.findall(pattern, path.read_text())}
+
+
+def seen(*path: str) -> set[str]:
+    """What the recorded events have at a place: an attribute of theirs, and so on inwards."""
+    found = set()
+    for history in HISTORIES:
+        for event in json.loads(history.read_text())["events"]:
+            value = event
+            for key in path:
+                value = value.get(key, {})
+            found |= {value} if isinstance(value, str) else set()
+    return found
+
+
+def test_each_activity_is_covered():
+    scheduled = seen("activityTaskScheduledEventAttributes", "activityType", "name")
+
+    assert named(r"\b\w+Activities\.(\w+)") - scheduled == set()
+
+
+def test_each_message_is_covered():
+    accepted = ("workflowExecutionUpdateAcceptedEventAttributes", "acceptedRequest", "input")
+    came = seen(*accepted, "name") | seen("workflowExecutionSignaledEventAttributes", "signalName")
+    taken = named(r"workflow\.(?:update|signal)\(name=messages\.(\w+)\)")
+
+    assert {getattr(messages, name) for name in taken} - came == set()
+
+
+def test_each_outcome_is_covered():
+    outcomes = set()
+    for path in HISTORIES:
+        last = json.loads(path.read_text())["events"][-1]
+        ended = last.get("workflowExecutionCompletedEventAttributes")
+        if ended and f".{messages.DEPLOYMENT}." in path.name:
+            (report,) = ended["result"]["payloads"]
+            outcomes.add(json.loads(base64.b64decode(report["data"]))["outcome"])
+
+    assert outcomes == set(Outcome)
 
 
 def test_guard_that_continued_as_new_is_among_them():
