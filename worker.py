@@ -195,8 +195,8 @@ async def work(workers: Sequence[Worker], stop: asyncio.Event, patience: float) 
     """Let workers work until `stop` is set, or one of them fails; then end all at once.
 
     A worker that does not come to its end is left behind, so that a process which was told to end
-    ends. Temporal's core does that now and then: nothing runs any more and all is reported, but
-    its last step (finalize_shutdown, temporalio 1.35.0) does not return.
+    ends: the SDK's own shutdown waits without a limit, for an activity that cannot be interrupted
+    or, where its poll loop had failed, for an answer that never comes.
 
     Args:
         workers: to run side by side.
