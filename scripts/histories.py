@@ -106,6 +106,15 @@ async def broken_off(desk: Desk) -> None:
     await desk.release("app:3", of=QUICK)
 
 
+async def orphaned(desk: Desk) -> None:
+    """The guard is lost in a release; the next one waits for it, and learns how it ended."""
+    desk.world.bad("app:2", after=8)
+    await desk.deploy("app:2", **LONG)
+    await until_step(desk, "monitor")
+    await desk.guard.terminate("lost")
+    await desk.release("app:3", of=QUICK)
+
+
 async def unreachable(desk: Desk) -> None:
     """ECS gives the rollout up, and nobody takes the messages."""
     desk.aws.unreachable = {"slack", "email"}
@@ -268,6 +277,7 @@ SCENARIOS: list[Callable[[Desk], Awaitable[None]]] = [
     operators,
     strangers,
     broken_off,
+    orphaned,
     unreachable,
     queue,
     shifting,
