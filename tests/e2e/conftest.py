@@ -20,7 +20,7 @@ from tests.e2e.checker import check
 from tests.e2e.scene import Scene
 from tests.e2e.stage import Stage
 
-AT_A_TIME = 8
+AT_A_TIME = 10
 
 
 class Play:

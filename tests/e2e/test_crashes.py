@@ -57,7 +57,7 @@ GOOD, BAD = ("2.0", 0), ("2.0-errors-0.4", 10)
         pytest.param(BAD, calls(1), id="deploy"),
         pytest.param(GOOD, step("wait"), id="wait", marks=pytest.mark.campaign),
         pytest.param(GOOD, smoke_is_asked, id="smoke test", marks=pytest.mark.campaign),
-        pytest.param(GOOD, step("monitor"), id="monitor"),
+        pytest.param(GOOD, step("monitor"), id="monitor", marks=pytest.mark.campaign),
         pytest.param(BAD, calls(2), id="roll back"),
         pytest.param(BAD, is_back, id="verify", marks=pytest.mark.campaign),
         pytest.param(BAD, slack_is_told, id="notify", marks=pytest.mark.campaign),

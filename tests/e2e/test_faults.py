@@ -27,7 +27,9 @@ def test_a_lost_answer_of_update_service_has_one_effect(scene: Scene) -> None:
     assert scene.runs_only("1.0")
 
 
-@pytest.mark.parametrize("source", ["load balancer", "metric"])
+@pytest.mark.parametrize(
+    "source", ["load balancer", pytest.param("metric", marks=pytest.mark.campaign)]
+)
 def test_missing_metrics_are_not_healthy(scene: Scene, source: str) -> None:
     shop = scene.make()
     trigger: dict[str, object] = {"type": "error-rate", "threshold": "5%", "duration": "3s"}

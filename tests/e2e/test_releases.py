@@ -70,7 +70,13 @@ def test_a_health_check_that_fails_after_the_start_is_rolled_back_by_it(scene: S
     rolled_back(scene, scene.deploy("2.0-sick-4s"), "health-check")
 
 
-@pytest.mark.parametrize("composite", [False, True], ids=["metric", "composite"])
+@pytest.mark.parametrize(
+    "composite",
+    [
+        pytest.param(False, id="metric"),
+        pytest.param(True, id="composite", marks=pytest.mark.campaign),
+    ],
+)
 def test_a_named_alarm_is_rolled_back_by_it(scene: Scene, composite: bool) -> None:
     name = alarm_on_errors(scene, composite=composite)
     policy = scene.policy(triggers=[{"type": "alarm", "alarm": name, "message": "It burns"}])

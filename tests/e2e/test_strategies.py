@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 
 from sandbox.scenarios.strategy import Strategy, blue_green, canary, linear, pause
+from tests.e2e.brisk import answered_lately
 from tests.e2e.commands import Json, Run
 from tests.e2e.scene import Scene
 from tests.e2e.stage import MINUTE
@@ -36,12 +37,17 @@ def all_traffic_is_on_the_old_tasks(scene: Scene, run: Run) -> Json:
     assert run.json["rollback"]["verified"], run
     assert run.json["rollback"]["to"] == scene.shop.task_definition
     assert scene.runs_only("1.0"), scene.truth()
-    answered = scene.truth()["timeline"][-2:]
-    assert all(set(one["versions"]) <= {"1.0"} for one in answered), answered
+    assert answered_lately(scene) == {"1.0"}
     return run.json
 
 
-@each(always="canary")
+def running(scene: Scene) -> set[str]:
+    """The tasks that run, by ARN."""
+    return {one["arn"] for one in scene.truth()["tasks"] if one["pids"]}
+
+
+@pytest.mark.campaign
+@pytest.mark.parametrize("name", STRATEGIES)
 def test_a_good_release_is_healthy_when_ecs_is_through_with_it(scene: Scene, name: str) -> None:
     run = scene.deploy("2.0", policy(scene, STRATEGIES[name]))
     assert run.code == 0, run
@@ -53,9 +59,12 @@ def test_a_good_release_is_healthy_when_ecs_is_through_with_it(scene: Scene, nam
 
 @each(always="blue-green")
 def test_a_bad_release_is_a_shift_of_traffic_back(scene: Scene, name: str) -> None:
-    run = scene.deploy(BAD, policy(scene, STRATEGIES[name]))
+    written = policy(scene, STRATEGIES[name], smoke=[])
+    before = running(scene)
+    run = scene.deploy(BAD, written)
     result = all_traffic_is_on_the_old_tasks(scene, run)
-    assert result["trigger"] in ("error-rate", None), result
+    assert result["trigger"] == "error-rate", result
+    assert running(scene) == before, "the very tasks that ran: traffic moved, and nothing started"
     assert scene.moves() == ["UpdateService", "StopServiceDeployment"]
     record = scene.shop.service_deployment()
     assert record["status"] == "ROLLBACK_SUCCESSFUL"

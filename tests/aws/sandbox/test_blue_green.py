@@ -214,7 +214,13 @@ def test_an_alarm_while_it_bakes_rolls_back(aws: Sandbox, make: Make, client: Cl
     assert production(aws, stack) == {"1.0": 100.0}
 
 
-@pytest.mark.parametrize(("image", "stage"), [("2.0", "BAKE_TIME"), ("2.0-crash", "SCALE_UP")])
+@pytest.mark.parametrize(
+    ("image", "stage"),
+    [
+        ("2.0", "BAKE_TIME"),
+        pytest.param("2.0-crash", "SCALE_UP", marks=pytest.mark.campaign),
+    ],
+)
 def test_a_newer_deployment_supersedes(
     aws: Sandbox, make: Make, client: Client, image: str, stage: str
 ) -> None:

@@ -18,7 +18,7 @@ HOLD = (pause("POST_SCALE_UP"),)
 STRATEGIES = [
     pytest.param(rolling(hooks=HOLD), id="rolling"),
     pytest.param(blue_green(bake_minutes=LONG), id="blue-green"),
-    pytest.param(linear(percent=50, step_minutes=LONG), id="linear"),
+    pytest.param(linear(percent=50, step_minutes=LONG), id="linear", marks=pytest.mark.campaign),
     pytest.param(canary(percent=10, canary_minutes=LONG), id="canary"),
 ]
 every_strategy = pytest.mark.parametrize("strategy", STRATEGIES)
