@@ -18,6 +18,7 @@ revisions. A task definition's JSON does not fit; it is read again by its name.
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, datetime, timedelta
@@ -152,7 +153,9 @@ def _rollback(record: RollbackRecord) -> str:
     start = _written(record.started_at)
     if record.finished_at is None:
         return start
-    return f"{start}+{(record.finished_at - record.started_at).total_seconds():.0f}"
+    # Tags tell whole seconds: never an earlier end, or the cooldown would end earlier, too.
+    lasted = record.finished_at - record.started_at.replace(microsecond=0)
+    return f"{start}+{math.ceil(lasted.total_seconds())}"
 
 
 def _quarantined(one: Quarantined) -> str:

@@ -116,6 +116,13 @@ def test_a_rollbacks_length_counts_for_the_cooldown() -> None:
     assert (second.started_at, second.finished_at) == (at(100), None)
 
 
+@pytest.mark.parametrize(("began", "ended"), [(0.9, 42.4), (0.2, 42.0), (0.0, 42.0), (0.6, 42.7)])
+def test_a_cooldown_that_is_read_back_ends_no_earlier(began: float, ended: float) -> None:
+    state = GuardState(service=REF, limits=Limits(rollbacks=(record(began, ended),)))
+    (back,) = mirror.read(mirror.tags_of(state, 0)).limits.rollbacks
+    assert at(ended) <= back.finished_at < at(ended + 1)
+
+
 def test_fifty_rollbacks_fit() -> None:
     many = tuple(record(n * 60, n * 60 + 45) for n in range(50))
     assert len(back(GuardState(service=REF, limits=Limits(rollbacks=many))).limits.rollbacks) == 50

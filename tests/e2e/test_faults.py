@@ -48,6 +48,7 @@ def test_missing_metrics_are_not_healthy(scene: Scene, source: str) -> None:
     assert scene.runs_only("2.0"), "and nothing was rolled back"
 
 
+@pytest.mark.campaign
 def test_error_rate_from_a_metric_of_the_app(scene: Scene) -> None:
     shop = scene.make(desired=2)
     own = {"namespace": "Servio/Production", "dimensions": {"Service": shop.service}}

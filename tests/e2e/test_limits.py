@@ -46,6 +46,7 @@ def test_a_second_rollback_waits_for_the_cooldown_whatever_crashes(scene: Scene)
     waited(scene, first, scene.end(deploy), COOLDOWN)
 
 
+@pytest.mark.campaign
 def test_with_cooldown_then_hold_it_is_held(scene: Scene) -> None:
     policy = scene.policy(rollback={"cooldown": "300s", "cooldown_then": "hold"})
     assert scene.deploy(f"2.0{BAD}", policy, "r1").code == 10

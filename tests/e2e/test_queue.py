@@ -1,5 +1,7 @@
 """One release at a time, the same id is the same release, and callers may come and go (point 4)."""
 
+import pytest
+
 from tests.e2e.scene import Scene, instant
 
 
@@ -28,6 +30,7 @@ def test_the_same_release_twice_is_one_and_both_callers_hear_of_it(scene: Scene)
     assert len(scene.updates()) == 2, "one release, one rollback"
 
 
+@pytest.mark.campaign
 def test_a_policy_may_reject_a_second_release(scene: Scene) -> None:
     policy = scene.policy(deploy={"on_busy": "reject"})
     first = scene.start_deploy("2.0", policy, "r1")

@@ -60,6 +60,7 @@ def test_errors_are_rolled_back_by_error_rate(scene: Scene) -> None:
     assert "http://temporal.example.com/namespaces/" in told
 
 
+@pytest.mark.campaign
 def test_latency_is_rolled_back_by_response_time(scene: Scene) -> None:
     result = rolled_back(scene, scene.deploy("2.0-slow-3s"), "response-time")
     assert result["evidence"][0]["value"] > 2000
@@ -132,6 +133,7 @@ def test_a_rollback_by_ecs_itself_is_told_apart(scene: Scene) -> None:
     assert scene.runs_only("1.0")
 
 
+@pytest.mark.campaign
 def test_a_smoke_test_that_fails_on_the_old_version_too_is_a_failed_rollback(scene: Scene) -> None:
     shop = scene.shop
     asked = {"url": f"{shop.url}/", "expect": {"contains": "no such words"}, "every": "1s"}

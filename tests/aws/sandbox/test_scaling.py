@@ -13,12 +13,13 @@ from tests.aws.sandbox.shifting import LONG, at_stage, code, ended, production, 
 
 Client = Callable[[str], Any]
 Make = Callable[..., Stack]
-pytestmark = pytest.mark.usefixtures("quiet")
+# The scenes that release such services play in `make test`; each detail of theirs in the campaign.
+pytestmark = [pytest.mark.usefixtures("quiet"), pytest.mark.campaign]
 HOLD = (pause("POST_SCALE_UP"),)
 STRATEGIES = [
     pytest.param(rolling(hooks=HOLD), id="rolling"),
     pytest.param(blue_green(bake_minutes=LONG), id="blue-green"),
-    pytest.param(linear(percent=50, step_minutes=LONG), id="linear", marks=pytest.mark.campaign),
+    pytest.param(linear(percent=50, step_minutes=LONG), id="linear"),
     pytest.param(canary(percent=10, canary_minutes=LONG), id="canary"),
 ]
 every_strategy = pytest.mark.parametrize("strategy", STRATEGIES)
