@@ -303,6 +303,7 @@ class Deployment:
         That it fired, or that ECS gave the rollout up, is known and ends nothing before that.
         """
         release, step = self._release, "cooldown"
+        promoted = release.orders.promoted
         release.not_before = until
         carry, self._round = await self._hand_over(), None
         if release.window_end:
@@ -318,7 +319,7 @@ class Deployment:
                         release.interruption
                         or self._told_by_ecs()
                         or release.not_before != until
-                        or release.orders.promoted
+                        or release.orders.promoted is not promoted
                     ),
                     timeout=until - workflow.now(),
                 )

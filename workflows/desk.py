@@ -153,14 +153,14 @@ class Desk:
 
     async def refuse_queued(self, order: ReleaseOrder, why: str) -> None:
         """A release may not begin: it ends at once, and people are told."""
+        self.telling = True
         await self._end_queued(Outcome.REFUSED, why, [order])
         result = guarding.result_by_id(self._memory.state, order.id)
         if result:
             context = guarding.context_of_queued(order, workflow.now(), here())
             notice = notices.ended(context, result=result)
-            self.telling = True
             await tell(notice, order.policy.notify, self._memory.state.service.region)
-            self.telling = False
+        self.telling = False
 
     async def _end_queued(self, outcome: Outcome, reason: str, ended: list[ReleaseOrder]) -> None:
         self._memory.state = guarding.without_queued(

@@ -51,6 +51,8 @@ class Members:
         """The requests for releases."""
         self.state = groups.begin(order)
         self.notes: list[str] = []
+        self.over = False
+        """The group's release ends: nothing is begun or followed any more."""
 
     # --- Forward ---------------------------------------------------------------------------
 
@@ -64,7 +66,7 @@ class Members:
             await guard_calls.ask_for_preflight(order)
         except ActivityError as error:
             if is_cancelled_exception(error):
-                raise
+                return  # whoever waits for all of them is cancelled, too
             self.ended(standings.refused(order, calls.why(error)))
 
     async def release(self, order: ReleaseOrder) -> None:
@@ -77,11 +79,13 @@ class Members:
             if not is_cancelled_exception(error):  # else whoever takes it back finds out
                 self.ended(standings.refused(order, calls.why(error)))
             return
+        if self.over:  # an answer that was waited for takes no notice of being cancelled
+            return
         place = f", {accepted.position} before it" if accepted.position else ""
         self.note(f"{service}: release {order.id} of {order.what} accepted{place}")
         await self._until_ended(order)
         result = self._member(order).result
-        if result and result.outcome is Outcome.HEALTHY:
+        if result and result.outcome is Outcome.HEALTHY and not self.over:
             await self._notice_undoing(order)
 
     async def _until_ended(self, order: ReleaseOrder) -> None:

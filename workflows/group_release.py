@@ -155,12 +155,14 @@ class GroupRelease:
 
     async def _finish(self) -> GroupResult:
         """End, and nothing is begun any more: a command after the end is refused by Temporal."""
+        stop = self._stops  # decided now: what is heard from here on changes nothing
+        self._members.over = True
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
         order, state, run = self._order, self._state, self._run()
-        if self._stops:
-            result = group_verdicts.stopped(order, state, run, self._stops)
+        if stop:
+            result = group_verdicts.stopped(order, state, run, stop)
         else:
             result = group_verdicts.result_of(order, state, run)
         self._result = result

@@ -226,12 +226,11 @@ class Rollback:
         until = workflow.now() + bake + self._order.policy.rollback.timeout
         while True:
             news = await self._news("rollout", until)
-            if news and news.kind == "complete":
-                return
-            if news is None or news.kind != "paused":
-                why = news.reason if news else "The service could not be followed."
-                outcome = _ENDS.get(news.kind if news else "", Outcome.ROLLBACK_FAILED)
-                text = f"{self._label} had all traffic and was verified, and then: {why}"
+            if news is None or news.kind in ("complete", "stuck", "unreadable"):
+                return  # verified, and with all traffic: that ECS is slow undoes neither
+            if news.kind != "paused":
+                outcome = _ENDS.get(news.kind, Outcome.ROLLBACK_FAILED)
+                text = f"{self._label} had all traffic and was verified, and then: {news.reason}"
                 raise OverError(outcome, text)
             await self._let_go_on(news)
 

@@ -58,6 +58,8 @@ class ServiceGuard:
         self._begun: Begun | None = None
         self._earlier: LedgerEntry | None = None
         """What was thought of the revision that is being released."""
+        self._own: DeploymentReport | None = None
+        """How the release under way ended that a lost guard had begun, under the same id."""
         self._asked: list[guarding.AskedRollback] = []
         self._desk = Desk(self._memory)
 
@@ -107,14 +109,8 @@ class ServiceGuard:
     async def _release(self, release: ReleaseOrder) -> None:
         self._take_up(release)
         await self._memory.compare()
-        child = self._child = await start_release(lambda: self._order_for(release))
-        run_id = child.first_execution_run_id
-        if self._current:
-            self._current = self._current.model_copy(update={"run_id": run_id})
-        try:
-            report = await child
-        except ChildWorkflowError as error:
-            report = await report_of_lost(self._state.service, release, run_id, error, self._begun)
+        child = self._child = await start_release(lambda: self._order_for(release), self._is_over)
+        report = await self._until_over(release, child) if child else self._orphans_report()
         state = guarding.release_not_begun(self._state, self._begun, self._earlier, report)
         self._state = guarding.after_release(state, report, release.policy, workflow.now())
         self._current, self._child, self._held, self._begun = None, None, None, None
@@ -122,6 +118,27 @@ class ServiceGuard:
         self._order = None
         self._looked_at.clear()
         await self._desk.tell_group(release, self._state.results[0])
+
+    async def _until_over(
+        self, release: ReleaseOrder, child: ChildWorkflowHandle[Deployment, DeploymentReport]
+    ) -> DeploymentReport:
+        run_id = child.first_execution_run_id
+        if self._current:
+            self._current = self._current.model_copy(update={"run_id": run_id})
+        try:
+            return await child
+        except ChildWorkflowError as error:
+            return await report_of_lost(self._state.service, release, run_id, error, self._begun)
+
+    def _is_over(self) -> bool:
+        """Whether the release was carried out for a guard that is lost: it is not begun again."""
+        return self._own is not None
+
+    def _orphans_report(self) -> DeploymentReport:
+        report, self._own = self._own, None
+        if report is None:
+            raise RuntimeError("a release that was not started has ended")
+        return report
 
     def _take_up(self, release: ReleaseOrder) -> None:
         state, self._order = self._state, release
@@ -167,8 +184,10 @@ class ServiceGuard:
                 await self._desk.refuse_queued(newcomer, why)
                 continue
             self._looked_at.add(newcomer.id)
+            child = self._child
             await self._desk.end_before(newcomer)
-            await self._tell_child(messages.SUPERSEDE, newcomer.id)
+            if self._child is child:  # else it ended by itself, and this is the newcomer's own
+                await self._tell_child(messages.SUPERSEDE, newcomer.id)
 
     # --- An operator's rollback outside of a release ---------------------------------------
 
@@ -468,6 +487,9 @@ class ServiceGuard:
     async def release_ended(self, report: DeploymentReport) -> None:
         """A release that an earlier guard began has ended: what it found is remembered."""
         await self._memory.ready()
+        if self._current and self._current.release == report.release and self._child is None:
+            self._own = report
+            return
         policy = self._state.policy
         if policy and guarding.find(self._state, self._current, report.release) is None:
             self._state = guarding.after_release(self._state, report, policy, workflow.now())

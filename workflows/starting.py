@@ -20,13 +20,17 @@ _ORPHAN_RETRY = timedelta(seconds=5)
 
 
 async def start_release(
-    order_now: Callable[[], DeploymentOrder],
-) -> ChildWorkflowHandle[Deployment, DeploymentReport]:
+    order_now: Callable[[], DeploymentOrder], is_over: Callable[[], bool]
+) -> ChildWorkflowHandle[Deployment, DeploymentReport] | None:
     """Start the release; wait for one that an earlier guard left behind, and learn how it ends.
 
     Args:
         order_now: what the release must know, asked for anew at each attempt: the one that is
             waited for may have gone back meanwhile.
+        is_over: whether the one that was waited for was this very release.
+
+    Returns:
+        The release; None if it is over already.
     """
     told = False
     while True:
@@ -48,3 +52,5 @@ async def start_release(
                     await orphan.signal(messages.ORPHANED)
             told = True
             await workflow.sleep(_ORPHAN_RETRY)
+            if is_over():
+                return None

@@ -128,7 +128,7 @@ def goes_back(member: Member) -> bool:
 def is_changed(result: ReleaseResult) -> bool:
     """Whether a release left its service on the new revision."""
     moved = result.to_task_definition not in (None, result.from_task_definition)
-    return result.outcome in _STAYS_CHANGED and moved
+    return result.outcome in _STAYS_CHANGED and moved and result.rollback is None
 
 
 def waits_for_a_person(state: GroupState) -> bool:

@@ -74,6 +74,8 @@ def test_a_release_that_moved_nothing_does_not_go_back() -> None:
     assert groups.is_changed(result(A, Outcome.HEALTHY))
     assert not groups.is_changed(same)
     assert not groups.is_changed(result(A, Outcome.CANCELLED, to_task_definition=None))
+    back = RollbackSummary(to="web:1", started_at=T0)
+    assert not groups.is_changed(result(A, Outcome.HELD, rollback=back)), "scaled to 0 going back"
 
 
 def test_the_group_waits_for_a_person_once_nothing_else_is_under_way() -> None:

@@ -326,6 +326,14 @@ async def test_cancelled_group_begins_nothing_more_and_changes_nothing(desk):
     )
 
 
+async def test_cancelled_while_a_guard_is_asked_ends_once_that_has_answered(desk):
+    await desk.start("sluggish", "good", how="at-once")
+    await desk.until_noted("shop/b is healthy")
+    await desk.group.cancel()
+
+    assert (await desk.end()).outcome is Outcome.CANCELLED
+
+
 async def test_cancelled_while_going_back_goes_on_to_the_end(desk):
     await desk.start("good", "slow")
     await desk.until_noted("shop/b: release")

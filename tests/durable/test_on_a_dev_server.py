@@ -162,3 +162,19 @@ async def test_guard_that_was_lost_during_a_release_learns_how_that_ended(dev_de
     assert lost.outcome is Outcome.ROLLED_BACK
     assert desk.images == ["app:2", "app:1", "app:3"]
     assert [one.image for one in (await desk.overview()).quarantine] == ["app:2"]
+
+
+async def test_release_that_a_lost_guard_began_is_not_begun_again_under_its_id(dev_desk):
+    desk = dev_desk
+    desk.world.bad("app:2", after=3)
+    await desk.deploy("app:2", **LONG)
+    await until(desk, "monitor")
+    await desk.guard.terminate("lost")
+
+    again = await desk.release("app:2", **LONG)
+
+    assert again.outcome is Outcome.ROLLED_BACK
+    assert desk.images == ["app:2", "app:1"]
+    overview = await desk.overview()
+    assert [one.image for one in overview.quarantine] == ["app:2"]
+    assert overview.current is None
