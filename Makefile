@@ -21,7 +21,7 @@ demo: $(STAMP) ## A good release, then a bad one that rolls itself back (KEEP=1 
 	@$(BIN)/python -m sandbox.scenarios.demo $(if $(KEEP),--keep)
 
 test: $(STAMP) lint ## Lint, types, and the tests; what takes longer is in the campaign
-	$(BIN)/python -m pytest --numprocesses 3 --dist worksteal --ignore tests/e2e
+	$(BIN)/python -m pytest --numprocesses 4 --dist worksteal --ignore tests/e2e
 	$(BIN)/python -m pytest tests/e2e
 
 check: $(STAMP) lint ## Lint, types and the fast tests
@@ -36,7 +36,7 @@ e2e: $(STAMP) ## Only the end-to-end tests
 	$(BIN)/python -m pytest tests/e2e
 
 campaign: $(STAMP) ## All tests, also those of every strategy, step, stranger and target (half an hour)
-	$(BIN)/python -m pytest --numprocesses 3 --dist worksteal --ignore tests/e2e -m "campaign or not campaign"
+	$(BIN)/python -m pytest --numprocesses 4 --dist worksteal --ignore tests/e2e -m "campaign or not campaign"
 	$(BIN)/python -m pytest tests/e2e -m "campaign or not campaign"
 
 bench: $(STAMP) ## Measure: overhead, reaction time, history, time back to steady

@@ -24,7 +24,8 @@ from tests.aws.sandbox.shifting import (
 
 Client = Callable[[str], Any]
 Make = Callable[..., Stack]
-pytestmark = pytest.mark.usefixtures("quiet")
+# The scenes that release such services play in `make test`; each detail of theirs in the campaign.
+pytestmark = [pytest.mark.usefixtures("quiet"), pytest.mark.campaign]
 AFTER = "POST_PRODUCTION_TRAFFIC_SHIFT"
 
 
