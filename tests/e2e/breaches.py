@@ -40,7 +40,7 @@ def check(scene: Scene, overview: Json, results: list[Json]) -> None:
         if one["outcome"] == "healthy":
             _none_overlooked(found, rule, one)
         elif one["trigger"] == "error-rate" and not _waited(overview, one):
-            _soon(found, rule, one)
+            _soon(found, rule, one, killed=not scene.world.quiet)
 
 
 def _none_overlooked(found: list[Stretch], rule: Rule, result: Json) -> None:
@@ -50,12 +50,13 @@ def _none_overlooked(found: list[Stretch], rule: Rule, result: Json) -> None:
         assert until <= answered_by or ended <= answered_by, f"overlooked: {found}, {result}"
 
 
-def _soon(found: list[Stretch], rule: Rule, result: Json) -> None:
+def _soon(found: list[Stretch], rule: Rule, result: Json, *, killed: bool) -> None:
     began = instant(result["rollback"]["started_at"])
     before = [since for since, _ in found if since < began]
     assert before, f"rolled back, but the version answered well: {found}, {result}"
     late = began - (before[-1] + rule.duration)
-    assert late <= 2 * rule.interval + BUSY, f"{late:.1f} s late: {found}, {result}"
+    # A watch that dies with its worker is missed after its heartbeat's time-out, at each kill.
+    assert killed or late <= 2 * rule.interval + BUSY, f"{late:.1f} s late: {found}, {result}"
 
 
 def stretches(timeline: list[Json], tag: str, threshold: float) -> list[Stretch]:
