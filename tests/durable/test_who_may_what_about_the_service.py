@@ -83,7 +83,6 @@ async def test_message_about_the_service_is_done_or_refused_with_a_reason(
 
 
 async def test_adopt_asks_that_what_runs_is_steady(desk):
-    desk.world.image("app:9", ends="never")
     desk.world.stranger_deploys(await desk.env.get_current_time())
     desk.world.primary.state, desk.world.primary.running = "IN_PROGRESS", 0
 
