@@ -28,7 +28,7 @@ from lastgood.decisions import thresholds
 from lastgood.decisions.health import look_at_alarm, look_failed
 from lastgood.decisions.series import Point, floor_to, from_counts, from_values, worst_of
 from lastgood.model import Reading
-from lastgood.policy import AlarmTrigger, ErrorRateTrigger, ResponseTimeTrigger
+from lastgood.policy_triggers import AlarmTrigger, ErrorRateTrigger, ResponseTimeTrigger
 
 _ALB = "AWS/ApplicationELB"
 _COUNTS = ("RequestCount", "HTTPCode_Target_5XX_Count", "TargetConnectionErrorCount")

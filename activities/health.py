@@ -13,7 +13,7 @@ from activities.http import Prober
 from activities.watch import conclude_polled, watch
 from lastgood.contracts import Tally, WatchedTrigger, WatchOrder, WatchReport
 from lastgood.decisions.health import look_at_health, look_failed
-from lastgood.policy import HealthCheckTrigger
+from lastgood.policy_triggers import HealthCheckTrigger
 
 
 class HealthActivities:

@@ -36,7 +36,7 @@ from lastgood.decisions.probing import (
     too_late,
 )
 from lastgood.errors import BLOCKED_ADDRESS
-from lastgood.policy import Expectation
+from lastgood.policy_triggers import Expectation
 
 MOST_ON_THE_WIRE = 4 * MOST_OF_A_BODY
 """Bytes, encoded: an encoding that gives next to nothing is not read for ever."""

@@ -13,7 +13,7 @@ from typing import Any, Self
 from activities.cloudwatch import points_of, queries_of
 from lastgood.contracts import MetricSource, WatchedTrigger
 from lastgood.decisions import thresholds
-from lastgood.policy import ErrorRateTrigger
+from lastgood.policy_triggers import ErrorRateTrigger
 
 _NAMESPACE, _NAME = "Benchmarks", "ErrorRate"
 _DIMENSION = "Service"

@@ -13,7 +13,8 @@ from benchmarks.releases import Release, moves, release, until, until_monitored
 from benchmarks.report import Report, Table, median
 from benchmarks.servers import RealParts, real_parts
 from lastgood.model import Outcome
-from lastgood.policy import ErrorRateTrigger, Policy
+from lastgood.policy import Policy
+from lastgood.policy_triggers import ErrorRateTrigger
 from sandbox.scenarios.stack import Stack, make_stack
 
 NAME = "reaction"

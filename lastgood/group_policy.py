@@ -10,7 +10,8 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
-from lastgood.policy import NotifyPolicy, Part, Policy, refuse
+from lastgood.policy import NotifyPolicy, Policy
+from lastgood.policy_part import Part, refuse
 from lastgood.values import GroupName, Region
 
 MOST = 10

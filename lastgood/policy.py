@@ -12,12 +12,20 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import timedelta
-from typing import Annotated, Any, Literal, NoReturn, Self, get_args
+from typing import Annotated, Any, Literal, Self, get_args
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
-from pydantic_core import PydanticCustomError
+from pydantic import BaseModel, Field, model_validator
 
 from lastgood.model import ServiceRef
+from lastgood.policy_part import Part, refuse
+from lastgood.policy_triggers import (
+    ErrorRateTrigger,
+    Expectation,
+    HealthCheckTrigger,
+    MetricTrigger,
+    ResponseTimeTrigger,
+    Trigger,
+)
 from lastgood.values import (
     ContainerName,
     Deadline,
@@ -27,13 +35,9 @@ from lastgood.values import (
     Long,
     Name,
     Pause,
-    Period,
-    Ratio,
     Region,
-    ResponseTimeLimit,
     SecretName,
     ServiceName,
-    Statistic,
     Text,
     TimeOfDay,
     Timeout,
@@ -45,28 +49,6 @@ from lastgood.values import (
 from lastgood.values import format_duration as format_duration
 from lastgood.values import parse_duration as parse_duration
 from lastgood.values import parse_ratio as parse_ratio
-
-
-def refuse(*problems: tuple[str, str]) -> NoReturn:
-    """Refuse a combination of keys, each problem as (dotted key, what is wrong and the remedy)."""
-    raise PydanticCustomError(
-        "policy",
-        "{text}",
-        {"text": "; ".join(f"{key}: {what}" for key, what in problems), "problems": problems},
-    )
-
-
-class Part(BaseModel):
-    """A mapping of the file: its keys and no others."""
-
-    model_config = ConfigDict(
-        frozen=True,
-        extra="forbid",
-        populate_by_name=True,
-        allow_inf_nan=False,
-        use_attribute_docstrings=True,
-    )
-
 
 Day = Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
 
@@ -103,15 +85,6 @@ class DeployPolicy(Part):
     """Hours in which no release may begin, but with --force. Rollbacks may at any time."""
 
 
-class Expectation(Part):
-    """What a good answer looks like."""
-
-    status: Annotated[int, Field(ge=100, le=599)] = 200
-    """The status code."""
-    contains: Annotated[Text | None, Field(examples=["ok"])] = None
-    """Text that must stand in the first 64 KiB of the body."""
-
-
 class SmokeCheck(Part):
     """One HTTP check made once, after the rollout and before the window."""
 
@@ -136,128 +109,12 @@ class MonitorPolicy(Part):
     """The time from one measurement to the next."""
     on_inconclusive: Literal["hold", "promote", "rollback"] = "hold"
     """What happens when the window ends without enough data to judge."""
-
-
-class Metric(Part):
-    """A CloudWatch metric that the application publishes itself."""
-
-    namespace: Annotated[Name, Field(examples=["MyApp/Production"])]
-    """The metric's namespace."""
-    name: Annotated[Name, Field(examples=["MyMetric"])]
-    """The metric's name."""
-    dimensions: Annotated[
-        dict[Name, Name], Field(max_length=30, examples=[{"Service": "my-service"}])
-    ] = {}
-    """All of the metric's dimensions."""
-    statistic: Statistic = "Average"
-    """Average, Sum, Minimum, Maximum or a percentile such as p99."""
-    unit: Annotated[
-        Literal["ratio", "percent", "ms", "s"] | None, Field(examples=["ratio", "ms"])
-    ] = None
-    """What the numbers mean: ratio (default) or percent; ms (default) or s."""
-
-
-class _MetricTrigger(Part):
-    duration: Window = timedelta(seconds=60)
-    """A breach must last this long."""
-    metric: Metric | None = None
-    """A metric of your own. Left out: the load balancer's raw counts."""
-    load_balancer: Annotated[Name | None, Field(examples=["my-load-balancer"])] = None
-    """Its name, ARN, or ARN's ending app/NAME/ID. Left out: the service's own."""
-    target_group: Annotated[Name | None, Field(examples=["my-targets"])] = None
-    """Its name, ARN, or ARN's ending targetgroup/NAME/ID. Left out: the service's own."""
-    period: Annotated[Period | None, Field(examples=["60s"])] = None
-    """Length of a datapoint. Left out: 60s, or a third of a shorter duration."""
-    message: Annotated[Text | None, Field(examples=["Threshold exceeded"])] = None
-    """Your own words for the notification."""
-
-    @model_validator(mode="after")
-    def _one_source(self) -> Self:
-        if self.metric and (self.load_balancer or self.target_group):
-            refuse(("metric", "name either metric, or load_balancer and target_group, not both"))
-        if self.load_balancer and not self.target_group:
-            refuse(("load_balancer", "goes with target_group: add target_group"))
-        if self.target_group and not self.load_balancer:
-            refuse(("target_group", "goes with load_balancer: add load_balancer"))
-        return self
-
-    @model_validator(mode="after")
-    def _known_period(self) -> Self:
-        if not self.period:
-            return self
-        seconds = self.period.total_seconds()
-        if seconds not in (1, 5, 10, 20, 30) and seconds % 60:
-            refuse(("period", "CloudWatch knows 1s, 5s, 10s, 20s, 30s and multiples of 60s"))
-        if self.period > self.duration:
-            limit = format_duration(self.duration)
-            refuse(("period", f"must not be longer than duration ({limit})"))
-        return self
-
-
-class ErrorRateTrigger(_MetricTrigger):
-    """Fires when the share of failed requests stays above a threshold."""
-
-    type: Literal["error-rate"] = "error-rate"
-    """Fires when the share of failed requests stays above the threshold."""
-    threshold: Annotated[Ratio, Field(examples=["5%"])] = 0.05
-    """The share of failed requests; 5% is the same as 0.05."""
-
-    @model_validator(mode="after")
-    def _unit(self) -> Self:
-        if self.metric and self.metric.unit not in (None, "ratio", "percent"):
-            refuse(("metric.unit", "an error rate is measured in ratio or percent"))
-        return self
-
-
-class ResponseTimeTrigger(_MetricTrigger):
-    """Fires when the response time stays above a threshold."""
-
-    type: Literal["response-time"] = "response-time"
-    """Fires when the response time stays above the threshold."""
-    threshold: Annotated[ResponseTimeLimit, Field(examples=["1000ms"])] = timedelta(seconds=1)
-    """The time of an answer."""
-
-    @model_validator(mode="after")
-    def _unit(self) -> Self:
-        if self.metric and self.metric.unit not in (None, "ms", "s"):
-            refuse(("metric.unit", "a response time is measured in ms or s"))
-        return self
-
-
-class HealthCheckTrigger(Part):
-    """Fires after consecutive failed HTTP checks, one every monitor.interval."""
-
-    type: Literal["health-check"] = "health-check"
-    """Fires after consecutive failed HTTP checks, one every monitor.interval."""
-    url: Annotated[Url | None, Field(examples=["https://api.example.com/health"])] = None
-    """Left out: the health check of the service's own load balancer, asked through it."""
-    threshold: Annotated[int, Field(ge=1, le=100)] = 3
-    """Consecutive failures."""
-    expect: Expectation = Expectation()
-    """What a good answer looks like."""
-    timeout: Timeout = timedelta(seconds=5)
-    """For the whole answer, not for each read."""
-    message: Annotated[Text | None, Field(examples=["Health check failed"])] = None
-    """Your own words for the notification."""
-
-
-class AlarmTrigger(Part):
-    """Fires when a CloudWatch alarm, metric or composite, is in ALARM."""
-
-    type: Literal["alarm"] = "alarm"
-    """Fires when a CloudWatch alarm, metric or composite, is in ALARM."""
-    alarm: Annotated[Name, Field(examples=["my-alarm"])]
-    """The alarm's name."""
-    already_in_alarm: Literal["refuse", "ignore-until-ok", "arm"] = "ignore-until-ok"
-    """What to do with an alarm that is red before the release."""
-    message: Annotated[Text | None, Field(examples=["The alarm went off"])] = None
-    """Your own words for the notification."""
-
-
-Trigger = Annotated[
-    ErrorRateTrigger | ResponseTimeTrigger | HealthCheckTrigger | AlarmTrigger,
-    Field(discriminator="type"),
-]
+    consecutive_success: Annotated[int | None, Field(ge=1, le=10000, examples=[30])] = None
+    """So many good measurements of every trigger in a row end the window early."""
+    good_enough: bool = False
+    """True: proof that the release is no worse than before ends the window early."""
+    min_window: Annotated[Window | None, Field(examples=["5m"])] = None
+    """The window never ends earlier than this. Left out: half of the window."""
 
 
 class RollbackPolicy(Part):
@@ -402,7 +259,7 @@ class Policy(Part):
         if self.monitor.interval > window:
             problems.append(("monitor.interval", "must not be longer than monitor.window"))
         for number, trigger in enumerate(self.triggers):
-            if not isinstance(trigger, _MetricTrigger) or trigger.duration <= window:
+            if not isinstance(trigger, MetricTrigger) or trigger.duration <= window:
                 continue
             key = f"triggers.{number}.duration"
             written = "triggers" in self.model_fields_set and "duration" in trigger.model_fields_set

@@ -182,6 +182,14 @@ SecretName = Annotated[
     WithJsonSchema({"type": "string", "pattern": "^env:[A-Za-z_][A-Za-z0-9_]*$"}),
 ]
 
+
+def _m_of_n(text: str) -> str:
+    most, of = (int(number) for number in text.split(" of "))
+    if most > of:
+        raise ValueError(f"{most} of {of} can never be: write {of} of {most}")
+    return text
+
+
 _PRINTABLE = r"[^\x00-\x1f\x7f]"
 
 Url = Annotated[
@@ -242,6 +250,11 @@ Statistic = Annotated[
         r"(Average|Sum|Minimum|Maximum|p[0-9]{1,2}(\.[0-9]+)?)",
         "must be Average, Sum, Minimum, Maximum or a percentile such as p99",
     ),
+]
+Datapoints = Annotated[
+    str,
+    Like("[1-9][0-9]? of [1-9][0-9]?", "must be M of N datapoints: write one such as 3 of 5"),
+    AfterValidator(_m_of_n),
 ]
 TopicArn = Annotated[
     str,

@@ -17,11 +17,11 @@ with workflow.unsafe.imports_passed_through():
     from lastgood.decisions import preflight
     from lastgood.decisions.thresholds import period_of
     from lastgood.model import ServiceRef, Status, Verdict
-    from lastgood.policy import (
+    from lastgood.policy import Policy
+    from lastgood.policy_triggers import (
         AlarmTrigger,
         ErrorRateTrigger,
         HealthCheckTrigger,
-        Policy,
         ResponseTimeTrigger,
     )
 

@@ -22,7 +22,8 @@ with workflow.unsafe.imports_passed_through():
     from lastgood.decisions import differences, digests, ledger, preflight, targets
     from lastgood.decisions.task_definitions import container_of, original_of, with_image
     from lastgood.model import Model, Revision, ServiceState
-    from lastgood.policy import AlarmTrigger, HealthCheckTrigger, SmokeCheck
+    from lastgood.policy import SmokeCheck
+    from lastgood.policy_triggers import AlarmTrigger, HealthCheckTrigger
 
 
 class Prepared(Model):

@@ -15,12 +15,15 @@ with workflow.unsafe.imports_passed_through():
         WatchedTrigger,
     )
     from lastgood.model import ServiceState
-    from lastgood.policy import (
+    from lastgood.policy import Policy
+    from lastgood.policy_triggers import (
         AlarmTrigger,
+        BandTrigger,
+        Counts,
         ErrorRateTrigger,
         HealthCheckTrigger,
         Metric,
-        Policy,
+        RegressionTrigger,
         ResponseTimeTrigger,
         Trigger,
     )
@@ -73,9 +76,14 @@ class Resolver:
         return facts.health_url
 
     async def _source(
-        self, key: str, trigger: ErrorRateTrigger | ResponseTimeTrigger
+        self,
+        key: str,
+        trigger: ErrorRateTrigger | ResponseTimeTrigger | RegressionTrigger | BandTrigger,
     ) -> MetricSource:
-        if trigger.metric:
+        if isinstance(trigger, RegressionTrigger):
+            if trigger.metrics:
+                return _counted(trigger.metrics)
+        elif trigger.metric:
             return _custom(trigger.metric)
         if trigger.load_balancer:
             facts = await self._facts(
@@ -120,6 +128,17 @@ class Resolver:
         if order not in self._known:
             self._known[order] = await calls.describe_target_groups(order, back=self._back)
         return self._known[order]
+
+
+def _counted(counts: Counts) -> MetricSource:
+    given = {"requests": counts.requests, "errors": counts.errors}
+    given["response_time"] = counts.response_time
+    return MetricSource(
+        kind="counts",
+        namespace=counts.requests.namespace,
+        dimensions=counts.requests.dimensions,
+        counts={name: _custom(metric) for name, metric in given.items() if metric},
+    )
 
 
 def _custom(metric: Metric) -> MetricSource:

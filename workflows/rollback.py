@@ -27,7 +27,7 @@ with workflow.unsafe.imports_passed_through():
     )
     from lastgood.decisions import ladder, returning, verdicts
     from lastgood.model import Outcome, Verdict
-    from lastgood.policy import HealthCheckTrigger
+    from lastgood.policy_triggers import HealthCheckTrigger
 
 _ENDS = {
     "superseded": Outcome.SUPERSEDED,

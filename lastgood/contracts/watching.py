@@ -6,13 +6,13 @@ from datetime import datetime, timedelta
 from typing import Literal
 
 from lastgood.model import Model, Reading, ServiceRef, Verdict
-from lastgood.policy import Trigger
+from lastgood.policy_triggers import Trigger
 
 
 class MetricSource(Model):
     """Where a metric trigger reads, resolved: never a guess at watching time."""
 
-    kind: Literal["metric", "load-balancer"]
+    kind: Literal["metric", "load-balancer", "counts"]
     namespace: str
     dimensions: dict[str, str]
     name: str = ""
@@ -24,6 +24,8 @@ class MetricSource(Model):
     """Dimensions of the target groups that traffic shifts to and from; the worse one counts."""
     scale: float = 1.0
     """Multiply a datapoint by this to get a ratio, or milliseconds."""
+    counts: dict[str, MetricSource] = {}
+    """Of the kind ``counts``: the metrics of ``requests``, ``errors`` and ``response_time``."""
 
 
 class WatchedTrigger(Model):

@@ -13,7 +13,7 @@ from datetime import datetime
 
 from lastgood.contracts import AlarmState, ProbeAnswer, Tally, WatchedTrigger
 from lastgood.model import Measurement, Reading, Status, Verdict
-from lastgood.policy import AlarmTrigger, HealthCheckTrigger
+from lastgood.policy_triggers import AlarmTrigger, HealthCheckTrigger
 
 
 def _count(tally: Tally, reading: Reading, text: str, now: datetime) -> Tally:

@@ -16,7 +16,8 @@ from lastgood.decisions import differences
 from lastgood.decisions.targets import Choice, is_steady, why_not_steady
 from lastgood.decisions.task_definitions import container_of
 from lastgood.model import Model, Revision, ServiceState
-from lastgood.policy import AlarmTrigger, Policy, format_duration
+from lastgood.policy import Policy, format_duration
+from lastgood.policy_triggers import AlarmTrigger
 
 
 class Findings(Model):

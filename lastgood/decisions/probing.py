@@ -13,7 +13,7 @@ from datetime import timedelta
 from lastgood.contracts import ProbeAnswer
 from lastgood.decisions.plain import one_line
 from lastgood.model import Model
-from lastgood.policy import Expectation
+from lastgood.policy_triggers import Expectation
 
 MOST_OF_A_BODY = 64 * 1024
 """Bytes, decoded; more is not read."""

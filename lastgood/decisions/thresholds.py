@@ -23,7 +23,8 @@ from lastgood.contracts import Tally, WatchedTrigger
 from lastgood.decisions.series import Point, ceil_to, floor_to
 from lastgood.decisions.verdicts import ENOUGH
 from lastgood.model import Measurement, Reading, Status, Verdict
-from lastgood.policy import ErrorRateTrigger, ResponseTimeTrigger, format_duration
+from lastgood.policy import format_duration
+from lastgood.policy_triggers import ErrorRateTrigger, ResponseTimeTrigger
 
 MetricTrigger = ErrorRateTrigger | ResponseTimeTrigger
 

@@ -13,7 +13,7 @@ from datetime import datetime
 
 from lastgood.contracts import Tally, WatchedTrigger, WatchReport
 from lastgood.model import Status, Verdict
-from lastgood.policy import HealthCheckTrigger
+from lastgood.policy_triggers import HealthCheckTrigger
 
 ENOUGH = 0.5
 """The share of a window that must have been measured."""

@@ -12,7 +12,7 @@ from activities.cloudwatch import CloudWatchActivities, points_of, queries_of
 from lastgood.contracts import AlarmQuery, MetricProbe, MetricSource, Tally, WatchedTrigger
 from lastgood.decisions.series import floor_to
 from lastgood.model import Reading
-from lastgood.policy import AlarmTrigger, ErrorRateTrigger, ResponseTimeTrigger
+from lastgood.policy_triggers import AlarmTrigger, ErrorRateTrigger, ResponseTimeTrigger
 from sandbox import Sandbox
 from tests.aws.conftest import REGION, Attempt, now, unique, watch_order
 

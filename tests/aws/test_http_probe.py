@@ -20,7 +20,8 @@ from temporalio.testing import ActivityEnvironment
 
 from activities.http import HttpActivities, Prober, check_transport
 from lastgood.contracts import ProbeAnswer, SmokeOrder
-from lastgood.policy import Expectation, SmokeCheck
+from lastgood.policy import SmokeCheck
+from lastgood.policy_triggers import Expectation
 
 Behaviour = Callable[[asyncio.StreamWriter], Awaitable[None]]
 PATIENCE = 30.0

@@ -6,8 +6,8 @@ import pytest
 from click.testing import CliRunner
 
 from lastgood.cli.policy import policy
-from lastgood.policy import AlarmTrigger, ErrorRateTrigger
 from lastgood.policy_file import parse
+from lastgood.policy_triggers import AlarmTrigger, ErrorRateTrigger
 from sandbox import Sandbox
 from sandbox.scenarios.stack import Stack, make_stack
 

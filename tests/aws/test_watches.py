@@ -17,7 +17,7 @@ from activities.http import Prober, check_transport
 from lastgood.contracts import WatchedTrigger, WatchReport
 from lastgood.decisions.series import floor_to
 from lastgood.model import Reading, Status
-from lastgood.policy import AlarmTrigger, HealthCheckTrigger
+from lastgood.policy_triggers import AlarmTrigger, HealthCheckTrigger
 from sandbox import Sandbox
 from tests.aws.conftest import Attempt, now, remembered, unique, watch_order
 from tests.aws.test_cloudwatch import SECOND, error_rate, put

@@ -14,7 +14,7 @@ from lastgood.model import (
     Status,
     Verdict,
 )
-from lastgood.policy import ErrorRateTrigger, Trigger
+from lastgood.policy_triggers import ErrorRateTrigger, Trigger
 
 T0 = datetime(2026, 1, 31, 12, 0, tzinfo=UTC)
 """On a whole hour: every period's buckets begin here."""

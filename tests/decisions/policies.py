@@ -103,7 +103,7 @@ REFUSED = {
     "unknown trigger": (
         under("triggers", "- type: eror-rate"),
         "3: triggers.0.type: unknown trigger; did you mean error-rate? (known: error-rate, "
-        "response-time, health-check, alarm)",
+        "response-time, health-check, alarm, regression, band)",
     ),
     "unknown trigger, like none": (
         under("triggers", "- type: vibes"),

@@ -9,7 +9,7 @@ from hypothesis import strategies as some
 from lastgood.contracts import AlarmState, ProbeAnswer, Tally
 from lastgood.decisions.health import look_at_alarm, look_at_health, look_failed
 from lastgood.model import Reading, Status
-from lastgood.policy import AlarmTrigger, HealthCheckTrigger
+from lastgood.policy_triggers import AlarmTrigger, HealthCheckTrigger
 from tests.decisions.made import T0, at, tally, watched
 
 ALARM = AlarmTrigger(alarm="too many errors")

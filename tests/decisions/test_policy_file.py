@@ -5,17 +5,14 @@ from datetime import timedelta
 import pytest
 
 from lastgood.errors import PolicyError
-from lastgood.policy import (
+from lastgood.policy import EmailChannel, Policy, RollbackPolicy, SlackChannel
+from lastgood.policy_file import load, parse
+from lastgood.policy_triggers import (
     AlarmTrigger,
-    EmailChannel,
     ErrorRateTrigger,
     HealthCheckTrigger,
-    Policy,
     ResponseTimeTrigger,
-    RollbackPolicy,
-    SlackChannel,
 )
-from lastgood.policy_file import load, parse
 from lastgood.strict_yaml import MAX_BYTES
 from tests.decisions.policies import EXAMPLE, REFUSED, under
 

@@ -14,7 +14,7 @@ from lastgood.policy_template import render
 
 def uncommented(text: str) -> str:
     """The file with every key that is only shown."""
-    shown = re.sub(r"^( *)# ( *(- )?[a-z_]+:( |$))", r"\1\2", text, flags=re.MULTILINE)
+    shown = re.sub(r"^( *)# ( *(- )?[a-z_0-9]+:( |$))", r"\1\2", text, flags=re.MULTILINE)
     assert shown != text
     return shown
 
@@ -49,9 +49,9 @@ def test_the_first_file_shows_every_key_once() -> None:
 
 
 def test_every_key_has_its_comment_on_its_line() -> None:
-    lines = [line for line in render().splitlines() if re.match(r" *(# )? *(- )?[a-z_]+:", line)]
+    lines = [line for line in render().splitlines() if re.match(r" *(# )? *(- )?[a-z_0-9]+:", line)]
     assert len(lines) == len(list(keys_of(Policy)))
-    assert [line for line in lines if not re.search(r" # [\w./]", line[3:])] == []
+    assert [line for line in lines if not re.search(r" # [\w./>]", line[3:])] == []
 
 
 def test_the_first_file_has_the_defaults() -> None:
@@ -59,11 +59,13 @@ def test_the_first_file_has_the_defaults() -> None:
 
 
 def test_its_examples_are_valid_too() -> None:
-    """All of them at once, but for the two choices that exclude each other."""
+    """All of them at once, but for the choices that exclude each other."""
     text = uncommented(render())
-    text = re.sub(r"^    (load_balancer|target_group):.*\n", "", text, flags=re.MULTILINE)
+    others = "load_balancer|target_group|datapoints|consecutive|raw"
+    text = re.sub(rf"^    ({others}):.*\n", "", text, flags=re.MULTILINE)
+    text = text.replace("baseline: before ", "baseline: fixed ", 1)
     parsed = parse(text.replace("via: ses ", "via: smtp"))
-    assert len(parsed.triggers) == 4
+    assert len(parsed.triggers) == 6
     assert parsed.notify.email
 
 

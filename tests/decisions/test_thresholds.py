@@ -12,7 +12,7 @@ from lastgood.decisions import thresholds
 from lastgood.decisions.series import Point, from_counts, from_values
 from lastgood.decisions.thresholds import MetricTrigger
 from lastgood.model import Reading, Status
-from lastgood.policy import AlarmTrigger, ResponseTimeTrigger
+from lastgood.policy_triggers import AlarmTrigger, ResponseTimeTrigger
 from tests.decisions.made import T0, at, error_rate, points, seconds, tally, watched
 
 BAD, GOOD, NONE = 0.4, 0.01, None

@@ -9,7 +9,7 @@ from hypothesis import strategies as some
 from lastgood.contracts import Tally, WatchedTrigger, WatchReport
 from lastgood.decisions.verdicts import conclude, to_verify, with_keys, worst
 from lastgood.model import Status
-from lastgood.policy import AlarmTrigger, HealthCheckTrigger
+from lastgood.policy_triggers import AlarmTrigger, HealthCheckTrigger
 from tests.decisions.made import T0, tally, verdict
 
 GOOD, BAD, UNSURE = Status.PASS, Status.FAIL, Status.INCONCLUSIVE

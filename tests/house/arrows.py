@@ -25,7 +25,10 @@ MAY_USE = {
     "compose": {"lastgood", "sandbox"},
     "tests": OURS,
 }
-PURE = {"model", "policy", "values", "contracts", "messages", "errors"}
+PURE = {
+    *("model", "policy", "policy_part", "policy_triggers", "values", "contracts", "messages"),
+    "errors",
+}
 """Modules of lastgood that decisions are made of; as pure as they are."""
 PURE_STDLIB = {
     *("__future__", "collections", "copy", "dataclasses", "datetime", "email", "enum"),

@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from lastgood.policy import AlarmTrigger, HealthCheckTrigger, Policy
+from lastgood.policy import Policy
 from lastgood.policy_file import parse
+from lastgood.policy_triggers import AlarmTrigger, HealthCheckTrigger
 
 ROOT = Path(__file__).resolve().parents[2]
 README = (ROOT / "README.md").read_text()
