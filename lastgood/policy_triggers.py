@@ -267,14 +267,18 @@ class BandTrigger(_Compared):
     """A gauge: CPU, memory, a queue. Left out: error rate and response time."""
     direction: Literal["above", "below", "both"] = "above"
     """On which side it is bad."""
-    deviations: Annotated[float, Field(ge=1, le=100)] = 3.0
-    """Half the band's width, in standard deviations of the baseline's minutes."""
+    deviations: Annotated[float | None, Field(ge=1, le=100, examples=[3.0])] = None
+    """Half the band's width, in the baseline's deviations. Left out: 3; 4 for fine data."""
     margin: Annotated[Ratio, Field(examples=["20%"])] = 0.2
     """The smallest change of a gauge that matters, as a share of its mean."""
-    duration: Window = timedelta(minutes=3)
-    """It must stay outside for so long."""
+    duration: Annotated[Window | None, Field(examples=["3m"])] = None
+    """It must stay outside for so long. Left out: 3m; 1m for data of 10s or finer."""
     min_requests: Annotated[int, Field(ge=0, le=1000000)] = 20
-    """Minutes with fewer requests are not judged, where requests are counted."""
+    """Datapoints with fewer requests are not judged, where requests are counted."""
+    tolerance: Annotated[Ratio, Field(examples=["0.5%"])] = 0.005
+    """The smallest rise of the error rate that is worth a rollback."""
+    slowdown: Annotated[float, Field(gt=1, le=100)] = 1.5
+    """The smallest factor of the response time that is worth a rollback."""
 
     @model_validator(mode="after")
     def _source_and_baseline(self) -> Self:
