@@ -23,14 +23,18 @@ from lastgood.decisions.statistics.binomial import divergence, upper_bound
 from lastgood.decisions.statistics.evidence import TwoSampleEvidence
 from lastgood.policy_triggers import RegressionTrigger
 
-_WEIGHTS = {"errors": 0.4, "slow": 0.2, "probes": 0.2}
+_WEIGHTS = {"errors": 0.4, "slow": 0.2, "slower": 0.15, "slowest": 0.15, "probes": 0.1}
 _PROBE_RISE = 0.1
 """The smallest rise of failed probes that is bet on; half of it never counts."""
 _SLOW_RISE = 1.3
-"""The smallest factor of slow requests that is bet on."""
+"""The smallest factor of slow requests that is bet on; and the smallest share more of them."""
+_MORE_SLOW = 0.02
 _USELESS = 0.5
 """A baseline that cannot exclude a rate this high is too small."""
 _STARTS = 20
+_TILT = 0.5
+_FINENESS = 2
+"""A burst of the length that is tolerated is cut into so many blocks: it touches one more."""
 
 
 @dataclass
@@ -38,7 +42,7 @@ class Stream:
     """One kind of bad request, what is normal of it, and the evidence that it rose."""
 
     name: str
-    """``errors``, ``slow-75``, ``slow-95``, ``probes``."""
+    """``errors``, ``probes``, or one of ``samples.SLOW``."""
     normal: Normal
     weight: float
     evidence: TwoSampleEvidence
@@ -108,13 +112,16 @@ class Regression:
         warm: Iterable[tuple[float, float]] = (),
     ) -> None:
         self._since = since
+        self._slow = [slow.name for slow in baseline.slow]
         self._warm = tuple(warm)
-        self._block = max(period, trigger.burst.total_seconds())
-        self._restart = max(3 * self._block, window / _STARTS)
+        burst = trigger.burst.total_seconds()
+        self._block = max(period, burst / _FINENESS)
+        blocks = math.ceil(burst / self._block) + 2
+        self._restart = max(3 * burst, self._block, window / _STARTS)
         self._in_block = -1
         self._started = -math.inf
         self.decides = 1 / trigger.false_alarm
-        self.streams, self.too_small = _streams(trigger, baseline)
+        self.streams, self.too_small = _streams(trigger, baseline, blocks)
         self.value = self._mean()
         self.most = self.value
         self.fired_at: float | None = None
@@ -155,7 +162,7 @@ class Regression:
         warm = any(begin <= sample.at < end for begin, end in self._warm)
         if warm or sample.slow is None or not sample.timed:
             return 0.0, 0.0
-        return sample.timed, sample.slow[0 if name == "slow-75" else 1]
+        return sample.timed, sample.slow[self._slow.index(name)]
 
     def _mean(self) -> float:
         return math.fsum(stream.weight * stream.evidence.value for stream in self.streams)
@@ -167,7 +174,7 @@ class Regression:
 
 
 def _streams(
-    trigger: RegressionTrigger, baseline: Baseline
+    trigger: RegressionTrigger, baseline: Baseline, blocks: int
 ) -> tuple[list[Stream], tuple[str, ...]]:
     found: list[tuple[str, Normal, float, float, float, float, float]] = []
     if baseline.errors:
@@ -175,10 +182,10 @@ def _streams(
         tolerance = trigger.tolerance / 2
         found.append(("errors", baseline.errors, _WEIGHTS["errors"], tolerance, smallest, 0.0, 0.0))
     for slow in baseline.slow:
-        name = f"slow-{slow.quantile * 100:.0f}"
-        smallest = _SLOW_RISE * (1 - slow.quantile)
-        weight = _WEIGHTS["slow"]
-        found.append((name, slow.normal, weight, 0.0, smallest, slow.usual, slow.limit))
+        rate = slow.normal.rate
+        smallest = max(_SLOW_RISE * rate, rate + _MORE_SLOW)
+        weight = _WEIGHTS[slow.name]
+        found.append((slow.name, slow.normal, weight, 0.0, smallest, slow.usual, slow.limit))
     if baseline.probes:
         smallest = baseline.probes.rate + _PROBE_RISE
         tolerance = _PROBE_RISE / 2
@@ -199,6 +206,8 @@ def _streams(
                 false_alarm=trigger.false_alarm,
                 weight=share / whole,
                 eta=1 / normal.dispersion,
+                blocks=blocks,
+                tilt=_TILT,
             ),
             smallest=min(smallest, 0.95),
             usual=usual,

@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 from lastgood.decisions.band import Gauge
 from lastgood.decisions.recording import Recording, Row
 from lastgood.decisions.samples import (
-    QUANTILES,
+    SLOW,
     Baseline,
     Histogram,
     Normal,
@@ -56,30 +56,31 @@ def _slow(recording: Recording, rows: Sequence[Row], factor: float) -> tuple[Slo
     total = math.fsum(n for _, n, _ in timed)
     whole = [math.fsum(column) for column in zip(*(upto for *_, upto in timed), strict=True)]
     found = []
-    for share in QUANTILES:
-        usual = times.quantile(whole, total, share)
-        if usual is None:
+    for name, (share, more) in SLOW.items():
+        quantile = times.quantile(whole, total, share)
+        if quantile is None:
             continue
+        usual = quantile * more
         counts = [(at, n, times.above(upto, n, usual)) for at, n, upto in timed]
         normal = normal_of(counts, recording.period)
         limit = min(factor * usual, recording.bounds[-1])
         if normal and limit > usual:
-            found.append(SlowNormal(quantile=share, usual=usual, limit=limit, normal=normal))
+            found.append(SlowNormal(name=name, usual=usual, limit=limit, normal=normal))
     return tuple(found)
 
 
 def fixed_baseline(fixed: FixedBaseline, trigger: RegressionTrigger) -> Baseline:
     """What is normal, as the policy says it."""
     factor = math.sqrt(trigger.slowdown)
-    times = {0.75: fixed.p75, 0.95: fixed.p95}
+    times = {"slow": fixed.p75, "slower": fixed.p95}
     slow = tuple(
         SlowNormal(
-            quantile=share,
+            name=name,
             usual=usual.total_seconds() * 1000,
             limit=factor * usual.total_seconds() * 1000,
-            normal=Normal(requests=_SURE, bad=(1 - share) * _SURE),
+            normal=Normal(requests=_SURE, bad=(1 - SLOW[name][0]) * _SURE),
         )
-        for share, usual in times.items()
+        for name, usual in times.items()
         if usual
     )
     errors = fixed.error_rate

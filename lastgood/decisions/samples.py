@@ -16,8 +16,9 @@ from lastgood.model import Model
 
 _BLOCKS = (60.0, 300.0)
 """Seconds: over such blocks a baseline's burstiness is measured, beside its own buckets."""
-QUANTILES = (0.75, 0.95)
-"""Slow is what was slower than these quantiles of the baseline, by more than the tolerance."""
+SLOW = {"slow": (0.75, 1.0), "slower": (0.95, 1.0), "slowest": (0.95, 2.0)}
+"""What counts as slow: slower than a quantile of the baseline times a factor, and than that by more
+than the tolerance."""
 
 
 class Sample(NamedTuple):
@@ -38,6 +39,13 @@ class Sample(NamedTuple):
     """Of the probes."""
 
 
+Count = tuple[float, float, float]
+"""When a bucket begins, how many requests, how many of these were bad."""
+
+CHANCE = 1.0
+"""Standard errors of a dispersion that are put down to chance."""
+
+
 class Normal(Model):
     """A rate as it was before."""
 
@@ -55,9 +63,10 @@ class Normal(Model):
 class SlowNormal(Model):
     """How many requests were slow before."""
 
-    quantile: float
+    name: str
+    """One of ``SLOW``."""
     usual: float
-    """Milliseconds: the baseline's quantile."""
+    """Milliseconds: the baseline's quantile times its factor."""
     limit: float
     """Milliseconds: what is slower than this counts as slow now."""
     normal: Normal
@@ -75,27 +84,32 @@ class Baseline(Model):
     buckets: int = 0
 
 
-def normal_of(counts: Sequence[tuple[float, float, float]], period: float) -> Normal | None:
+def normal_of(counts: Sequence[Count], period: float) -> Normal | None:
     """Sum a baseline's buckets; None without requests.
 
     Args:
-        counts: of each bucket: when it begins, how many, how many of these bad.
+        counts: its buckets.
         period: the length of a bucket in seconds.
     """
     requests = math.fsum(n for _, n, _ in counts)
     if not requests:
         return None
     sizes = {period, *(size for size in _BLOCKS if size > period)}
-    spread = max(_dispersion(counts, size) for size in sizes)
+    spread = max(1.0, *(_dispersion(counts, size) for size in sizes))
     return Normal(requests=requests, bad=math.fsum(k for *_, k in counts), dispersion=spread)
 
 
-def _dispersion(counts: Iterable[tuple[float, float, float]], size: float) -> float:
+def _dispersion(counts: Iterable[Count], size: float) -> float:
+    """The dispersion over blocks of a length, less what chance alone makes of so few blocks."""
     blocks: dict[float, tuple[float, float]] = {}
     for at, requests, bad in counts:
         before = blocks.get(at // size, (0.0, 0.0))
         blocks[at // size] = (before[0] + requests, before[1] + bad)
-    return dispersion([n for n, _ in blocks.values()], [k for _, k in blocks.values()])
+    used = [(n, k) for n, k in blocks.values() if n > 0]
+    if len(used) < 2:
+        return 1.0
+    chance = 1 + CHANCE * math.sqrt(2 / (len(used) - 1))
+    return dispersion([n for n, _ in used], [k for _, k in used]) / chance
 
 
 class Histogram:

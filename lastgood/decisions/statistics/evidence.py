@@ -21,15 +21,17 @@ A bad request may count in part (0 to 1): the bets are convex in it. Bets are te
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 _ALTERNATIVES = 10
 _CELLS = 20
 _FIRST_SHARE = 0.5
 """How much is bet at the first start; the rest in as many further starts as below."""
 _STARTS = 20
-_BLOCKS = 3
-"""So many blocks of time, at least, must agree."""
+LATE = True
+_MOST = 1e300
+"""No bet counts for more: it decided long ago."""
+_MOST_POWER = 700.0
 _BASELINE_BETS = (
     (1.0, 0.40),
     (0.8, 0.12),
@@ -49,9 +51,10 @@ def logit_grid(low: float, high: float, count: int) -> list[float]:
     return [1 / (1 + math.exp(-step)) for step in steps]
 
 
-def cap_of(false_alarm: float, weight: float) -> float:
-    """By how much a bet may grow in one block: two blocks can never decide."""
-    return 0.95 * math.sqrt(1 / (false_alarm * weight * _FIRST_SHARE))
+def cap_of(false_alarm: float, weight: float, blocks: int = 3) -> float:
+    """By how much a bet may grow in one block: fewer than ``blocks`` can never decide."""
+    decides = 1 / (false_alarm * weight * _FIRST_SHARE)
+    return float(0.95 * decides ** (1 / (blocks - 1)))
 
 
 class EvidenceProcess:
@@ -63,6 +66,7 @@ class EvidenceProcess:
         eta: tempers the bets, 0 to 1.
         cap: how much a bet may win within one block; None for no limit.
         alternatives: how many rates are bet on.
+        tilt: how much more is bet on small rises than on large ones; 0 for the same on all.
     """
 
     def __init__(
@@ -73,9 +77,12 @@ class EvidenceProcess:
         eta: float = 1.0,
         cap: float | None = None,
         alternatives: int = _ALTERNATIVES,
+        tilt: float = 0.0,
     ) -> None:
         self._count = alternatives
         self._cap = cap
+        shares = [(n + 1) ** -tilt for n in range(alternatives)]
+        self._shares = [share / math.fsum(shares) for share in shares] * len(limits)
         self._bad: list[float] = []
         self._all: list[float] = []
         for limit, least in zip(limits, smallest, strict=True):
@@ -87,24 +94,36 @@ class EvidenceProcess:
         self._room = [0.0] * len(self._bad)
         self._left = 1.0
         self._started = False
+        self._late = LATE
 
     def start(self) -> None:
         """Bet some of what is left from here on: a fault may begin now."""
         share = min(self._left, (1 - _FIRST_SHARE) / _STARTS if self._started else _FIRST_SHARE)
         self._started = True
         self._left -= share
-        each = share / self._count
-        self._bets = [bet + each for bet in self._bets]
+        self._bets = [
+            bet + share * part for bet, part in zip(self._bets, self._shares, strict=True)
+        ]
         self.open_block()
 
     def open_block(self) -> None:
         """A new block of time: what a bet may win counts from here."""
-        cap = math.inf if self._cap is None else self._cap
-        self._room = [cap * bet for bet in self._bets]
+        cap = _MOST if self._cap is None else self._cap
+        # A late start has less to bet: it may win as much as if it were the first one.
+        least = _FIRST_SHARE if self._started and self._late else 0.0
+        self._room = [
+            min(cap * max(bet, least * part), _MOST)
+            for bet, part in zip(self._bets, self._shares, strict=True)
+        ]
 
     def update(self, requests: float, bad: float) -> None:
         """Settle the bets on some requests, ``bad`` of which were bad."""
-        exp = math.exp
+        try:
+            self._settle(requests, bad, math.exp)
+        except OverflowError:
+            self._settle(requests, bad, lambda power: math.exp(min(power, _MOST_POWER)))
+
+    def _settle(self, requests: float, bad: float, exp: Callable[[float], float]) -> None:
         self._bets = [
             # A bet that has won all it may in this block waits for the next one.
             bet
@@ -145,7 +164,8 @@ class TwoSampleEvidence:
         false_alarm: 1 over the evidence that decides.
         weight: this stream's share of the evidence.
         eta: tempers the bets, 0 to 1.
-        capped: whether bursts are kept from deciding.
+        blocks: so many blocks of time, at least, must agree; None: bursts may decide.
+        tilt: how much more is bet on small rises than on large ones; 0 for the same on all.
     """
 
     def __init__(
@@ -158,7 +178,8 @@ class TwoSampleEvidence:
         false_alarm: float,
         weight: float = 1.0,
         eta: float = 1.0,
-        capped: bool = True,
+        blocks: int | None = 3,
+        tilt: float = 0.0,
     ) -> None:
         edges = _edges(requests, bad, math.log(1 / (false_alarm * weight)) + 1.5, eta)
         limits = [min(edge + tolerance, 0.98) for edge in edges[1:]]
@@ -166,7 +187,8 @@ class TwoSampleEvidence:
             limits,
             [min(max(smallest, 1.05 * limit), 0.99) for limit in limits],
             eta=eta,
-            cap=cap_of(false_alarm, weight) if capped else None,
+            cap=cap_of(false_alarm, weight, blocks) if blocks else None,
+            tilt=tilt,
         )
         self._before = [1.0] + [
             math.exp(min(700.0, baseline_evidence(edge, requests, bad, eta)))
