@@ -201,7 +201,7 @@ class CloudWatchActivities:
                 watched,
                 tally,
                 points,
-                since=order.since,
+                since=max(order.since, start),
                 now=now,
                 not_before=order.not_before,
             )
@@ -210,7 +210,7 @@ class CloudWatchActivities:
                     watched,
                     new,
                     points,
-                    since=order.since,
+                    since=max(order.since, start),
                     covers_from=max(order.covers_from, start),
                     until=order.until,
                 )
@@ -248,9 +248,11 @@ def _read_from(
     """From where on to read: the newest stretch and late points; after a gap, the gap too."""
     trigger, _ = _metric_trigger(watched)
     period = thresholds.period_of(trigger)
-    longest = trigger.duration + max(_LATE, 5 * period)
-    looked = min(now, tally.measured_at or order.since)
-    start = order.since if whole else max(order.since, looked - longest)
+    reach = thresholds.reach_of(watched)
+    start = order.since
+    if not whole and reach is not None:
+        looked = min(now, tally.measured_at or order.since)
+        start = max(order.since, looked - reach - max(_LATE, 5 * period))
     if period < timedelta(minutes=1):
         start = max(start, now - _FINE_KEPT)
     return floor_to(start, period)

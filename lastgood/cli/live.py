@@ -92,9 +92,10 @@ def _position(key: str) -> tuple[int, str]:
 
 
 def _latest(tally: Tally) -> Latest:
+    fires = tally.failing if tally.failing and not tally.failing.dry_run else None
     return Latest(
         trigger=tally.key.partition(" ")[2] or tally.key,
-        text=tally.failing.reason if tally.failing else tally.latest,
+        text=fires.reason if fires else tally.latest,
         reading=tally.reading.value if tally.reading else None,
-        firing=tally.failing is not None,
+        firing=fires is not None,
     )

@@ -12,6 +12,7 @@ from __future__ import annotations
 from datetime import datetime
 
 from lastgood.contracts import AlarmState, ProbeAnswer, Tally, WatchedTrigger
+from lastgood.decisions.verdicts import said_by
 from lastgood.model import Measurement, Reading, Status, Verdict
 from lastgood.policy_triggers import AlarmTrigger, HealthCheckTrigger
 
@@ -62,7 +63,7 @@ def _health_failed(trigger: HealthCheckTrigger, tally: Tally, now: datetime) -> 
         f"health-check failed {tally.streak} times in a row "
         f"(threshold {trigger.threshold}): {tally.latest}"
     )
-    return Verdict(
+    verdict = Verdict(
         trigger=trigger.type,
         status=Status.FAIL,
         reason=f"{trigger.message}: {text}" if trigger.message else text,
@@ -72,6 +73,7 @@ def _health_failed(trigger: HealthCheckTrigger, tally: Tally, now: datetime) -> 
         message=trigger.message,
         evidence=(Measurement(at=now, reading=Reading.UNHEALTHY, text=tally.latest),),
     )
+    return said_by(trigger, verdict)
 
 
 def look_at_alarm(

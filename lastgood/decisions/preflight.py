@@ -205,6 +205,8 @@ def of_alarms(policy: Policy, alarms: tuple[AlarmState, ...]) -> Findings:
                 f"Alarm {trigger.alarm} does not exist in {policy.region}: "
                 "check the trigger's name, or create it."
             )
+        elif alarm.state == "ALARM" and trigger.dry_run:
+            warnings.append(f"Alarm {trigger.alarm} is in ALARM before the release: a dry run.")
         elif alarm.state == "ALARM" and trigger.already_in_alarm == "refuse":
             refusals.append(f"Alarm {trigger.alarm} is in ALARM already, and the policy refuses.")
         elif alarm.state == "ALARM":

@@ -26,6 +26,8 @@ class Point(Model):
     """A ratio or milliseconds; None if the bucket's numbers cannot be."""
     weight: float = 1.0
     """Requests behind the value; 1 where CloudWatch does not say."""
+    counted: bool = False
+    """Whether the weight is a number of requests that were counted."""
     problem: str | None = None
 
 
@@ -89,7 +91,7 @@ def from_counts(
         failed = sum(counts)
         total = max(total, failed)
         if total:
-            points.append(Point(start=start, value=failed / total, weight=total))
+            points.append(Point(start=start, value=failed / total, weight=total, counted=True))
     return tuple(points)
 
 
