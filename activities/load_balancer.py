@@ -66,7 +66,23 @@ class LoadBalancerActivities:
             load_balancer=_ending(balancer["LoadBalancerArn"]),
             target_group=_ending(group["TargetGroupArn"]),
             health_url=await self._health_url(order.region, group, balancer),
+            exclusive=await self._is_exclusive(order, balancer["LoadBalancerArn"]),
         )
+
+    async def _is_exclusive(self, order: ResolveOrder, balancer: str) -> bool:
+        """Whether all target groups of a load balancer are the service's own."""
+        if not order.own:
+            return False
+        found: set[str] = set()
+        more: dict[str, str] = {}
+        while True:
+            answer = await self._call(
+                order.region, "describe_target_groups", LoadBalancerArn=balancer, **more
+            )
+            found |= {group["TargetGroupArn"] for group in answer["TargetGroups"]}
+            if not answer.get("NextMarker"):
+                return found <= set(order.own)
+            more = {"Marker": answer["NextMarker"]}
 
     async def _target_group(self, order: ResolveOrder) -> dict[str, Any]:
         wanted = order.target_group or ""

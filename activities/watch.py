@@ -127,11 +127,13 @@ def fired_among(order: WatchOrder, tallies: Sequence[Tally], moment: datetime) -
 async def watch(order: WatchOrder, look: Look) -> WatchReport:
     """Look at an order's triggers until one fires, all have recovered, or its end has come.
 
-    A look that fails counts as an error measurement and the watch goes on. When the workflow
-    cancels the watch, it answers with what it remembers.
+    At its end, datapoints of the window that are published late are waited for: what they say is
+    as old as the window, and counts. A look that fails counts as an error measurement and the watch
+    goes on. When the workflow cancels the watch, it answers with what it remembers.
     """
     tallies: Sequence[Tally] = _remembered(order)
-    too_late = max(order.until, now()) + GRACE
+    due = order.until + order.patience
+    too_late = max(due, now()) + GRACE
     try:
         async with beating() as heart:
             heart.beat(_memory(order, tallies))
@@ -148,16 +150,26 @@ async def watch(order: WatchOrder, look: Look) -> WatchReport:
                     return _report(tallies, fired)
                 if order.goal == "recovery" and all(tally.recovered for tally in tallies):
                     return _report(tallies)
-                if last and (_concluded(tallies) or moment >= too_late):
+                waits = moment < due and any(tally.awaiting for tally in tallies)
+                if last and ((_concluded(tallies) and not waits) or moment >= too_late):
                     return _report(_give_up(order, tallies))
-                rest = order.interval.total_seconds() - (time.monotonic() - started)
-                left = (order.until - now()).total_seconds()
-                await pause(rest if last else min(rest, max(left, 0.0)))
+                await pause(_rest(order, time.monotonic() - started, last, waits))
     except asyncio.CancelledError:
         details = activity.cancellation_details()
         if details and details.cancel_requested:
             return _report(tallies)
         raise
+
+
+def _rest(order: WatchOrder, took: float, last: bool, waits: bool) -> float:
+    """Seconds until the next look, after one that took so long."""
+    every = order.interval.total_seconds()
+    if last and not waits:
+        return every - took
+    if last:  # when they come is not known: asked for twenty times at most, and once at the end
+        every = max(every, order.patience.total_seconds() / 20)
+    end = order.until + order.patience if last else order.until
+    return min(every - took, max((end - now()).total_seconds(), 0.0))
 
 
 def _concluded(tallies: Sequence[Tally]) -> bool:
@@ -190,7 +202,8 @@ async def _try(
     try:
         return await look(order, tallies, moment, last)
     except ApplicationError as error:
-        return tuple(look_failed(tally, error.message, moment) for tally in tallies)
+        failed = [look_failed(tally, error.message, moment) for tally in tallies]
+        return tuple(one.model_copy(update={"conclusion": None}) for one in failed)
 
 
 def conclude_polled(order: WatchOrder, watched: WatchedTrigger, tally: Tally, last: bool) -> Tally:

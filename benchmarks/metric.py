@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any, Self
 
-from activities.cloudwatch import points_of, queries_of
+from activities.metric_series import points_of, queries_of
 from lastgood.contracts import MetricSource, WatchedTrigger
 from lastgood.decisions import thresholds
 from lastgood.policy_triggers import ErrorRateTrigger

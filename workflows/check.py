@@ -94,6 +94,7 @@ def _round(
             covers_from=now - back,
             until=now + ahead,
             interval=timedelta(seconds=1),
+            patient=False,  # what is readable now is enough to tell
         )
     )
 

@@ -114,8 +114,9 @@ _WATCH_RETRIES = RetryPolicy(
     # A bug of ours: the window is inconclusive then, and says so; it does not hang.
     non_retryable_error_types=["TypeError", "ValueError", "KeyError", "AttributeError"],
 )
-WATCH_MARGIN = timedelta(minutes=3)
-"""How long after its end a watch may still answer: its last look is tried again for a while."""
+WATCH_MARGIN = timedelta(minutes=6)
+"""How long after its end a watch may still answer: datapoints that are published late are waited
+for, three minutes at most, and its last look is tried again for a while."""
 OUTAGE = timedelta(hours=6)
 """How long all workers may be gone: the window is judged by the data's own time afterwards."""
 

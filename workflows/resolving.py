@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 from temporalio import workflow
 
 from workflows import calls
@@ -14,6 +16,9 @@ with workflow.unsafe.imports_passed_through():
         ResolveOrder,
         WatchedTrigger,
     )
+    from lastgood.decisions.health import is_red
+    from lastgood.decisions.series import delay_of
+    from lastgood.decisions.thresholds import period_of
     from lastgood.model import ServiceState
     from lastgood.policy import Policy
     from lastgood.policy_triggers import (
@@ -51,14 +56,18 @@ class Resolver:
         Raises:
             CannotResolveError: if one of them has nothing to measure.
         """
-        red = {alarm.name for alarm in alarms if alarm.state == "ALARM"}
+        known = {alarm.name: alarm for alarm in alarms}
         numbered = enumerate(self._policy.triggers)
-        return tuple([await self._one(number, trigger, red) for number, trigger in numbered])
+        return tuple([await self._one(number, trigger, known) for number, trigger in numbered])
 
-    async def _one(self, number: int, trigger: Trigger, red: set[str]) -> WatchedTrigger:
+    async def _one(
+        self, number: int, trigger: Trigger, alarms: dict[str, AlarmState]
+    ) -> WatchedTrigger:
         key = f"{number} {trigger.type}"
         if isinstance(trigger, AlarmTrigger):
-            muted = trigger.alarm in red and trigger.already_in_alarm == "ignore-until-ok"
+            state = alarms.get(trigger.alarm)
+            red = state is not None and is_red(trigger, state)
+            muted = red and trigger.already_in_alarm == "ignore-until-ok"
             return WatchedTrigger(key=key, trigger=trigger, muted_until_ok=muted)
         if isinstance(trigger, HealthCheckTrigger):
             return WatchedTrigger(key=key, trigger=trigger, url=await self._url(key, trigger))
@@ -80,17 +89,19 @@ class Resolver:
         key: str,
         trigger: ErrorRateTrigger | ResponseTimeTrigger | RegressionTrigger | BandTrigger,
     ) -> MetricSource:
+        delay = delay_of(_period_of(trigger))
         if isinstance(trigger, RegressionTrigger):
             if trigger.metrics:
-                return _counted(trigger.metrics)
+                return _counted(trigger.metrics, delay)
         elif trigger.metric:
-            return _custom(trigger.metric)
+            return _custom(trigger.metric, delay)
         if trigger.load_balancer:
             facts = await self._facts(
                 ResolveOrder(
                     region=self._region,
                     load_balancer=trigger.load_balancer,
                     target_group=trigger.target_group,
+                    own=self._own_groups,
                 )
             )
         else:
@@ -101,9 +112,11 @@ class Resolver:
             kind="load-balancer",
             namespace="AWS/ApplicationELB",
             dimensions={**balancer, "TargetGroup": facts.target_group},
-            load_balancer=balancer,
+            # Its own errors may be another service's, if that shares the load balancer.
+            load_balancer=balancer if facts.exclusive else {},
             further=tuple({**balancer, "TargetGroup": group} for group in further),
             scale=1.0 if isinstance(trigger, ErrorRateTrigger) else 1000.0,
+            delay=delay,
         )
 
     async def _own_load_balancer(self, key: str, remedy: str) -> LoadBalancerFacts:
@@ -111,9 +124,14 @@ class Resolver:
             raise CannotResolveError(
                 f"triggers.{key}: {self._policy.service} has no load balancer to measure: {remedy}."
             )
+        group = self._state.target_groups[0]
         return await self._facts(
-            ResolveOrder(region=self._region, target_group=self._state.target_groups[0])
+            ResolveOrder(region=self._region, target_group=group, own=self._own_groups)
         )
+
+    @property
+    def _own_groups(self) -> tuple[str, ...]:
+        return (*self._state.target_groups, *self._state.alternate_target_groups)
 
     def _other_groups(self, own: LoadBalancerFacts) -> tuple[str, ...]:
         """The target group that a service which shifts traffic alternates with."""
@@ -130,18 +148,27 @@ class Resolver:
         return self._known[order]
 
 
-def _counted(counts: Counts) -> MetricSource:
+def _period_of(
+    trigger: ErrorRateTrigger | ResponseTimeTrigger | RegressionTrigger | BandTrigger,
+) -> timedelta:
+    if isinstance(trigger, ErrorRateTrigger | ResponseTimeTrigger):
+        return period_of(trigger)
+    return trigger.period or timedelta(minutes=1)
+
+
+def _counted(counts: Counts, delay: timedelta) -> MetricSource:
     given = {"requests": counts.requests, "errors": counts.errors}
     given["response_time"] = counts.response_time
     return MetricSource(
         kind="counts",
         namespace=counts.requests.namespace,
         dimensions=counts.requests.dimensions,
-        counts={name: _custom(metric) for name, metric in given.items() if metric},
+        counts={name: _custom(metric, delay) for name, metric in given.items() if metric},
+        delay=delay,
     )
 
 
-def _custom(metric: Metric) -> MetricSource:
+def _custom(metric: Metric, delay: timedelta) -> MetricSource:
     return MetricSource(
         kind="metric",
         namespace=metric.namespace,
@@ -149,4 +176,5 @@ def _custom(metric: Metric) -> MetricSource:
         dimensions=metric.dimensions,
         statistic=metric.statistic,
         scale=_SCALES.get(metric.unit or "", 1.0),
+        delay=delay,
     )

@@ -11,6 +11,7 @@ from lastgood.contracts.asking import (
     RollbackRequest,
 )
 from lastgood.contracts.calls import (
+    AlarmChange,
     AlarmQuery,
     AlarmState,
     ContinueOrder,
@@ -80,6 +81,7 @@ from lastgood.contracts.telling import (
     WebhookOrder,
 )
 from lastgood.contracts.watching import (
+    AlarmSeen,
     CheckReport,
     MetricSource,
     ServiceGlance,
@@ -93,7 +95,9 @@ from lastgood.contracts.watching import (
 
 __all__ = [
     "Accepted",
+    "AlarmChange",
     "AlarmQuery",
+    "AlarmSeen",
     "AlarmState",
     "Alert",
     "Answer",

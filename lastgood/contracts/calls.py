@@ -127,6 +127,8 @@ class ResolveOrder(Model):
     region: str
     load_balancer: str | None = None
     target_group: str | None = None
+    own: tuple[str, ...] = ()
+    """ARNs of the service's target groups."""
 
 
 class LoadBalancerFacts(Model):
@@ -138,6 +140,8 @@ class LoadBalancerFacts(Model):
     """``targetgroup/NAME/ID``"""
     health_url: str | None
     """The target group's health check, asked through the load balancer."""
+    exclusive: bool = False
+    """All target groups of the load balancer are the service's: so are its own 5xx answers."""
 
 
 class AlarmQuery(Model):
@@ -154,6 +158,21 @@ class AlarmState(Model):
     state: Literal["OK", "ALARM", "INSUFFICIENT_DATA"]
     since: datetime | None = None
     reason: str = ""
+    by_hand: bool = False
+    """Somebody set the state; no metric did."""
+    actions_enabled: bool = True
+    evaluation: str | None = None
+    """PARTIAL_DATA, EVALUATION_ERROR or EVALUATION_FAILURE, if CloudWatch says so."""
+
+
+class AlarmChange(Model):
+    """An alarm that went from one state into another."""
+
+    at: datetime
+    old: str
+    new: str
+    reason: str = ""
+    by_hand: bool = False
 
 
 class MetricProbe(Model):

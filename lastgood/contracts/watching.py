@@ -18,12 +18,15 @@ class MetricSource(Model):
     name: str = ""
     """Of a custom metric."""
     load_balancer: dict[str, str] = {}
-    """The load balancer's own dimensions, for counts that exist only there."""
+    """The load balancer's own dimensions, for counts that exist only there; given only if all its
+    target groups are the service's."""
     statistic: str = "Average"
     further: tuple[dict[str, str], ...] = ()
     """Dimensions of the target groups that traffic shifts to and from; the worse one counts."""
     scale: float = 1.0
     """Multiply a datapoint by this to get a ratio, or milliseconds."""
+    delay: timedelta = timedelta(0)
+    """How late CloudWatch may show a datapoint, at most."""
     counts: dict[str, MetricSource] = {}
     """Of the kind ``counts``: the metrics of ``requests``, ``errors`` and ``response_time``."""
 
@@ -38,6 +41,13 @@ class WatchedTrigger(Model):
     url: str | None = None
     muted_until_ok: bool = False
     """An alarm that was red before the release: ignored until it has been OK once."""
+
+
+class AlarmSeen(Model):
+    """An alarm as the latest look found it."""
+
+    state: str
+    since: datetime | None = None
 
 
 class Tally(Model):
@@ -56,6 +66,9 @@ class Tally(Model):
     """Consecutive measurements with the same reading as the latest."""
     seen_ok: bool = False
     """An alarm has been OK since the release began."""
+    alarm: AlarmSeen | None = None
+    awaiting: bool = False
+    """At the window's end: its last datapoint is not readable yet."""
     failing: Verdict | None = None
     """Set while the trigger is firing."""
     recovered: bool = False
@@ -84,6 +97,16 @@ class WatchOrder(Model):
     """Return as soon as something fires, or as soon as everything is good."""
     carry: tuple[Tally, ...] = ()
     """What an earlier watch of the same release remembered."""
+    patient: bool = True
+    """At the window's end, wait for datapoints that CloudWatch shows late."""
+
+    @property
+    def patience(self) -> timedelta:
+        """How long after its end the window's last datapoints are waited for."""
+        if not self.patient or self.goal == "recovery":
+            return timedelta(0)
+        delays = (one.source.delay for one in self.triggers if one.source)
+        return max(delays, default=timedelta(0))
 
 
 class WatchReport(Model):

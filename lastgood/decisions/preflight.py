@@ -13,6 +13,7 @@ from datetime import datetime
 
 from lastgood.contracts import AlarmState, Freeze, FreezeAnswer
 from lastgood.decisions import differences
+from lastgood.decisions.health import is_red
 from lastgood.decisions.targets import Choice, is_steady, why_not_steady
 from lastgood.decisions.task_definitions import container_of
 from lastgood.model import Model, Revision, ServiceState
@@ -193,7 +194,7 @@ def of_changes(
 
 
 def of_alarms(policy: Policy, alarms: tuple[AlarmState, ...]) -> Findings:
-    """Alarms that are missing, or red already."""
+    """Alarms that are missing, red already, or otherwise not what one would think."""
     known = {alarm.name: alarm for alarm in alarms}
     refusals, warnings = [], []
     for trigger in policy.triggers:
@@ -205,23 +206,48 @@ def of_alarms(policy: Policy, alarms: tuple[AlarmState, ...]) -> Findings:
                 f"Alarm {trigger.alarm} does not exist in {policy.region}: "
                 "check the trigger's name, or create it."
             )
-        elif alarm.state == "ALARM" and trigger.dry_run:
-            warnings.append(f"Alarm {trigger.alarm} is in ALARM before the release: a dry run.")
-        elif alarm.state == "ALARM" and trigger.already_in_alarm == "refuse":
-            refusals.append(f"Alarm {trigger.alarm} is in ALARM already, and the policy refuses.")
-        elif alarm.state == "ALARM":
-            then = (
-                "it is ignored until it has been OK once"
-                if trigger.already_in_alarm == "ignore-until-ok"
-                else "it is armed all the same, as the policy says, and fires at once"
-            )
-            warnings.append(f"Alarm {trigger.alarm} is in ALARM before the release: {then}.")
-        elif alarm.state == "INSUFFICIENT_DATA":
+            continue
+        warnings += _of_alarm(alarm)
+        if alarm.state == "INSUFFICIENT_DATA" and trigger.missing_data in (
+            "inconclusive",
+            "ignore",
+        ):
             warnings.append(
                 f"Alarm {trigger.alarm} has no data now; unless it gets some, the window will be "
                 "inconclusive. If no data is good for it, set its TreatMissingData to notBreaching."
             )
+        if not is_red(trigger, alarm):
+            continue
+        red = "is in ALARM" if alarm.state == "ALARM" else "has no data, which counts as breaching,"
+        if trigger.dry_run:
+            warnings.append(f"Alarm {trigger.alarm} {red} before the release: a dry run.")
+            continue
+        if trigger.already_in_alarm == "refuse":
+            refusals.append(f"Alarm {trigger.alarm} {red} already, and the policy refuses.")
+            continue
+        then = (
+            "it is ignored until it has been OK once"
+            if trigger.already_in_alarm == "ignore-until-ok"
+            else "it is armed all the same, as the policy says, and fires at once"
+        )
+        warnings.append(f"Alarm {trigger.alarm} {red} before the release: {then}.")
     return Findings(refusals=tuple(refusals), warnings=tuple(warnings))
+
+
+def _of_alarm(alarm: AlarmState) -> list[str]:
+    """What of an alarm itself people should know, whatever state it is in."""
+    said = []
+    if not alarm.actions_enabled:
+        said.append(
+            f"The actions of alarm {alarm.name} are disabled: it is watched all the same, but "
+            "nobody else is told when it goes off."
+        )
+    if alarm.evaluation in ("EVALUATION_ERROR", "EVALUATION_FAILURE"):
+        said.append(
+            f"Alarm {alarm.name} cannot be evaluated now ({alarm.evaluation}): until it can, it "
+            "says nothing about the release."
+        )
+    return said
 
 
 def together(*findings: Findings) -> Findings:

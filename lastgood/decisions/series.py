@@ -1,9 +1,14 @@
 """From CloudWatch's raw series to points that can be judged.
 
 A bucket without a datapoint stays missing; it is never 0. Counts are joined on their timestamps:
-an absent error count is 0 only where the request count of the same bucket exists. A number that
-cannot be (not finite, negative, a ratio above 1, an answer after more than a day) is an error that
-says so.
+an absent error count is 0 only where another count of the same bucket exists. A number that cannot
+be (not finite, negative, a ratio above 1, an answer after more than a day) is an error that says
+so.
+
+A request has failed if its target answered 5xx, or if no target could be reached. The latter is
+counted twice where the load balancer's own errors are ours: as a connection error, and as the 502
+that the load balancer answered. The larger of both counts, so that dead targets, which answer
+nothing at all, are seen and no request fails twice.
 """
 
 from __future__ import annotations
@@ -18,17 +23,22 @@ _MOST_MS = 86_400_000.0
 _MOST_COUNT = 1e15
 
 
+Series = Mapping[datetime, float]
+"""One value for each bucket that has one."""
+
+
 class Point(Model):
     """One bucket."""
 
     start: datetime
     value: float | None
-    """A ratio or milliseconds; None if the bucket's numbers cannot be."""
+    """A ratio or milliseconds; None if the bucket's numbers cannot be used."""
     weight: float = 1.0
     """Requests behind the value; 1 where CloudWatch does not say."""
     counted: bool = False
     """Whether the weight is a number of requests that were counted."""
     problem: str | None = None
+    """Why numbers of the bucket cannot be used; a value is another target group's then."""
 
 
 def floor_to(moment: datetime, period: timedelta) -> datetime:
@@ -41,6 +51,32 @@ def ceil_to(moment: datetime, period: timedelta) -> datetime:
     """The first bucket that starts at or after this moment."""
     floor = floor_to(moment, period)
     return floor if floor == moment else floor + period
+
+
+def delay_of(period: timedelta) -> timedelta:
+    """How late CloudWatch may show a bucket of this length, counted from the bucket's end."""
+    return timedelta(minutes=3) if period >= timedelta(minutes=1) else timedelta(seconds=10)
+
+
+def is_awaited(
+    newest: datetime | None, period: timedelta, *, since: datetime, until: datetime
+) -> bool:
+    """Whether the last complete bucket of a window is not readable yet.
+
+    Args:
+        newest: the start of the newest bucket that is.
+        period: the length of a bucket.
+        since: the window's begin.
+        until: the window's end.
+    """
+    last = floor_to(until, period) - period
+    return last >= since and (newest is None or newest < last)
+
+
+def summed(some: Sequence[Series]) -> Series:
+    """The sum of some series, for each bucket that is in any of them."""
+    starts = {start for one in some for start in one}
+    return {start: sum(one[start] for one in some if start in one) for start in starts}
 
 
 def _problem(value: float, *, ratio: bool) -> str | None:
@@ -59,9 +95,7 @@ def _no_count(value: float) -> str | None:
     return f"{value:g} is too many" if value > _MOST_COUNT else None
 
 
-def from_values(
-    values: Mapping[datetime, float], *, scale: float, ratio: bool
-) -> tuple[Point, ...]:
+def from_values(values: Series, *, scale: float, ratio: bool) -> tuple[Point, ...]:
     """Points from one metric; ``scale`` turns its unit into a ratio or milliseconds."""
     points = []
     for start, raw in sorted(values.items()):
@@ -72,23 +106,33 @@ def from_values(
 
 
 def from_counts(
-    requests: Mapping[datetime, float],
-    errors: tuple[Mapping[datetime, float], ...],
+    requests: Series,
+    errors: tuple[Series, ...],
+    refused: Series | None = None,
+    balancer: Series | None = None,
 ) -> tuple[Point, ...]:
     """The share of failed requests from raw counts.
 
     A bucket with errors and no request count holds at least as many requests as errors.
+
+    Args:
+        requests: all requests.
+        errors: failed requests; none is in two of these.
+        refused: requests for which no target could be reached.
+        balancer: errors of the load balancer's own, which include ``refused``.
     """
-    starts = set(requests).union(*errors)
+    refused, balancer = refused or {}, balancer or {}
     points = []
-    for start in sorted(starts):
-        counts = [series.get(start, 0.0) for series in errors]
+    for start in sorted({*requests, *refused, *balancer}.union(*errors)):
+        bad = [series.get(start, 0.0) for series in errors]
+        unreached, own = refused.get(start, 0.0), balancer.get(start, 0.0)
         total = requests.get(start, 0.0)
-        problem = next((p for c in (*counts, total) if (p := _no_count(c))), None)
+        counts = (*bad, unreached, own, total)
+        problem = next((p for count in counts if (p := _no_count(count))), None)
         if problem:
             points.append(Point(start=start, value=None, problem=problem))
             continue
-        failed = sum(counts)
+        failed = sum(bad) + max(unreached, own)
         total = max(total, failed)
         if total:
             points.append(Point(start=start, value=failed / total, weight=total, counted=True))
@@ -99,15 +143,20 @@ def worst_of(groups: Sequence[tuple[Point, ...]]) -> tuple[Point, ...]:
     """For each bucket the worst of those that have a value; who has no traffic says nothing.
 
     While traffic shifts, old and new tasks are in target groups of their own: the few requests
-    that the new ones get must not vanish among the many that the old ones answer well.
+    that the new ones get must not vanish among the many that the old ones answer well. What
+    cannot be used of one group is said, whatever the others' numbers are.
     """
     if len(groups) == 1:
         return groups[0]
     worst: dict[datetime, Point] = {}
     for point in (one for group in groups for one in group):
         other = worst.get(point.start)
-        if other is None or _badness(point) > _badness(other):
+        if other is None:
             worst[point.start] = point
+            continue
+        worse = max(other, point, key=_badness)
+        problem = other.problem or point.problem
+        worst[point.start] = worse.model_copy(update={"problem": problem})
     return tuple(worst[start] for start in sorted(worst))
 
 

@@ -8,7 +8,8 @@ import pytest
 from temporalio.exceptions import ApplicationError
 
 from activities.clients import AwsClients
-from activities.cloudwatch import CloudWatchActivities, points_of, queries_of
+from activities.cloudwatch import CloudWatchActivities
+from activities.metric_series import points_of, queries_of
 from lastgood.contracts import AlarmQuery, MetricProbe, MetricSource, Tally, WatchedTrigger
 from lastgood.decisions.series import floor_to
 from lastgood.model import Reading

@@ -285,7 +285,7 @@ async def test_an_alarm_fires(
     await asyncio.to_thread(state, "ALARM")
     report = await running
     assert report.fired
-    assert report.fired.reason == f"alarm {name} is ALARM: a test"
+    assert report.fired.reason == f"alarm {name} is ALARM (set by hand, not by its metric): a test"
 
 
 async def test_a_composite_alarm_fires(

@@ -10,7 +10,7 @@ from sandbox.cloud.cloudwatch import query
 from sandbox.cloud.cloudwatch.composite_rule import alarms_in, parse_rule
 from sandbox.cloud.cloudwatch.errors import invalid_combination, validation_error
 from sandbox.cloud.cloudwatch.evaluation import COMPARISONS
-from sandbox.cloud.cloudwatch.reading import STATISTICS, check_period, is_percentile
+from sandbox.cloud.cloudwatch.reading import STATISTICS, check_period, needs_values
 
 MAX_WINDOW = 86_400
 METRIC_ID = "metric"
@@ -86,7 +86,7 @@ def _check_metric(config: Config) -> None:
     check_period(int(config["Period"]))
     if "Statistic" in config and config["Statistic"] not in STATISTICS:
         raise validation_error(f"Value '{config['Statistic']}' at 'statistic' is not supported.")
-    if "ExtendedStatistic" in config and not is_percentile(config["ExtendedStatistic"]):
+    if "ExtendedStatistic" in config and not needs_values(config["ExtendedStatistic"]):
         raise validation_error(f"ExtendedStatistic {config['ExtendedStatistic']} is not supported.")
 
 

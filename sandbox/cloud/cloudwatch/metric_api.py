@@ -16,7 +16,7 @@ from sandbox.cloud.cloudwatch.reading import (
     aggregate,
     check_period,
     check_statistic,
-    is_percentile,
+    needs_values,
     points,
     statistic_of,
 )
@@ -190,8 +190,8 @@ def _datapoint(
 ) -> dict[str, Any]:
     values = {s: statistic_of(bucket, s) for s in basic if s in STATISTICS}
     datapoint: dict[str, Any] = {"Timestamp": date(at), "Unit": unit, **values}
-    percentiles = {s: statistic_of(bucket, s) for s in extended if is_percentile(s)}
-    known = {s: value for s, value in percentiles.items() if value is not None}
+    asked = {s: statistic_of(bucket, s) for s in extended if needs_values(s)}
+    known = {s: value for s, value in asked.items() if value is not None}
     return {**datapoint, "ExtendedStatistics": known} if known else datapoint
 
 

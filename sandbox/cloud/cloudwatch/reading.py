@@ -1,11 +1,14 @@
 """From buckets to datapoints: statistics over periods, as a reader of CloudWatch sees them.
 
-A period without data has no datapoint. `SampleCount`, `Sum`, `Average`, `Minimum`, `Maximum`
-and percentiles (`p50`, `p99.9`) are known; percentiles interpolate between neighbours.
+A period without data has no datapoint. `SampleCount`, `Sum`, `Average`, `Minimum`, `Maximum`,
+percentiles (`p50`, `p99.9`) and what lies within bounds are known. Percentiles interpolate between
+neighbours. `TC(a:b)` counts the values above `a` and up to `b`, `PR(a:b)` gives their percentage;
+bounds are in the metric's own unit, and either one may be left out.
 """
 
 import re
 from collections.abc import Iterable
+from typing import NamedTuple
 
 from sandbox.cloud.cloudwatch.errors import invalid_value
 from sandbox.cloud.cloudwatch.series import ROLL_UPS, Bucket, Series
@@ -13,6 +16,8 @@ from sandbox.cloud.cloudwatch.series import ROLL_UPS, Bucket, Series
 Points = dict[float, float]
 
 _PERCENTILE = re.compile(r"p(\d{1,2}(\.\d{1,10})?|100)")
+_NUMBER = r"(\d+(?:\.\d+)?)?"
+_WITHIN = re.compile(rf"(TC|PR)\({_NUMBER}:{_NUMBER}\)")
 STATISTICS = ("SampleCount", "Average", "Sum", "Minimum", "Maximum")
 
 
@@ -21,9 +26,31 @@ def is_percentile(statistic: str) -> bool:
     return _PERCENTILE.fullmatch(statistic) is not None
 
 
+class Bounds(NamedTuple):
+    """What `TC(above:upto)` and `PR(above:upto)` ask for."""
+
+    above: float
+    upto: float
+    percent: bool
+
+
+def bounds_of(statistic: str) -> Bounds | None:
+    """The bounds that a statistic names; None if it names none, or no stretch of values."""
+    found = _WITHIN.fullmatch(statistic)
+    if found is None or found[2] == found[3] is None:
+        return None
+    above, upto = float(found[2] or "-inf"), float(found[3] or "inf")
+    return Bounds(above, upto, found[1] == "PR") if above < upto else None
+
+
+def needs_values(statistic: str) -> bool:
+    """Whether this is made of single values, which a statistic set does not have."""
+    return is_percentile(statistic) or bounds_of(statistic) is not None
+
+
 def check_statistic(statistic: str) -> None:
-    """Refuse a statistic that is neither a basic one nor a percentile."""
-    if statistic not in STATISTICS and not is_percentile(statistic):
+    """Refuse a statistic that CloudWatch does not know, or the sandbox does not."""
+    if statistic not in STATISTICS and not needs_values(statistic):
         raise invalid_value(f"The value {statistic} for parameter Stat is not supported.")
 
 
@@ -57,6 +84,9 @@ def statistic_of(bucket: Bucket, statistic: str) -> float | None:
         return None
     if is_percentile(statistic):
         return _percentile(bucket, float(statistic[1:]) / 100)
+    bounds = bounds_of(statistic)
+    if bounds:
+        return _within(bucket, bounds)
     return {
         "SampleCount": bucket.count,
         "Sum": bucket.total,
@@ -70,9 +100,17 @@ def points(
     series: Iterable[Series], start: float, end: float, period: int, statistic: str
 ) -> Points:
     """The datapoints of one statistic, by the time at which their period begins."""
-    periods = aggregate(series, start, end, period, with_values=is_percentile(statistic))
+    periods = aggregate(series, start, end, period, with_values=needs_values(statistic))
     read = ((begin, statistic_of(bucket, statistic)) for begin, bucket in periods.items())
     return {begin: value for begin, value in read if value is not None}
+
+
+def _within(bucket: Bucket, bounds: Bounds) -> float | None:
+    if bucket.opaque or not bucket.values:
+        return None
+    weights = (n for value, n in bucket.values.items() if bounds.above < value <= bounds.upto)
+    count = sum(weights)
+    return 100 * count / sum(bucket.values.values()) if bounds.percent else float(count)
 
 
 def _percentile(bucket: Bucket, share: float) -> float | None:

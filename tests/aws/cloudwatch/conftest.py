@@ -3,7 +3,7 @@
 import threading
 import time
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import boto3
@@ -12,7 +12,8 @@ from botocore.config import Config
 from moto.server import DomainDispatcherApplication, create_backend_app
 from werkzeug.serving import make_server
 
-from sandbox.cloud.cloudwatch import MetricEngine
+from activities.cloudwatch import CloudWatchActivities
+from sandbox.cloud.cloudwatch import MetricEngine, moto_patches
 
 ACCOUNT = "123456789012"
 REGION = "eu-west-1"
@@ -62,6 +63,39 @@ def client(endpoint: str) -> Iterator[Callable[..., Any]]:
 @pytest.fixture
 def cloudwatch(engine: MetricEngine, client: Callable[..., Any]) -> Any:
     return client("cloudwatch")
+
+
+class Tampered:
+    """An engine whose calls are noted, and whose questions and answers a test may change."""
+
+    def __init__(self, engine: MetricEngine) -> None:
+        self.asked: list[tuple[str, dict[str, Any]]] = []
+        self.question: dict[str, Any] = {}
+        self.answers: dict[str, Callable[[dict[str, Any]], None]] = {}
+        self._engine = engine
+
+    def answer(self, action: str, params: Mapping[str, Any]) -> dict[str, Any]:
+        self.asked.append((action, dict(params)))
+        answer = self._engine.answer(action, {**params, **self.question})
+        self.answers.get(action, lambda _: None)(answer)
+        return answer
+
+    def calls(self, action: str) -> list[dict[str, Any]]:
+        """The parameters of all calls of an action."""
+        return [params for name, params in self.asked if name == action]
+
+
+@pytest.fixture
+def tampered(engine: MetricEngine) -> Tampered:
+    made = Tampered(engine)
+    moto_patches.register(ACCOUNT, REGION, made)
+    return made
+
+
+@pytest.fixture
+def activities(tampered: Tampered, cloudwatch: Any) -> CloudWatchActivities:
+    """Our own reading of this CloudWatch."""
+    return CloudWatchActivities(lambda service, region: cloudwatch)
 
 
 @pytest.fixture

@@ -129,6 +129,40 @@ def test_percentiles_need_single_values(cloudwatch, engine, namespace, start):
     assert results["p100"] == [(start, 100.0)]
 
 
+@pytest.mark.parametrize(
+    ("statistic", "value"),
+    [
+        ("TC(0.2:)", 3.0),  # the lower bound does not belong to it
+        ("TC(:0.2)", 2.0),  # the upper one does
+        ("TC(0.1:1)", 3.0),
+        ("TC(9:)", 0.0),
+        ("PR(0.2:)", 60.0),
+        ("PR(:0.2)", 40.0),
+        ("PR(0.2:1)", 40.0),
+    ],
+)
+@pytest.mark.parametrize("period", [1, 60])
+def test_values_within_bounds_are_counted(
+    cloudwatch, engine, namespace, start, statistic, value, period
+):
+    times = [0.1, 0.2, 0.5, 1.0, 3.0]
+    engine.put(namespace, "T", {"Service": "web"}, "Seconds", start, values=times)
+    query = stat(namespace, "T", statistic, period=period)
+    assert read(cloudwatch, [query], start, start + 120)[0]["m"] == [(start, value)]
+
+
+def test_a_statistic_set_has_no_values_to_count(cloudwatch, engine, namespace, start):
+    engine.put(namespace, "T", {"Service": "web"}, "Seconds", start, statistic_set=(5, 10, 1, 3))
+    query = stat(namespace, "T", "TC(2:)")
+    assert read(cloudwatch, [query], start, start + 5)[0]["m"] == []
+
+
+@pytest.mark.parametrize("wrong", ["TC(:)", "TC(2:1)", "TC(1)", "PR(a:)", "TC(-1:2)", "tc(1:2)"])
+def test_bounds_that_bound_nothing_are_refused(cloudwatch, namespace, start, wrong):
+    with pytest.raises(ClientError, match="is not supported"):
+        read(cloudwatch, [stat(namespace, "T", wrong)], start, start + 5)
+
+
 def test_expressions_see_hidden_queries(cloudwatch, engine, namespace, start):
     engine.put(namespace, "Requests", {"Service": "web"}, "Count", start, values=[1.0] * 10)
     engine.put(namespace, "Requests", {"Service": "web"}, "Count", start + 1, values=[1.0] * 20)
