@@ -70,6 +70,16 @@ class Window:
     deployed_at: int = DEPLOYED_AT
 
     @property
+    def since(self) -> int:
+        """When the baseline begins."""
+        return self.deployed_at - BASELINE_S
+
+    @property
+    def until(self) -> int:
+        """When the window ends."""
+        return self.deployed_at + WINDOW_S
+
+    @property
     def baseline(self) -> tuple[Bucket, ...]:
         """Before the deployment."""
         return tuple(one for one in self.buckets if one.time < self.deployed_at)
