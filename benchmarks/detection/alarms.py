@@ -1,9 +1,9 @@
 """CloudWatch's alarms: M of the last N datapoints are above a threshold.
 
 Missing data is treated as ``missing``, the default. An alarm looks at a few datapoints more than N,
-and takes the latest N that there are. And it goes off with fewer than M, if the oldest breaching
-one of the last N periods is at least M old and whatever came since is breaching or missing.
-An alarm knows no deployment: datapoints of before count.
+and takes the latest N that there are. Where there are fewer, it goes off with fewer than M too, if
+all that there are breach and the oldest is at least M periods old. An alarm knows no deployment:
+datapoints of before count.
 """
 
 from __future__ import annotations
@@ -24,12 +24,8 @@ def in_alarm(breaching: Mapping[int, bool], needed: int, of: int) -> bool:
     ages = [age for age in range(1, of + _MORE + 1) if age in breaching]
     if sum(breaching[age] for age in ages[:of]) >= needed:
         return True
-    oldest = 0
-    for age in ages:
-        if age > of or not breaching[age]:
-            break
-        oldest = age
-    return oldest >= needed
+    all_breach = all(breaching[age] for age in ages)
+    return 0 < len(ages) < of and all_breach and ages[-1] >= needed
 
 
 class Alarm:
