@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from statistics import NormalDist, median, quantiles
 
 from benchmarks.detection.judging import Judged
+from benchmarks.detection.shapes import SLOT_S
 from benchmarks.detection.windows import Truth
 
 _Z = NormalDist().inv_cdf(0.975)
@@ -40,6 +41,7 @@ class Score:
     bad: int  # by at least the minimal effect
     early: int  # rolled back before the fault
     delays: tuple[int, ...]  # of those detected
+    ratios: tuple[float, ...]  # of these to the limit, or to a datapoint of ten seconds
 
     @classmethod
     def of(cls, judged: Iterable[Judged], rule: str) -> Score:
@@ -49,6 +51,11 @@ class Score:
         tolerable = [at for truth, at in decided if truth.verdict == "tolerate"]
         bad = [(truth, at) for truth, at in decided if truth.above_minimum]
         delays = [delay for one in bad if (delay := delay_of(*one)) is not None]
+        ratios = [
+            delay / max(truth.limit_s, SLOT_S)
+            for truth, at in bad
+            if truth.limit_s is not None and (delay := delay_of(truth, at)) is not None
+        ]
         return cls(
             kept=len(keep),
             rolled_back=sum(at is not None for at in keep),
@@ -57,6 +64,7 @@ class Score:
             bad=len(bad),
             early=sum(at is not None for _, at in bad) - len(delays),
             delays=tuple(delays),
+            ratios=tuple(ratios),
         )
 
     @property
@@ -79,6 +87,11 @@ class Score:
     def middle(self) -> float | None:
         """The median delay."""
         return median(self.delays) if self.delays else None
+
+    @property
+    def to_limit(self) -> float | None:
+        """How many times the time it takes on average until anybody can know; the median."""
+        return median(self.ratios) if self.ratios else None
 
     @property
     def p95(self) -> float | None:

@@ -52,12 +52,24 @@ def _overall(judged: Sequence[Judged]) -> Table:
             (
                 *(rule, _tenths(score.false_rollbacks), f"{100 * low:.1f}-{100 * high:.1f}"),
                 *(_tenths(score.detections), _whole(score.middle), _whole(score.p95)),
+                _tenths(score.to_limit),
                 _whole(percent(score.not_tolerated, score.tolerable)),
                 _tenths(percent(score.early, score.bad)),
                 "-" if score.f1 is None else f"{score.f1:.2f}",
             )
         )
-    columns = ("rule", "false %", "95 %", "found %", "median s", "p95 s", "tol. %", "early %", "F1")
+    columns = (
+        "rule",
+        "false %",
+        "95 %",
+        "found %",
+        "median s",
+        "p95 s",
+        "x limit",
+        "tol. %",
+        "early %",
+        "F1",
+    )
     return Table("All windows.", columns, tuple(rows))
 
 

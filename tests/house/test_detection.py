@@ -305,13 +305,14 @@ def test_scores_are_counted_right():
     assert score.false_rollbacks == 25
     assert score.detections == 60
     assert (score.middle, score.p95, score.early) == (120, 174, 1)
+    assert score.to_limit == 4
     assert score.f1 == pytest.approx(2 * 3 / (2 * 3 + 1 + 2))
     assert (score.not_tolerated, score.tolerable) == (1, 1)
     for table in tables(judged):
         assert len({len(row) for row in (table.columns, *table.rows)}) == 1
         assert as_markdown(table).count("\n") == 3 + len(table.rows)
     (row,) = tables(judged)[0].rows
-    assert row == ("rule", "25.0", "4.6-69.9", "60.0", "120", "174", "100", "20.0", "0.67")
+    assert row == ("rule", "25.0", "4.6-69.9", "60.0", "120", "174", "4.0", "100", "20.0", "0.67")
 
 
 def test_wilsons_interval():
