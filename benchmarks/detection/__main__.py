@@ -28,7 +28,9 @@ def _arguments(given: Sequence[str] | None) -> argparse.Namespace:
     windows.add_argument("--out", type=Path, required=True, metavar="DIR")
     windows.add_argument("--resolution", type=int, choices=(1, 10, 60), default=10)
     run = commands.add_parser("run", help="all rules side by side, as tables")
-    run.add_argument("--windows", type=Path, metavar="DIR", help="read them; else they are made")
+    run.add_argument(
+        "--windows", type=Path, metavar="DIR", help="read them (1 s or 10 s); else made"
+    )
     run.add_argument("--resolution", type=int, choices=(1, 10), default=10)
     for command in (windows, run):
         command.add_argument("--seed", type=int, default=7)
@@ -67,9 +69,13 @@ def _run(arguments: argparse.Namespace) -> None:
 
 
 def main(given: Sequence[str] | None = None) -> int:
-    """Do what was asked."""
+    """Do what was asked; 130 if it was stopped."""
     arguments = _arguments(given)
-    _windows(arguments) if arguments.command == "windows" else _run(arguments)
+    try:
+        _windows(arguments) if arguments.command == "windows" else _run(arguments)
+    except KeyboardInterrupt:
+        print("Stopped.", file=sys.stderr)
+        return 130
     return 0
 
 

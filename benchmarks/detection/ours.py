@@ -1,7 +1,8 @@
 """The seam to Lastgood's own judgement: ``lastgood.decisions.backtest.judge``.
 
-It is given a window of one resolution and says for each trigger when it would have rolled back, in
-seconds since the epoch, or that it would not. Until it exists, the others are alone in the tables.
+It is given a window of one resolution (``deployed_at``, ``resolution``, ``buckets``, ``bounds``)
+and says for each trigger when it would have rolled back, in seconds since the epoch, or that it
+would not. Until it exists, the others are alone in the tables.
 """
 
 from __future__ import annotations
