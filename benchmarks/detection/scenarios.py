@@ -60,7 +60,7 @@ class Scenario:
     errors_wander: float  # standard deviation of the logarithm
     errors_burst: float | None  # shape of a gamma by which each minute's error rate is multiplied
     latency: Latency
-    latency_drift: float
+    latency_drift: float  # of the level; within it nineteen times of twenty
     load_coupling: float
     deep_health_check: bool  # a probe feels what requests feel; a shallow one feels only outages
     fault: Fault = Fault()
@@ -108,11 +108,13 @@ def _clean(_: Random, one: Scenario) -> Scenario:
 
 
 def _over_dispersed(rng: Random, one: Scenario) -> Scenario:
-    return replace(one, errors=rng.uniform(0.002, 0.02), errors_burst=rng.uniform(0.3, 1.2))
+    return replace(one, errors=rng.uniform(0.002, 0.02), errors_burst=rng.uniform(0.5, 2))
 
 
 def _elevated(rng: Random, one: Scenario) -> Scenario:
-    return replace(one, errors=rng.uniform(0.03, 0.15))
+    """Steadily: a wander of a tenth of so many errors would be a fault of its own."""
+    wander = min(one.errors_wander, 0.03)
+    return replace(one, errors=rng.uniform(0.03, 0.15), errors_wander=wander)
 
 
 def _spike(rng: Random, one: Scenario) -> Scenario:
@@ -256,7 +258,7 @@ def _service(rng: Random, verdict: Verdict, kind: str, number: int) -> Scenario:
         rate=_log_uniform(rng, 0.1, 150),
         burstiness=rng.uniform(5, 50) if rng.random() < 0.5 else None,
         errors=0.0 if rng.random() < 0.15 else _log_uniform(rng, 0.0001, 0.02),
-        errors_wander=rng.uniform(0.1, 0.4) if rng.random() < 0.5 else 0.0,
+        errors_wander=rng.uniform(0.05, 0.2) if rng.random() < 0.5 else 0.0,
         errors_burst=None,
         latency=Latency(
             median_ms=_log_uniform(rng, 20, 500),
@@ -265,7 +267,7 @@ def _service(rng: Random, verdict: Verdict, kind: str, number: int) -> Scenario:
             tail_shape=rng.uniform(1.5, 3),
         ),
         latency_drift=rng.uniform(0.01, 0.12),
-        load_coupling=rng.uniform(0, 0.3),
+        load_coupling=rng.uniform(0, 0.15),
         deep_health_check=rng.random() < 0.3,
     )
 

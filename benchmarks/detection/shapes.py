@@ -64,7 +64,7 @@ def shape_of(rng: Random, one: Scenario) -> Shape:
             rng.gammavariate(one.errors_burst, 1 / one.errors_burst) for _ in range(SLOTS // 6)
         ]
         errors = [x * minutes[slot // 6] for slot, x in enumerate(errors)]
-    drift = _wander(rng, one.latency_drift, 15)
+    drift = _wander(rng, one.latency_drift / 2, 15)
     level = [x + one.load_coupling * y for x, y in zip(drift, load, strict=True)]
     lost = frozenset(minute for minute in range(SLOTS // 6) if rng.random() < one.lost_minutes)
     return Shape(traffic, errors, level, lost)

@@ -17,7 +17,7 @@ from random import Random
 from typing import NamedTuple
 
 from benchmarks.detection.information import Information
-from benchmarks.detection.latencies import Histograms, mean_ms
+from benchmarks.detection.latencies import BOUNDS, Histograms, mean_ms
 from benchmarks.detection.lots import binomial, multinomial, poisson
 from benchmarks.detection.scenarios import BASELINE_S, WINDOW_S, Scenario, Verdict
 from benchmarks.detection.shapes import SLOT_S, Shape, shape_of
@@ -68,6 +68,21 @@ class Window:
     resolution: int
     buckets: tuple[Bucket, ...]
     deployed_at: int = DEPLOYED_AT
+
+    @property
+    def bounds(self) -> tuple[int, ...]:
+        """Milliseconds, of ``Bucket.at_most``."""
+        return BOUNDS
+
+    @property
+    def since(self) -> int:
+        """When the baseline begins."""
+        return self.deployed_at - BASELINE_S
+
+    @property
+    def until(self) -> int:
+        """When the window ends."""
+        return self.deployed_at + WINDOW_S
 
     @property
     def baseline(self) -> tuple[Bucket, ...]:
