@@ -8,14 +8,12 @@ import json
 import os
 import sys
 from collections.abc import Sequence
-from functools import partial
 from pathlib import Path
 
-from benchmarks.detection.files import TRUTH, write
-from benchmarks.detection.judging import judge_generated, judge_written, on_all_cores
-from benchmarks.detection.scenarios import ALL, Scenario, scenarios
+from benchmarks.detection.files import TRUTH
+from benchmarks.detection.judging import judge_generated, judge_written, write_generated
+from benchmarks.detection.scenarios import ALL
 from benchmarks.detection.tables import as_markdown, tables
-from benchmarks.detection.windows import generate
 
 
 def _arguments(given: Sequence[str] | None) -> argparse.Namespace:
@@ -39,16 +37,13 @@ def _arguments(given: Sequence[str] | None) -> argparse.Namespace:
     return parser.parse_args(given)
 
 
-def _write_one(seed: int, resolution: int, folder: Path, one: Scenario) -> dict[str, object]:
-    return write(generate(seed, one, resolution), folder)
-
-
 def _windows(arguments: argparse.Namespace) -> None:
     folder: Path = arguments.out
     folder.mkdir(parents=True, exist_ok=True)
-    task = partial(_write_one, arguments.seed, arguments.resolution, folder)
-    planned = scenarios(arguments.seed, arguments.count)
-    told = asyncio.run(on_all_cores(task, planned, arguments.processes))
+    work = write_generated(
+        folder, arguments.seed, arguments.resolution, arguments.count, arguments.processes
+    )
+    told = asyncio.run(work)
     (folder / TRUTH).write_text("".join(json.dumps(one) + "\n" for one in told))
     print(f"{len(told)} windows and {TRUTH} in {folder}", file=sys.stderr)
 

@@ -77,3 +77,19 @@ async def judge_generated(
 async def judge_written(folder: Path, processes: int | None = None) -> list[Judged]:
     """The windows of a folder."""
     return await on_all_cores(partial(_read, folder), files.truths(folder), processes)
+
+
+def _written(seed: int, resolution: int, folder: Path, one: Scenario) -> dict[str, object]:
+    return files.write(generate(seed, one, resolution), folder)
+
+
+async def write_generated(
+    folder: Path,
+    seed: int,
+    resolution: int = 10,
+    count: int | None = None,
+    processes: int | None = None,
+) -> list[dict[str, object]]:
+    """Write a seed's windows as CSV files; return what is known of each."""
+    task = partial(_written, seed, resolution, folder)
+    return await on_all_cores(task, scenarios(seed, count), processes)
