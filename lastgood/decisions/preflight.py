@@ -216,7 +216,7 @@ def of_alarms(policy: Policy, alarms: tuple[AlarmState, ...]) -> Findings:
                 else "it is armed all the same, as the policy says, and fires at once"
             )
             warnings.append(f"Alarm {trigger.alarm} is in ALARM before the release: {then}.")
-        elif alarm.state == "INSUFFICIENT_DATA":
+        elif alarm.state == "INSUFFICIENT_DATA" and not trigger.dry_run:
             warnings.append(
                 f"Alarm {trigger.alarm} has no data now; unless it gets some, the window will be "
                 "inconclusive. If no data is good for it, set its TreatMissingData to notBreaching."
