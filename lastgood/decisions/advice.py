@@ -10,14 +10,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import timedelta
 
-from lastgood.decisions.metrics import LATE, in_words, lasts_of, period_of
+from lastgood.decisions.metrics import LATE, MetricTrigger, in_words, lasts_of, period_of
 from lastgood.policy import Policy, format_duration
 from lastgood.policy_triggers import (
     AlarmTrigger,
     BandTrigger,
     ErrorRateTrigger,
     HealthCheckTrigger,
-    MetricTrigger,
     RegressionTrigger,
     ResponseTimeTrigger,
     Trigger,
@@ -46,7 +45,11 @@ def _of_trigger(policy: Policy, trigger: Trigger) -> Iterator[str]:
         )
     if isinstance(trigger, ErrorRateTrigger | ResponseTimeTrigger):
         yield from _of_datapoints(trigger)
-        yield from _of_the_window(policy, trigger)
+        needs = lasts_of(trigger), period_of(trigger)
+        yield from _of_the_window(policy.monitor.window, trigger, *needs)
+    if isinstance(trigger, BandTrigger):
+        needs = trigger.duration or timedelta(minutes=3), trigger.period or _MINUTE
+        yield from _of_the_window(policy.monitor.window, trigger, *needs)
     if isinstance(trigger, HealthCheckTrigger):
         yield from _of_checks(policy, trigger)
     if isinstance(trigger, RegressionTrigger | BandTrigger):
@@ -62,9 +65,8 @@ def _of_datapoints(trigger: MetricTrigger) -> Iterator[str]:
 
 
 def _of_the_window(
-    policy: Policy, trigger: ErrorRateTrigger | ResponseTimeTrigger
+    window: timedelta, trigger: MetricTrigger | BandTrigger, lasts: timedelta, period: timedelta
 ) -> Iterator[str]:
-    window, lasts, period = policy.monitor.window, lasts_of(trigger), period_of(trigger)
     late = LATE if period >= _MINUTE else timedelta(0)
     key = _key_of(trigger)
     if lasts > window:
@@ -88,8 +90,8 @@ def _of_the_window(
         )
 
 
-def _key_of(trigger: MetricTrigger) -> str:
-    if trigger.counted:
+def _key_of(trigger: MetricTrigger | BandTrigger) -> str:
+    if isinstance(trigger, MetricTrigger) and trigger.counted:
         return "consecutive" if trigger.consecutive else "datapoints"
     return "duration"
 

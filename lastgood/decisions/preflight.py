@@ -208,10 +208,8 @@ def of_alarms(policy: Policy, alarms: tuple[AlarmState, ...]) -> Findings:
             )
             continue
         warnings += _of_alarm(alarm)
-        if alarm.state == "INSUFFICIENT_DATA" and trigger.missing_data in (
-            "inconclusive",
-            "ignore",
-        ):
+        silent = alarm.state == "INSUFFICIENT_DATA" and not trigger.dry_run
+        if silent and trigger.missing_data in ("inconclusive", "ignore"):
             warnings.append(
                 f"Alarm {trigger.alarm} has no data now; unless it gets some, the window will be "
                 "inconclusive. If no data is good for it, set its TreatMissingData to notBreaching."

@@ -130,7 +130,12 @@ def time_points(rows: Sequence[Row]) -> tuple[Point, ...]:
 
 
 def _point(row: Row, value: float) -> Point:
-    return Point(start=datetime.fromtimestamp(row.at, UTC), value=value, weight=row.requests or 1.0)
+    return Point(
+        start=datetime.fromtimestamp(row.at, UTC),
+        value=value,
+        weight=row.requests or 1.0,
+        counted=row.requests is not None,
+    )
 
 
 def _problems(rows: Sequence[Row]) -> tuple[Point, ...]:

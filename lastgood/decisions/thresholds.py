@@ -9,10 +9,7 @@ false alarms may say that a breach does not count (``false_alarms``). With ``dat
 
 It is good again when a whole ``duration`` after the rollback has data and no part is above.
 
-At the end of a window it passes if at least half of the window's buckets have data, and at least
-half of them belong to a stretch that could be judged: datapoints too sparse to fire prove nothing.
-With ``missing_data: ignore`` it passes without. A breach that lasts still, on too few requests, is
-inconclusive; so is a window in which more measurements failed than ``error_limit`` allows.
+What the end of a window says is in ``metric_windows``.
 """
 
 from __future__ import annotations
@@ -22,10 +19,10 @@ from datetime import datetime, timedelta
 
 from lastgood.contracts import Tally, WatchedTrigger
 from lastgood.decisions import datapoints
-from lastgood.decisions.false_alarms import Breach, Evidence, Judged, Known, judge, muted
+from lastgood.decisions.false_alarms import Breach, Evidence, Known, judge, muted
+from lastgood.decisions.metric_windows import over_the_window
 from lastgood.decisions.metrics import (
     LATE,
-    above_in_words,
     breaches,
     in_words,
     lasts_in_words,
@@ -40,8 +37,8 @@ from lastgood.decisions.metrics import reach_of as reach_of
 from lastgood.decisions.metrics import warm_up_of as warm_up_of
 from lastgood.decisions.readings import counted, measurements
 from lastgood.decisions.series import Point
-from lastgood.decisions.stretches import Grid, Span, judged_share
-from lastgood.decisions.verdicts import ENOUGH, over_error_limit, said_by
+from lastgood.decisions.stretches import Grid, Span
+from lastgood.decisions.verdicts import over_error_limit, said_by
 from lastgood.model import Reading, Status, Verdict
 from lastgood.policy import format_duration
 
@@ -142,7 +139,7 @@ def conclude_metric(
     else:
         spans = tuple(grid.spans())
         judged = judge(grid, spans, known)
-        status, reason = _over_the_window(trigger, tally, window, spans, judged)
+        status, reason = over_the_window(trigger, tally, window, spans, judged)
     verdict = Verdict(
         trigger=trigger.type,
         status=status,
@@ -220,41 +217,3 @@ def _latest(
         reading = Reading.UNHEALTHY if breaches(trigger, value) else Reading.HEALTHY
         return reading, f"{trigger.type} {in_words(trigger, value)} (threshold {limit})", value
     return Reading.NO_DATA, f"{trigger.type}: no recent datapoint", None
-
-
-def _over_the_window(
-    trigger: MetricTrigger, tally: Tally, window: Grid, spans: tuple[Span, ...], judged: Judged
-) -> tuple[Status, str]:
-    above, lasts = above_in_words(trigger), lasts_in_words(trigger)
-    doubtful = judged.last
-    if doubtful and doubtful.lacks_requests and judged.lasts:
-        began = f"{doubtful.began:%H:%M:%S} UTC"
-        text = f"{trigger.type} is {above} since {began}, but {doubtful.doubt}."
-        return Status.INCONCLUSIVE, text
-    share = window.coverage()
-    ignores = trigger.missing_data == "ignore" and bool(window.points or not window.broken)
-    enough = share >= ENOUGH and judged_share(window, spans) >= ENOUGH
-    if not enough and not ignores:
-        why = _why_unjudged(window, share)
-        return Status.INCONCLUSIVE, f"{why} Last: {tally.latest}"
-    text = f"{trigger.type} was never {above} for {lasts}"
-    if doubtful:
-        text = f"{trigger.type} was {above} for {lasts}, but {doubtful.doubt}"
-    told = "" if enough else "; the policy ignores missing data"
-    return Status.PASS, f"{text}; data for {share:.0%} of the window{told}"
-
-
-def _why_unjudged(window: Grid, share: float) -> str:
-    trigger, period = window.trigger, window.period
-    if not window.size:
-        return (
-            f"The window holds no whole datapoint of {trigger.type} ({format_duration(period)} "
-            "each): make monitor.window longer."
-        )
-    if share >= ENOUGH:
-        return (
-            f"{trigger.type} has too few datapoints in any {lasts_in_words(trigger)} to "
-            f"be judged (a datapoint is {format_duration(period)}): make duration or period longer."
-        )
-    note = f" ({window.broken[0]})" if window.broken else ""
-    return f"{trigger.type} had data for only {share:.0%} of the window{note}."

@@ -55,6 +55,8 @@ REGRESSION: dict[str, Any] = {"type": "regression"}
         ([REGRESSION | {"baseline_for": "299s"}], {}, "is too little to know what is normal"),
         ([REGRESSION | {"baseline_for": "5m"}], {}, None),
         ([{"type": "band", "baseline_for": "60s"}], {}, "is too little to know what is normal"),
+        ([{"type": "band"}], {"window": "5m"}, "may be seen only after monitor.window"),
+        ([{"type": "band"}], {"window": "6m"}, None),
         ([ALARM, ALARM], {}, "there are only alarms"),
         ([ALARM, HEALTH], {}, None),
         ([HEALTH | {"dry_run": True}], {}, "nothing can roll a release back"),

@@ -21,25 +21,25 @@ THREE_OF_THREE = {
     "0----": ("good", "good", "good", "good"),
     "-----": ("insufficient", "stay", "alarm", "good"),
     "0XX-X": ("alarm", "alarm", "alarm", "alarm"),
-    "----X": ("insufficient", "stay", "alarm", "good"),
-    "X----": ("alarm", "stay", "alarm", "good"),
+    "--X--": ("alarm", "stay", "alarm", "good"),
 }
 TWO_OF_THREE = {
     "0-X-X": ("alarm", "alarm", "alarm", "alarm"),
     "00X0X": ("alarm", "alarm", "alarm", "alarm"),
     "0-X--": ("good", "good", "alarm", "good"),
     "----0": ("good", "good", "alarm", "good"),
-    "----X": ("insufficient", "stay", "alarm", "good"),
+    "---X-": ("alarm", "stay", "alarm", "good"),
 }
-# From the text of "Avoiding premature transitions to alarm state".
+# Not in the tables; from the text of "Avoiding premature transitions to alarm state".
 PREMATURE_THREE_OF_THREE = {
-    "--X--": ("alarm", "stay", "alarm", "good"),
+    "----X": ("insufficient", "stay", "alarm", "good"),
+    "X----": ("alarm", "stay", "alarm", "good"),
     "---X-": ("insufficient", "stay", "alarm", "good"),
     "--X-X": ("alarm", "stay", "alarm", "good"),
     "--X-0": ("good", "good", "good", "good"),
 }
 PREMATURE_TWO_OF_THREE = {
-    "---X-": ("alarm", "stay", "alarm", "good"),
+    "----X": ("insufficient", "stay", "alarm", "good"),
     "---XX": ("alarm", "alarm", "alarm", "alarm"),
 }
 # Ours: what was before the release is no gap, so there may be fewer buckets than N.

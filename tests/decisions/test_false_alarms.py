@@ -181,6 +181,8 @@ def test_a_muted_threshold_says_so_and_decides_nothing() -> None:
     said = "not judged by the threshold: it was 4.1 % before the release already (threshold 5.0 %)"
     assert (verdict.status, verdict.reason) == (Status.PASS, f"error-rate is {said}")
     assert conclude((), before=0.041).status is Status.PASS
+    counting = ErrorRateTrigger(consecutive=3)
+    assert conclude((), counting, before=0.041).status is Status.INCONCLUSIVE
     assert look(points(*[0.4] * 3, period=60), now=180, before=0.041).latest.endswith(said)
 
 

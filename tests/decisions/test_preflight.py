@@ -132,6 +132,8 @@ def alarms(state: str | None, **keys: Any) -> preflight.Findings:
         ("ALARM", {"already_in_alarm": "refuse"}, "the policy refuses", ""),
         ("INSUFFICIENT_DATA", {}, "", "TreatMissingData"),
         ("INSUFFICIENT_DATA", {"already_in_alarm": "refuse"}, "", "TreatMissingData"),
+        ("ALARM", {"already_in_alarm": "refuse", "dry_run": True}, "", "a dry run"),
+        ("INSUFFICIENT_DATA", {"dry_run": True}, "", ""),
     ],
 )
 def test_alarms(state: str | None, keys: dict[str, Any], refusal: str, warning: str) -> None:
