@@ -13,13 +13,19 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime, timedelta
 from typing import Literal, NamedTuple
 
-from lastgood.model import Model
+from lastgood.decisions.false_alarms import Evidence
+from lastgood.decisions.verdicts import ENOUGH
+from lastgood.model import Measurement, Model, Reading, Status, Verdict
+from lastgood.policy import format_duration
 from lastgood.policy_triggers import BandTrigger
 
 LEAST = 5
 """Datapoints that a baseline must have."""
+CORROBORATES = 1.0
+"""The evidence for a regression that a band of error rate or response time must have beside it."""
 FINE = 10.0
 """Seconds: data as fine as this is looked at in datapoints of this length."""
 
@@ -59,6 +65,13 @@ class Left(NamedTuple):
     """Of the stretch."""
     low: float
     high: float
+
+
+class Band(NamedTuple):
+    """One gauge: what it was before, and what it was since."""
+
+    facts: BandFacts
+    points: Sequence[Gauge]
 
 
 def period_for(trigger: BandTrigger, period: float) -> float:
@@ -115,6 +128,7 @@ def first_outside(
     facts: BandFacts,
     points: Iterable[Gauge],
     warm: Sequence[tuple[float, float]] = (),
+    evidence: Evidence | None = None,
 ) -> Left | None:
     """The first stretch of the trigger's duration outside of the band; None if there is none."""
     needed = max(3, math.ceil(facts.duration / facts.period))
@@ -132,11 +146,18 @@ def first_outside(
         side = now
         if now:
             run.append(point)
-        if len(run) >= needed:
+        if len(run) >= needed and _corroborated(facts, point, evidence):
             last = run[-needed:]
             mean = math.fsum(one.value for one in last) / needed
             return Left(last[0].at, point.at + facts.period, mean, low, high)
     return None
+
+
+def _corroborated(facts: BandFacts, point: Gauge, evidence: Evidence | None) -> bool:
+    if evidence is None or facts.kind == "gauge":
+        return True
+    value = evidence(datetime.fromtimestamp(point.at + facts.period, UTC))
+    return value is None or value >= CORROBORATES
 
 
 def _side(trigger: BandTrigger, value: float, low: float, high: float) -> int:
@@ -152,3 +173,89 @@ def _unused(
         return True
     cold = any(begin <= point.at < end for begin, end in warm)
     return cold and facts.kind == "response-time"
+
+
+def verdict(
+    trigger: BandTrigger,
+    bands: Sequence[Band],
+    *,
+    warm: Sequence[tuple[float, float]] = (),
+    until: float,
+    evidence: Evidence | None = None,
+) -> Verdict:
+    """What the bands of one trigger say.
+
+    Args:
+        trigger: the policy's.
+        bands: its gauges, from the release on.
+        warm: stretches of time in which new tasks may be slow.
+        until: the end of the window, in seconds since the epoch.
+        evidence: how much speaks for a regression at a moment, to 1; a gauge of the requests that
+            leaves its band counts only with that.
+    """
+    useful = [one for one in bands if one.facts.datapoints >= LEAST]
+    found = [(one.facts, left) for one in useful if (left := _left(trigger, one, warm, evidence))]
+    if found:
+        facts, first = min(found, key=lambda pair: pair[1].end)
+        return _fired(trigger, facts, first)
+    judged = [one for one in useful if one.points]
+    enough = any(
+        len(one.points) * one.facts.period >= ENOUGH * (until - one.points[0].at) for one in judged
+    )
+    if enough:
+        status, reason = Status.PASS, "; ".join(_inside(trigger, one) for one in judged)
+    elif not useful:
+        status, reason = Status.INCONCLUSIVE, f"Too few datapoints before ({LEAST} are needed)."
+    else:
+        status, reason = Status.INCONCLUSIVE, "band had data for less than half of the window."
+    return Verdict(
+        trigger=trigger.type, status=status, at=datetime.fromtimestamp(until, UTC), reason=reason
+    )
+
+
+def _left(
+    trigger: BandTrigger,
+    band: Band,
+    warm: Sequence[tuple[float, float]],
+    evidence: Evidence | None,
+) -> Left | None:
+    return first_outside(trigger, band.facts, band.points, warm, evidence)
+
+
+def _fired(trigger: BandTrigger, facts: BandFacts, left: Left) -> Verdict:
+    lasts = format_duration(timedelta(seconds=left.end - left.begin))
+    low, high = in_words(facts, max(left.low, 0.0)), in_words(facts, left.high)
+    text = (
+        f"{_name(trigger, facts)} was {in_words(facts, left.mean)} for {lasts}, outside of its "
+        f"band {low} to {high} (before: {in_words(facts, facts.mean)} on average)"
+    )
+    at = datetime.fromtimestamp(left.end, UTC)
+    return Verdict(
+        trigger=trigger.type,
+        status=Status.FAIL,
+        reason=f"{trigger.message}: {text}" if trigger.message else text,
+        at=at,
+        value=left.mean,
+        threshold=left.high if left.mean > facts.mean else left.low,
+        message=trigger.message,
+        evidence=(Measurement(at=at, reading=Reading.UNHEALTHY, text=text, value=left.mean),),
+    )
+
+
+def _inside(trigger: BandTrigger, band: Band) -> str:
+    low, high = limits(trigger, band.facts, None)
+    facts = band.facts
+    name, top, bottom = _name(trigger, facts), in_words(facts, high), in_words(facts, max(low, 0.0))
+    lasts = format_duration(timedelta(seconds=facts.duration))
+    return f"{name} never left {bottom} to {top} for {lasts}"
+
+
+def _name(trigger: BandTrigger, facts: BandFacts) -> str:
+    return trigger.metric.name if trigger.metric else facts.kind
+
+
+def in_words(facts: BandFacts, value: float) -> str:
+    """A gauge's value as people write it."""
+    if facts.kind == "error-rate":
+        return f"{value * 100:.1f} %"
+    return f"{value:,.0f} ms" if facts.kind == "response-time" else f"{value:,.4g}"

@@ -16,7 +16,6 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 
 from lastgood.decisions.samples import Baseline, Normal, Sample
 from lastgood.decisions.statistics.binomial import divergence, upper_bound
@@ -47,12 +46,17 @@ class Stream:
     weight: float
     evidence: TwoSampleEvidence
     smallest: float
+    """The smallest rate that is bet on."""
+    tolerance: float
+    false_alarm: float
     usual: float = 0.0
     """Milliseconds, of slow requests: the baseline's quantile."""
     limit: float = 0.0
     """Milliseconds: slower than this is slow."""
     requests: float = 0.0
     bad: float = 0.0
+    first: float = 0.0
+    """When the first of them came."""
     since: float = 0.0
     """When the present run of bad ones began."""
     run: list[float] = field(default_factory=lambda: [0.0, 0.0, 0.0])
@@ -62,6 +66,7 @@ class Stream:
         """Count some requests."""
         if requests <= 0:
             return
+        self.first = self.first or at
         self.requests += requests
         self.bad += bad
         self.evidence.update(requests, bad)
@@ -88,6 +93,11 @@ class Stream:
         high = upper_bound(self.normal.bad, before, 0.01)
         return max(0.0, low - high)
 
+    @property
+    def unit(self) -> str:
+        """What is counted."""
+        return "probes" if self.name == "probes" else "requests"
+
 
 class Regression:
     """Evidence against one release; fed with its buckets in the order of time, each once.
@@ -111,7 +121,11 @@ class Regression:
         window: float,
         warm: Iterable[tuple[float, float]] = (),
     ) -> None:
-        self._since = since
+        self.since = since
+        self.baseline = baseline
+        self.period = period
+        self.buckets = 0
+        """How many said something."""
         self._slow = [slow.name for slow in baseline.slow]
         self._warm = tuple(warm)
         burst = trigger.burst.total_seconds()
@@ -126,21 +140,22 @@ class Regression:
         self.most = self.value
         self.fired_at: float | None = None
         """The end of the bucket with which it decided."""
-        self._period = period
 
     def feed(self, sample: Sample) -> None:
         """Take one bucket into account."""
         self._open_block(sample.at)
+        said = sample.requests is not None or sample.timed is not None or sample.probes > 0
+        self.buckets += int(said)
         for stream in self.streams:
             requests, bad = self._counts(stream.name, sample)
             stream.take(sample.at, requests, bad)
         self.value = self._mean()
         self.most = max(self.most, self.value)
         if self.fired_at is None and self.value >= self.decides:
-            self.fired_at = sample.at + self._period
+            self.fired_at = sample.at + self.period
 
     def _open_block(self, at: float) -> None:
-        block = int((at - self._since) // self._block)
+        block = int((at - self.since) // self._block)
         if block == self._in_block:
             return
         self._in_block = block
@@ -210,6 +225,8 @@ def _streams(
                 tilt=_TILT,
             ),
             smallest=min(smallest, 0.95),
+            tolerance=tolerance,
+            false_alarm=trigger.false_alarm,
             usual=usual,
             limit=limit,
         )
@@ -224,8 +241,3 @@ def _excludes(normal: Normal, rate: float) -> bool:
         return False
     distance = divergence(normal.rate, rate)
     return normal.requests / normal.dispersion * distance >= math.log(100)
-
-
-def clock(moment: float) -> str:
-    """``14:02:10``, in UTC."""
-    return f"{datetime.fromtimestamp(moment, UTC):%H:%M:%S}"

@@ -10,7 +10,7 @@ import math
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 
-from lastgood.decisions.band import Gauge
+from lastgood.decisions.band import Band, Gauge, facts_of, period_for
 from lastgood.decisions.recording import Recording, Row
 from lastgood.decisions.samples import (
     SLOW,
@@ -22,7 +22,7 @@ from lastgood.decisions.samples import (
     normal_of,
 )
 from lastgood.decisions.series import Point
-from lastgood.policy_triggers import FixedBaseline, RegressionTrigger
+from lastgood.policy_triggers import BandTrigger, FixedBaseline, RegressionTrigger
 
 _SURE = 1_000_000.0
 """A rate that a person wrote down counts as if seen in so many requests."""
@@ -193,3 +193,16 @@ def error_gauges(rows: Sequence[Row]) -> list[Gauge]:
 def time_gauges(rows: Sequence[Row]) -> list[Gauge]:
     """The mean response time, for a band."""
     return [Gauge(row.at, row.average, row.requests) for row in rows if row.average is not None]
+
+
+def band_of(
+    trigger: BandTrigger, before: Sequence[Row], rows: Sequence[Row], period: float
+) -> tuple[Band, ...]:
+    """The bands of error rate and response time, and what they are to hold."""
+    coarse = period_for(trigger, period)
+    if coarse > period:
+        before, rows = resampled(before, coarse), resampled(rows, coarse)
+    return (
+        Band(facts_of(trigger, "error-rate", error_gauges(before), coarse), error_gauges(rows)),
+        Band(facts_of(trigger, "response-time", time_gauges(before), coarse), time_gauges(rows)),
+    )

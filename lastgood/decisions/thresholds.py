@@ -15,6 +15,7 @@ What the end of a window says is in ``metric_windows``.
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 from lastgood.contracts import Tally, WatchedTrigger
@@ -48,6 +49,13 @@ def spans(
 ) -> tuple[Span, ...]:
     """All stretches between two moments that can be judged, before any guard."""
     return tuple(Grid(trigger, points, since, now).spans())
+
+
+def value_before(points: Sequence[Point]) -> float | None:
+    """A metric's value before a release, for ``look``; None without data."""
+    known = [(point.value, point.weight) for point in points if point.value is not None]
+    weight = math.fsum(weight for _, weight in known)
+    return math.fsum(value * weight for value, weight in known) / weight if weight else None
 
 
 def look(

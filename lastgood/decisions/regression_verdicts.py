@@ -1,0 +1,198 @@
+"""What a regression trigger concludes, in words that people on call can trust.
+
+The rule. It fails when its evidence decided. It passes if at least half of the window's buckets
+said something, and a rate of one half would have been seen for certain. Else it is inconclusive,
+and says what was missing: a baseline, data, or requests.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from datetime import UTC, datetime, timedelta
+
+from lastgood.decisions.metrics import warm_up_of
+from lastgood.decisions.regression import Regression, Stream
+from lastgood.decisions.samples import Baseline
+from lastgood.decisions.statistics.binomial import divergence, upper_bound
+from lastgood.decisions.verdicts import ENOUGH
+from lastgood.model import Measurement, Reading, Status, Verdict
+from lastgood.policy_triggers import RegressionTrigger
+
+_OVERHEAD = 3.0
+"""Nats that not knowing rate, size and start of a rise costs."""
+_VISIBLE = 0.5
+_NAMES = {
+    "errors": "5xx",
+    "slow": "slower answers",
+    "slower": "slowest 5 % of answers",
+    "slowest": "very slow answers",
+    "probes": "failed probes",
+}
+
+
+def prepared(
+    trigger: RegressionTrigger,
+    baseline: Baseline,
+    *,
+    since: float,
+    started: Iterable[float],
+    period: float,
+    window: timedelta,
+) -> Regression:
+    """Evidence about a release that is deployed at ``since`` and watched for ``window``."""
+    warm_up = warm_up_of(trigger, window).total_seconds()
+    return Regression(
+        trigger,
+        baseline,
+        since=since,
+        period=period,
+        window=window.total_seconds(),
+        warm=[(begin, begin + warm_up) for begin in started],
+    )
+
+
+def verdict(trigger: RegressionTrigger, regression: Regression, *, until: float) -> Verdict:
+    """What the evidence says, now or at the window's end.
+
+    Args:
+        trigger: the policy's.
+        regression: fed with all buckets so far.
+        until: the time up to which it was to be fed, in seconds since the epoch.
+    """
+    fired = regression.fired_at
+    if fired is not None and regression.strongest:
+        status, reason = Status.FAIL, in_words(regression.strongest, regression)
+    else:
+        status, reason = _over_the_window(regression, until)
+    told = f"{trigger.message}: {reason}" if trigger.message and fired is not None else reason
+    return Verdict(
+        trigger=trigger.type,
+        status=status,
+        at=datetime.fromtimestamp(until if fired is None else fired, UTC),
+        reason=told,
+        value=round(min(regression.value, 1e12), 4),
+        threshold=regression.decides,
+        message=trigger.message,
+        evidence=_evidence(regression, until if fired is None else fired),
+    )
+
+
+def latest(regression: Regression) -> str:
+    """The evidence in one line, for whoever follows the release."""
+    strongest = regression.strongest
+    if strongest is None:
+        return f"regression: {_no_baseline(regression)}"
+    told = f"{_rates(strongest)}; " if strongest.requests else ""
+    return (
+        f"regression: {told}evidence {_odds(regression.value)} "
+        f"({regression.decides:,.0f} to 1 decides)"
+    )
+
+
+def in_words(stream: Stream, regression: Regression) -> str:
+    """``5xx 0.4 % before (48,120 requests), 3.1 % since 14:02 (6,310 requests): …``."""
+    chance = 10 ** math.floor(math.log10(max(regression.value, regression.decides)) + 1e-9)
+    rise = stream.certain_rise
+    worse = f"at least {rise * 100:.1f} points worse" if rise >= 0.0005 else "worse"
+    return (
+        f"{_rates(stream, in_run=True)}: {worse}, chance of a false alarm below 1 in {chance:,.0f}"
+    )
+
+
+def _rates(stream: Stream, *, in_run: bool = False) -> str:
+    """What was normal, and what is so now."""
+    requests, bad = (stream.run[1], stream.run[2]) if in_run else (stream.requests, stream.bad)
+    now = bad / requests if requests else 0.0
+    begin = stream.since if in_run else stream.first
+    since = f"since {datetime.fromtimestamp(begin, UTC):%H:%M:%S} UTC" if requests else "now"
+    before = f"{_percent(stream.normal.rate)} before ({stream.normal.requests:,.0f} {stream.unit})"
+    after = f"{_percent(now)} {since} ({requests:,.0f} {stream.unit})"
+    if not stream.limit:
+        return f"{_NAMES[stream.name]} {before}, {after}"
+    return f"answers over {stream.usual:,.0f} ms {before}, over {stream.limit:,.0f} ms {after}"
+
+
+def _percent(rate: float) -> str:
+    return f"{rate * 100:.1f} %" if rate >= 0.0095 or rate == 0 else f"{rate * 100:.2g} %"
+
+
+def _odds(value: float) -> str:
+    return f"{value:,.0f} to 1" if value >= 10 else f"{value:.1f} to 1"
+
+
+def _over_the_window(regression: Regression, until: float) -> tuple[Status, str]:
+    strongest = regression.strongest
+    if strongest is None:
+        return Status.INCONCLUSIVE, f"Nothing to compare with: {_no_baseline(regression)}."
+    expected = math.floor((until - regression.since) / regression.period)
+    share = regression.buckets / expected if expected else 0.0
+    if share < ENOUGH:
+        return (
+            Status.INCONCLUSIVE,
+            f"regression had data for only {min(share, 1):.0%} of the window.",
+        )
+    visible = min((smallest_rise(one) for one in regression.streams), default=1.0)
+    told = f"no worse than {regression.baseline.text}, as far as chance allows: {_rates(strongest)}"
+    told += f"; evidence {_odds(regression.value)} ({regression.decides:,.0f} to 1 decides)"
+    if visible >= _VISIBLE:
+        return (
+            Status.INCONCLUSIVE,
+            f"Too few requests to tell: even half of them failing would not have been certain "
+            f"({strongest.requests:,.0f} {strongest.unit} in the window).",
+        )
+    told += f"; a rise by {visible * 100:.1f} points would have been seen"
+    return Status.PASS, told + _left_out(regression)
+
+
+def smallest_rise(stream: Stream) -> float:
+    """The smallest rise that the requests so far would have shown, as a share; 1 for none."""
+    if stream.requests <= 0:
+        return 1.0
+    normal = stream.normal
+    known = normal.requests / normal.dispersion
+    high = min(upper_bound(normal.rate * known, known, 0.05) + stream.tolerance, 0.98)
+    needed = math.log(1 / (stream.false_alarm * stream.weight)) + _OVERHEAD
+    low, top = 0.0, 0.99 - high
+    if stream.requests / normal.dispersion * divergence(high + top, high) < needed:
+        return 1.0
+    for _ in range(30):
+        middle = (low + top) / 2
+        enough = stream.requests / normal.dispersion * divergence(high + middle, high) >= needed
+        low, top = (low, middle) if enough else (middle, top)
+    return top + high - normal.rate
+
+
+def _no_baseline(regression: Regression) -> str:
+    if regression.too_small:
+        names = ", ".join(_NAMES[name] for name in regression.too_small)
+        return f"too few requests in {regression.baseline.text} to know what is normal ({names})"
+    return f"no data in {regression.baseline.text}"
+
+
+def _left_out(regression: Regression) -> str:
+    if not regression.too_small:
+        return ""
+    names = ", ".join(_NAMES[name] for name in regression.too_small)
+    return f"; not compared, as {regression.baseline.text} has too few: {names}"
+
+
+def _evidence(regression: Regression, at: float) -> tuple[Measurement, ...]:
+    moment = datetime.fromtimestamp(at, UTC)
+    strongest = regression.strongest
+    return tuple(
+        Measurement(
+            at=moment,
+            reading=_reading(one, regression),
+            text=f"{_rates(one)}; evidence {_odds(one.evidence.value)}",
+            value=one.bad / one.requests if one.requests else None,
+        )
+        for one in sorted(regression.streams, key=lambda one: one is not strongest)
+    )
+
+
+def _reading(stream: Stream, regression: Regression) -> Reading:
+    if stream.requests <= 0:
+        return Reading.NO_DATA
+    bad = stream.weight * stream.evidence.value * len(regression.streams) >= regression.decides
+    return Reading.UNHEALTHY if bad else Reading.HEALTHY
