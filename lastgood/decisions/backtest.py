@@ -15,9 +15,9 @@ from datetime import UTC, datetime, timedelta
 from typing import Literal
 
 from lastgood.contracts import Tally, WatchedTrigger
-from lastgood.decisions import band, regression_verdicts, thresholds
+from lastgood.decisions import band, thresholds
 from lastgood.decisions.recording import Recording, Row
-from lastgood.decisions.regression import Regression
+from lastgood.decisions.regression_verdicts import Followed
 from lastgood.decisions.replaying import (
     band_of,
     baseline_of,
@@ -43,6 +43,7 @@ from lastgood.policy_triggers import (
 
 Result = Literal["healthy", "rolled_back", "held"]
 
+_DEFAULT = RegressionTrigger()
 _INCONCLUSIVE: dict[str, tuple[Result, str]] = {
     "hold": ("held", ""),
     "promote": ("healthy", " The policy promotes then."),
@@ -117,7 +118,7 @@ class _Release:
         self._window = window_of(policy, recording, deployed_at)
         self._rows = recording.between(deployed_at, deployed_at + self._window)
         self._lasts = timedelta(seconds=self._window)
-        self._curve: dict[float, float] | None = None
+        self._known: dict[RegressionTrigger, Followed] = {}
 
     def judge(self) -> Replay:
         """All triggers, and what follows."""
@@ -225,19 +226,11 @@ class _Release:
         return max(own, trigger.period) if trigger.period else own
 
     def _evidence(self, at: datetime) -> float | None:
-        """What the regression trigger knew by then, for the guard of the plain thresholds."""
-        if self._curve is None:
-            self._curve = {}
-            trigger = next(
-                (one for one in self._policy.triggers if isinstance(one, RegressionTrigger)),
-                RegressionTrigger(),
-            )
-            regression = self._new_regression(trigger)
-            if regression.streams:
-                for sample in samples_of(self._recording, self._rows, regression.baseline):
-                    regression.feed(sample)
-                    self._curve[sample.at + self._recording.period] = regression.value
-        return self._curve.get(at.timestamp())
+        """What the regression trigger knew by then, for the guards of the other triggers."""
+        trigger = next(
+            (one for one in self._policy.triggers if isinstance(one, RegressionTrigger)), _DEFAULT
+        )
+        return self._followed(trigger).at(at)
 
     # --- Health checks ---------------------------------------------------------------------
 
@@ -290,14 +283,20 @@ class _Release:
     # --- Compared with before --------------------------------------------------------------
 
     def _regression(self, trigger: RegressionTrigger) -> Verdict:
-        regression = self._new_regression(trigger)
-        for sample in samples_of(self._recording, self._rows, regression.baseline):
-            regression.feed(sample)
-            if regression.fired_at is not None:
-                break
-        return regression_verdicts.verdict(trigger, regression, until=self._since + self._window)
+        return self._followed(trigger).verdict(self._since + self._window)
 
-    def _new_regression(self, trigger: RegressionTrigger) -> Regression:
+    def _followed(self, trigger: RegressionTrigger) -> Followed:
+        """The evidence about the whole release."""
+        known = self._known.get(trigger)
+        if known is None:
+            known = self._known[trigger] = self._new(trigger)
+            for sample in samples_of(self._recording, self._rows, known.regression.baseline):
+                known.feed(sample)
+                if known.fired:
+                    break  # what comes later changes nothing that was decided
+        return known
+
+    def _new(self, trigger: RegressionTrigger) -> Followed:
         rows = self._before(trigger.baseline_for.total_seconds())
         lasts = format_duration(trigger.baseline_for)
         text = f"the {lasts} before the release"
@@ -306,13 +305,14 @@ class _Release:
             if trigger.fixed
             else baseline_of(self._recording, rows, trigger, text)
         )
-        return regression_verdicts.prepared(
+        return Followed(
             trigger,
             known,
             since=self._since,
             started=(self._since,),
             period=self._recording.period,
             window=self._lasts,
+            keep=len(self._rows) + 1,
         )
 
     def _band(self, trigger: BandTrigger) -> Verdict:

@@ -98,7 +98,7 @@ def read(text: str, period: float | None = None) -> Recording:
     columns, bounds = _columns(header)
     rows: dict[float, Row] = {}
     for number, cells in enumerate(lines, 2):
-        if not any(cell.strip() for cell in cells):
+        if not cells or (len(cells) == 1 and not cells[0].strip()):
             continue
         if len(cells) != len(header):
             raise RecordingError(
@@ -150,34 +150,39 @@ def _row(number: int, cells: list[str], columns: dict[str, int], bounds: list[in
             "or ISO 8601 such as 2026-11-28T14:02:00Z"
         ) from None
     try:
-        values = {
-            name: _number(cells[column]) for name, column in columns.items() if name != "time"
-        }
-        upto = [_number(cells[column]) for column in bounds]
+        named = {name: _number(cells[column]) for name, column in columns.items() if name != "time"}
+        upto = _numbers([cells[column] for column in bounds]) if bounds else None
     except ValueError as error:
         raise RecordingError(f"line {number}: {error}: write a number, or nothing") from None
-    known = [count for count in upto if count is not None]
     row = Row(
-        at=at,
-        requests=values.get("requests"),
-        errors=values.get("errors"),
-        average=values.get("latency_avg"),
-        upto=tuple(known) if bounds and len(known) == len(bounds) else None,
-        probes=values.get("probes"),
-        failed=values.get("probes_failed"),
+        at,
+        named.get("requests"),
+        named.get("errors"),
+        named.get("latency_avg"),
+        upto,
+        named.get("probes"),
+        named.get("probes_failed"),
     )
     row.problem = _problem(row)
     return row
 
 
-def _number(cell: str) -> float | None:
-    text = cell.strip()
-    if not text:
-        return None
+def _numbers(cells: list[str]) -> tuple[float, ...] | None:
+    """All of them; None if one is missing."""
     try:
-        return float(text)
+        return tuple(map(float, cells))  # nearly all lines are like this
     except ValueError:
-        raise ValueError(f"{text[:40]!r} is no number") from None
+        known = [_number(cell) for cell in cells]
+    return tuple(one for one in known if one is not None) if None not in known else None
+
+
+def _number(cell: str) -> float | None:
+    try:
+        return float(cell)
+    except ValueError:
+        if not cell.strip():
+            return None
+        raise ValueError(f"{cell.strip()[:40]!r} is no number") from None
 
 
 def _problem(row: Row) -> str | None:
@@ -203,9 +208,9 @@ def _problem(row: Row) -> str | None:
 def _problem_of_times(row: Row) -> str | None:
     if row.upto is None:
         return None
-    if any(not math.isfinite(count) or count < 0 for count in row.upto):
+    if row.upto[0] < 0 or not all(map(math.isfinite, row.upto)):
         return "a count of response times is negative or not a finite number"
-    if any(left > right for left, right in pairwise(row.upto)):
+    if list(row.upto) != sorted(row.upto):
         return "the counts of response times are not cumulative"
     if row.requests is not None and row.upto[-1] > row.requests:
         return "more response times than requests"

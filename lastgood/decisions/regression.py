@@ -137,9 +137,6 @@ class Regression:
         self.decides = 1 / trigger.false_alarm
         self.streams, self.too_small = _streams(trigger, baseline, blocks)
         self.value = self._mean()
-        self.most = self.value
-        self.fired_at: float | None = None
-        """The end of the bucket with which it decided."""
 
     def feed(self, sample: Sample) -> None:
         """Take one bucket into account."""
@@ -150,9 +147,6 @@ class Regression:
             requests, bad = self._counts(stream.name, sample)
             stream.take(sample.at, requests, bad)
         self.value = self._mean()
-        self.most = max(self.most, self.value)
-        if self.fired_at is None and self.value >= self.decides:
-            self.fired_at = sample.at + self.period
 
     def _open_block(self, at: float) -> None:
         block = int((at - self.since) // self._block)

@@ -13,7 +13,7 @@ from datetime import UTC, datetime, timedelta
 
 from lastgood.decisions.metrics import warm_up_of
 from lastgood.decisions.regression import Regression, Stream
-from lastgood.decisions.samples import Baseline
+from lastgood.decisions.samples import Baseline, Sample
 from lastgood.decisions.statistics.binomial import divergence, upper_bound
 from lastgood.decisions.verdicts import ENOUGH
 from lastgood.model import Measurement, Reading, Status, Verdict
@@ -31,25 +31,73 @@ _NAMES = {
 }
 
 
-def prepared(
-    trigger: RegressionTrigger,
-    baseline: Baseline,
-    *,
-    since: float,
-    started: Iterable[float],
-    period: float,
-    window: timedelta,
-) -> Regression:
-    """Evidence about a release that is deployed at ``since`` and watched for ``window``."""
-    warm_up = warm_up_of(trigger, window).total_seconds()
-    return Regression(
-        trigger,
-        baseline,
-        since=since,
-        period=period,
-        window=window.total_seconds(),
-        warm=[(begin, begin + warm_up) for begin in started],
-    )
+class Followed:
+    """The evidence about a release as it comes in, and what the trigger says of it.
+
+    Args:
+        trigger: the policy's.
+        baseline: what is normal.
+        since: when the release was deployed, in seconds since the epoch.
+        started: when tasks of the release began to serve, likewise.
+        period: of a bucket, in seconds.
+        window: how long the release is watched.
+        keep: of so many of the newest buckets the evidence is remembered.
+    """
+
+    def __init__(
+        self,
+        trigger: RegressionTrigger,
+        baseline: Baseline,
+        *,
+        since: float,
+        started: Iterable[float],
+        period: float,
+        window: timedelta,
+        keep: int = 2000,
+    ) -> None:
+        warm_up = warm_up_of(trigger, window).total_seconds()
+        self._trigger = trigger
+        self._keep = keep
+        self.regression = Regression(
+            trigger,
+            baseline,
+            since=since,
+            period=period,
+            window=window.total_seconds(),
+            warm=[(begin, begin + warm_up) for begin in started],
+        )
+        self._curve: dict[float, float] = {}
+        self.fired: Verdict | None = None
+        """Its verdict of the moment when the evidence first decided."""
+
+    def feed(self, sample: Sample) -> None:
+        """Take the next bucket into account."""
+        regression = self.regression
+        regression.feed(sample)
+        end = sample.at + regression.period
+        self._curve[end] = regression.value
+        if len(self._curve) > self._keep:
+            del self._curve[next(iter(self._curve))]
+        if self.fired is None and self.decides:
+            self.fired = verdict(self._trigger, regression, until=end)
+
+    @property
+    def decides(self) -> bool:
+        """Whether the evidence is strong enough now."""
+        return bool(self.regression.streams) and self.regression.value >= self.regression.decides
+
+    def at(self, moment: datetime) -> float | None:
+        """The evidence at the end of a bucket; None if it is not known, or there can be none."""
+        if not self.regression.streams:
+            return None
+        fired = self.fired
+        if fired and moment > fired.at and moment.timestamp() not in self._curve:
+            return fired.value  # whoever feeds it no longer knows as much as it needs
+        return self._curve.get(moment.timestamp())
+
+    def verdict(self, until: float) -> Verdict:
+        """What it says at the window's end: what it said when it fired, if it did."""
+        return self.fired or verdict(self._trigger, self.regression, until=until)
 
 
 def verdict(trigger: RegressionTrigger, regression: Regression, *, until: float) -> Verdict:
@@ -60,21 +108,22 @@ def verdict(trigger: RegressionTrigger, regression: Regression, *, until: float)
         regression: fed with all buckets so far.
         until: the time up to which it was to be fed, in seconds since the epoch.
     """
-    fired = regression.fired_at
-    if fired is not None and regression.strongest:
-        status, reason = Status.FAIL, in_words(regression.strongest, regression)
+    strongest = regression.strongest
+    fires = strongest is not None and regression.value >= regression.decides
+    if fires and strongest:
+        status, reason = Status.FAIL, in_words(strongest, regression)
     else:
         status, reason = _over_the_window(regression, until)
-    told = f"{trigger.message}: {reason}" if trigger.message and fired is not None else reason
+    told = f"{trigger.message}: {reason}" if trigger.message and fires else reason
     return Verdict(
         trigger=trigger.type,
         status=status,
-        at=datetime.fromtimestamp(until if fired is None else fired, UTC),
+        at=datetime.fromtimestamp(until, UTC),
         reason=told,
         value=round(min(regression.value, 1e12), 4),
         threshold=regression.decides,
         message=trigger.message,
-        evidence=_evidence(regression, until if fired is None else fired),
+        evidence=_evidence(regression, until),
     )
 
 

@@ -53,7 +53,7 @@ def upper_bound(errors: float, requests: float, miss: float) -> float:
     if errors >= requests:
         return 1.0
     low, high = errors / requests, 1.0
-    for _ in range(80):
+    for _ in range(45):
         middle = (low + high) / 2
         above = beta_share(errors + 1, requests - errors, middle)
         low, high = (middle, high) if above < 1 - miss else (low, middle)

@@ -28,7 +28,6 @@ _CELLS = 20
 _FIRST_SHARE = 0.5
 """How much is bet at the first start; the rest in as many further starts as below."""
 _STARTS = 20
-LATE = True
 _MOST = 1e300
 """No bet counts for more: it decided long ago."""
 _MOST_POWER = 700.0
@@ -92,9 +91,10 @@ class EvidenceProcess:
                 self._all.append(fine)
         self._bets = [0.0] * len(self._bad)
         self._room = [0.0] * len(self._bad)
+        # A late start has less to bet: it may win as much as if it were the first one.
+        self._least = [0.0 if cap is None else cap * _FIRST_SHARE * part for part in self._shares]
         self._left = 1.0
         self._started = False
-        self._late = LATE
 
     def start(self) -> None:
         """Bet some of what is left from here on: a fault may begin now."""
@@ -108,13 +108,16 @@ class EvidenceProcess:
 
     def open_block(self) -> None:
         """A new block of time: what a bet may win counts from here."""
-        cap = _MOST if self._cap is None else self._cap
-        # A late start has less to bet: it may win as much as if it were the first one.
-        least = _FIRST_SHARE if self._started and self._late else 0.0
+        cap = self._cap
+        if cap is None:
+            self._room = [_MOST] * len(self._bets)
+            return
         self._room = [
-            min(cap * max(bet, least * part), _MOST)
-            for bet, part in zip(self._bets, self._shares, strict=True)
+            room if (room := cap * bet) > least else least
+            for bet, least in zip(self._bets, self._least, strict=True)
         ]
+        if max(self._room) > _MOST:
+            self._room = [min(room, _MOST) for room in self._room]
 
     def update(self, requests: float, bad: float) -> None:
         """Settle the bets on some requests, ``bad`` of which were bad."""
