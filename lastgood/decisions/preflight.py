@@ -218,7 +218,7 @@ def of_alarms(policy: Policy, alarms: tuple[AlarmState, ...]) -> Findings:
             )
         if not is_red(trigger, alarm):
             continue
-        red = "is in ALARM" if alarm.state == "ALARM" else "has no data, which counts as breaching,"
+        red = "is in ALARM" if alarm.state == "ALARM" else "is breaching, as it has no data,"
         if trigger.already_in_alarm == "refuse":
             refusals.append(f"Alarm {trigger.alarm} {red} already, and the policy refuses.")
             continue
