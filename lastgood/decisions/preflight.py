@@ -208,10 +208,7 @@ def of_alarms(policy: Policy, alarms: tuple[AlarmState, ...]) -> Findings:
             )
             continue
         warnings += _of_alarm(alarm)
-        if alarm.state == "INSUFFICIENT_DATA" and trigger.missing_data in (
-            "inconclusive",
-            "ignore",
-        ):
+        if alarm.state == "INSUFFICIENT_DATA" and trigger.missing_data in _UNDECIDED:
             warnings.append(
                 f"Alarm {trigger.alarm} has no data now; unless it gets some, the window will be "
                 "inconclusive. If no data is good for it, set its TreatMissingData to notBreaching."
@@ -229,6 +226,9 @@ def of_alarms(policy: Policy, alarms: tuple[AlarmState, ...]) -> Findings:
         )
         warnings.append(f"Alarm {trigger.alarm} {red} before the release: {then}.")
     return Findings(refusals=tuple(refusals), warnings=tuple(warnings))
+
+
+_UNDECIDED = ("inconclusive", "ignore")
 
 
 def _of_alarm(alarm: AlarmState) -> list[str]:
