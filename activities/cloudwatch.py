@@ -138,7 +138,12 @@ def _judge(
         return failed.model_copy(update={"conclusion": None})
     watched = asked.watched
     looked = thresholds.look(
-        watched, tally, found.points, since=order.since, now=now, not_before=order.not_before
+        watched,
+        tally,
+        found.points,
+        since=max(order.since, asked.start),
+        now=now,
+        not_before=order.not_before,
     )
     if not last:
         return looked
@@ -146,7 +151,7 @@ def _judge(
         watched,
         looked,
         found.points,
-        since=order.since,
+        since=max(order.since, asked.start),
         covers_from=max(order.covers_from, asked.start),
         until=order.until,
     )
@@ -161,9 +166,11 @@ def _read_from(
     """From where on to read: the newest stretch and late points; after a gap, the gap too."""
     trigger, _ = metric_trigger(watched)
     period = thresholds.period_of(trigger)
-    longest = trigger.duration + max(_LATE, 5 * period)
-    looked = min(now, tally.measured_at or order.since)
-    start = order.since if whole else max(order.since, looked - longest)
+    reach = thresholds.reach_of(watched)
+    start = order.since
+    if not whole and reach is not None:
+        looked = min(now, tally.measured_at or order.since)
+        start = max(order.since, looked - reach - max(_LATE, 5 * period))
     if period < timedelta(minutes=1):
         start = max(start, now - _FINE_READABLE)
     return floor_to(start, period)

@@ -19,7 +19,7 @@ from temporalio.exceptions import ApplicationError, ApplicationErrorCategory
 
 from lastgood.contracts import Tally, WatchedTrigger, WatchOrder, WatchReport
 from lastgood.decisions.health import look_failed
-from lastgood.decisions.verdicts import conclude
+from lastgood.decisions.verdicts import conclude, first_of, remembered
 from lastgood.model import Model, Verdict
 
 HEARTBEAT_EVERY = 3.0
@@ -121,10 +121,10 @@ def _report(tallies: Sequence[Tally], fired: Verdict | None = None) -> WatchRepo
 
 
 def fired_among(order: WatchOrder, tallies: Sequence[Tally], moment: datetime) -> Verdict | None:
-    """The first trigger that fires; during a cooldown nothing does yet."""
+    """The first trigger that fires and may; during a cooldown nothing does yet."""
     if order.goal != "breach" or (order.not_before and moment < order.not_before):
         return None
-    return next((tally.failing for tally in tallies if tally.failing), None)
+    return first_of(tally.failing for tally in tallies)
 
 
 async def watch(order: WatchOrder, look: Look) -> WatchReport:
@@ -143,7 +143,10 @@ async def watch(order: WatchOrder, look: Look) -> WatchReport:
             while True:
                 started, moment = time.monotonic(), now()
                 last = moment >= order.until
-                tallies = await _try(look, order, tallies, min(moment, order.until), last)
+                looked = await _try(look, order, tallies, min(moment, order.until), last)
+                tallies = remembered(
+                    order.triggers, looked, now=moment, not_before=order.not_before
+                )
                 heart.beat(_memory(order, tallies))
                 fired = fired_among(order, tallies, moment)
                 if fired:
@@ -178,7 +181,7 @@ def _concluded(tallies: Sequence[Tally]) -> bool:
 
 def _give_up(order: WatchOrder, tallies: Sequence[Tally]) -> list[Tally]:
     """The last look failed for too long: conclude from the counts, without data."""
-    keys = {one.key: one.trigger.type for one in order.triggers}
+    keys = {one.key: one.trigger for one in order.triggers}
     return [
         tally
         if tally.conclusion
@@ -211,5 +214,5 @@ def conclude_polled(order: WatchOrder, watched: WatchedTrigger, tally: Tally, la
     if not last:
         return tally
     expected = (order.until - order.covers_from) / order.interval
-    verdict = tally.failing or conclude(tally, watched.trigger.type, expected, order.until)
+    verdict = tally.failing or conclude(tally, watched.trigger, expected, order.until)
     return tally.model_copy(update={"conclusion": verdict})

@@ -12,6 +12,7 @@ from collections.abc import Awaitable, Sequence
 from typing import Protocol
 
 from benchmarks import history, overhead, reaction, recovery, traffic
+from benchmarks.detection import benchmark as detection
 from benchmarks.report import Report, as_json, as_text, machine
 
 
@@ -26,7 +27,7 @@ class Benchmark(Protocol):
 
 
 ALL: dict[str, Benchmark] = {
-    one.NAME: one for one in (overhead, reaction, history, recovery, traffic)
+    one.NAME: one for one in (overhead, reaction, history, recovery, traffic, detection)
 }
 
 

@@ -103,7 +103,7 @@ class Reader(threading.Thread):
         )
         self._watched = WatchedTrigger(key="0 error-rate", trigger=trigger, source=source)
         self._trigger = trigger
-        self._stretch = trigger.duration + timedelta(seconds=5)
+        self._stretch = thresholds.lasts_of(trigger) + timedelta(seconds=5)
         self._ended = threading.Event()
         self._answers: list[_Answer] = []
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 from enum import StrEnum
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict
 
@@ -240,6 +240,10 @@ class Verdict(Model):
     message: str | None = None
     """The policy's own words for this trigger."""
     evidence: tuple[Measurement, ...] = ()
+    dry_run: bool = False
+    """It is told, and decides nothing."""
+    severity: Literal["warning", "critical"] = "critical"
+    """How loudly people are told of it."""
 
 
 class RollbackRecord(Model):

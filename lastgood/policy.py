@@ -259,20 +259,31 @@ class Policy(Part):
         if self.monitor.interval > window:
             problems.append(("monitor.interval", "must not be longer than monitor.window"))
         for number, trigger in enumerate(self.triggers):
-            if not isinstance(trigger, MetricTrigger) or trigger.duration <= window:
+            if not isinstance(trigger, MetricTrigger):
                 continue
-            key = f"triggers.{number}.duration"
-            written = "triggers" in self.model_fields_set and "duration" in trigger.model_fields_set
+            key, needed = self._needs(trigger)
+            if needed <= window:
+                continue
+            written = "triggers" in self.model_fields_set and key in trigger.model_fields_set
+            key = f"triggers.{number}.{key}"
             problems.append(
                 (
                     key if written else "monitor.window",
-                    f"{key} ({format_duration(trigger.duration)}) is longer than monitor.window "
+                    f"{key} ({format_duration(needed)}) is longer than monitor.window "
                     f"({format_duration(window)}): the trigger {trigger.type} could never fire",
                 )
             )
         if problems:
             refuse(*problems)
         return self
+
+    @staticmethod
+    def _needs(trigger: MetricTrigger) -> tuple[str, timedelta]:
+        """How long a breach must be at the least, and which key says so."""
+        if not trigger.counted:
+            return "duration", trigger.duration
+        period = trigger.period or timedelta(minutes=1)
+        return "datapoints" if trigger.datapoints else "consecutive", trigger.counted[0] * period
 
     def ref(self) -> ServiceRef:
         """The service, as a noun. ``region`` must be known by now."""

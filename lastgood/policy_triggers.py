@@ -112,8 +112,6 @@ class MetricTrigger(_FromLoadBalancer):
     """With fewer requests nothing is judged. Left out: 30 in a duration, none for datapoints."""
     missing_data: MissingData = "inconclusive"
     """What datapoints that do not come mean."""
-    warm_up: Annotated[Pause | None, Field(examples=["2m"])] = None
-    """How long new tasks may be slow at first. Left out: a tenth of the window, at most 2m."""
     raw: bool = False
     """True: the threshold alone, without the guards against false alarms."""
     metric: Metric | None = None
@@ -130,14 +128,27 @@ class MetricTrigger(_FromLoadBalancer):
         if self.datapoints and self.consecutive:
             refuse(("consecutive", "is not used, as datapoints says it: leave one of them out"))
         counted = "datapoints" if self.datapoints else "consecutive" if self.consecutive else None
-        if counted and "duration" in self.model_fields_set:
+        # Not what was written: a trigger that came over the wire has all of its keys.
+        if counted and self.duration != type(self).model_fields["duration"].default:
             refuse(("duration", f"is not used, as {counted} says it: leave one of them out"))
         if counted and self.raw:
             refuse(("raw", f"is not used: {counted} has no guards. Leave raw out"))
+        if self.raw and self.min_requests is not None:
+            refuse(("min_requests", "is not used, as raw has no guards: leave one of them out"))
         if self.period and not counted and self.period > self.duration:
             limit = format_duration(self.duration)
             refuse(("period", f"must not be longer than duration ({limit})"))
         return self
+
+    @property
+    def counted(self) -> tuple[int, int] | None:
+        """M and N of ``datapoints``; N and N of ``consecutive``; None where a duration counts."""
+        if self.consecutive:
+            return self.consecutive, self.consecutive
+        if not self.datapoints:
+            return None
+        most, of = self.datapoints.split(" of ")
+        return int(most), int(of)
 
 
 class ErrorRateTrigger(MetricTrigger):
@@ -162,6 +173,14 @@ class ResponseTimeTrigger(MetricTrigger):
     """Fires when the response time stays above the threshold."""
     threshold: Annotated[ResponseTimeLimit, Field(examples=["1000ms"])] = timedelta(seconds=1)
     """The time of an answer."""
+    warm_up: Annotated[Pause | None, Field(examples=["2m"])] = None
+    """How long new tasks may be slow at first. Left out: a tenth of the window, at most 2m."""
+
+    @model_validator(mode="after")
+    def _warm_up(self) -> Self:
+        if self.raw and self.warm_up is not None:
+            refuse(("warm_up", "is not used, as raw has no guards: leave one of them out"))
+        return self
 
     @model_validator(mode="after")
     def _unit(self) -> Self:
@@ -267,14 +286,18 @@ class BandTrigger(_Compared):
     """A gauge: CPU, memory, a queue. Left out: error rate and response time."""
     direction: Literal["above", "below", "both"] = "above"
     """On which side it is bad."""
-    deviations: Annotated[float, Field(ge=1, le=100)] = 3.0
-    """Half the band's width, in standard deviations of the baseline's minutes."""
+    deviations: Annotated[float | None, Field(ge=1, le=100, examples=[3.0])] = None
+    """Half the band's width, in the baseline's deviations. Left out: 3; 4 for fine data."""
     margin: Annotated[Ratio, Field(examples=["20%"])] = 0.2
     """The smallest change of a gauge that matters, as a share of its mean."""
-    duration: Window = timedelta(minutes=3)
-    """It must stay outside for so long."""
+    duration: Annotated[Window | None, Field(examples=["3m"])] = None
+    """It must stay outside for so long. Left out: 3m; 1m for data of 10s or finer."""
     min_requests: Annotated[int, Field(ge=0, le=1000000)] = 20
-    """Minutes with fewer requests are not judged, where requests are counted."""
+    """Datapoints with fewer requests are not judged, where requests are counted."""
+    tolerance: Annotated[Ratio, Field(examples=["0.5%"])] = 0.005
+    """The smallest rise of the error rate that is worth a rollback."""
+    slowdown: Annotated[float, Field(gt=1, le=100)] = 1.5
+    """The smallest factor of the response time that is worth a rollback."""
 
     @model_validator(mode="after")
     def _source_and_baseline(self) -> Self:

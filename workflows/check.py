@@ -15,7 +15,8 @@ with workflow.unsafe.imports_passed_through():
     from lastgood import messages
     from lastgood.contracts import CheckReport, Tally, WatchedTrigger, WatchOrder
     from lastgood.decisions import preflight
-    from lastgood.decisions.thresholds import period_of
+    from lastgood.decisions.thresholds import lasts_of, period_of
+    from lastgood.decisions.verdicts import said_by
     from lastgood.model import ServiceRef, Status, Verdict
     from lastgood.policy import Policy
     from lastgood.policy_triggers import (
@@ -70,12 +71,15 @@ class Check:
 def _verdict(watched: WatchedTrigger, tally: Tally | None) -> Verdict:
     """What one trigger says; it may have been cut short by another of its kind that fired."""
     said = (tally.conclusion or tally.failing) if tally else None
-    return said or Verdict(
+    if said:
+        return said
+    verdict = Verdict(
         trigger=watched.trigger.type,
         status=Status.INCONCLUSIVE,
         reason=f"Not watched to its end. Last: {tally.latest if tally else 'nothing'}",
         at=workflow.now(),
     )
+    return said_by(watched.trigger, verdict)
 
 
 def _round(
@@ -101,7 +105,7 @@ def _stretch(policy: Policy) -> tuple[timedelta, timedelta]:
     ahead = timedelta(0)
     for trigger in policy.triggers:
         if isinstance(trigger, ErrorRateTrigger | ResponseTimeTrigger):
-            back = max(back, trigger.duration + 4 * period_of(trigger))
+            back = max(back, lasts_of(trigger) + 4 * period_of(trigger))
         if isinstance(trigger, HealthCheckTrigger):
             ahead = max(ahead, timedelta(seconds=trigger.threshold))
     return back, ahead

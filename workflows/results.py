@@ -27,7 +27,7 @@ def result_of(
         from_task_definition=journal.from_task_definition,
         to_task_definition=journal.to_task_definition,
         trigger=findings.trigger_of(finding),
-        evidence=(finding.verdict,) if finding and finding.verdict else (),
+        evidence=findings.evidence_of(finding, journal.verdicts.values()),
         timings=journal.timings(),
         started_at=release.started_at,
         finished_at=workflow.now(),

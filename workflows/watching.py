@@ -25,7 +25,7 @@ with workflow.unsafe.imports_passed_through():
         WatchOrder,
         WatchReport,
     )
-    from lastgood.decisions.verdicts import with_keys
+    from lastgood.decisions.verdicts import said_by, with_keys
     from lastgood.model import Status, Verdict
 
 _SOURCES: dict[str, tuple[str, Any]] = {
@@ -186,12 +186,15 @@ def _report(order: WatchOrder, handle: ActivityHandle[WatchReport]) -> WatchRepo
     except ActivityError as error:
         return WatchReport(
             verdicts=tuple(
-                Verdict(
-                    trigger=watched.trigger.type,
-                    key=watched.key,
-                    status=Status.INCONCLUSIVE,
-                    reason=f"The watch itself failed: {why(error)}",
-                    at=order.until,
+                said_by(
+                    watched.trigger,
+                    Verdict(
+                        trigger=watched.trigger.type,
+                        key=watched.key,
+                        status=Status.INCONCLUSIVE,
+                        reason=f"The watch itself failed: {why(error)}",
+                        at=order.until,
+                    ),
                 )
                 for watched in order.triggers
             )

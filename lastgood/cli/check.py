@@ -78,11 +78,12 @@ def _failure(error: WorkflowFailureError) -> LastgoodError:
 
 
 def outcome_of(report: CheckReport) -> Outcome:
-    """What a release would come to, if its window were just this."""
-    found = {verdict.status for verdict in report.verdicts}
+    """What a release would come to, if its window were just this; dry runs decide nothing."""
+    found = {verdict.status for verdict in report.verdicts if not verdict.dry_run}
     if Status.FAIL in found:
         return Outcome.ROLLED_BACK
-    return Outcome.HELD if Status.INCONCLUSIVE in found or not found else Outcome.HEALTHY
+    unsure = Status.INCONCLUSIVE in found or not report.verdicts
+    return Outcome.HELD if unsure else Outcome.HEALTHY
 
 
 _WORDS = {

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from lastgood.cli.output import MARKS, clock, day, headline, label, seconds
+from lastgood.cli.output import clock, day, headline, label, mark, seconds
 from lastgood.contracts import Decided, Explanation, Progress
 from lastgood.decisions import limits
 from lastgood.decisions.wording import describe, sentence
@@ -79,7 +79,7 @@ def _target(told: Explanation) -> Iterator[str]:
 def _verdict(verdict: Verdict) -> Iterator[str]:
     said_already = verdict.reason.startswith(verdict.trigger)
     named = verdict.reason if said_already else f"{verdict.trigger}: {verdict.reason}"
-    yield f"{MARKS[verdict.status]:<4} {named}"
+    yield f"{mark(verdict):<4} {named}"
     if verdict.message:
         yield f"     the policy says: {verdict.message}"
     for one in verdict.evidence:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
-from lastgood.cli.output import MARKS, advice, facts, headline, seconds
+from lastgood.cli.output import advice, facts, headline, mark, seconds
 from lastgood.model import Outcome, ReleaseResult
 
 _LEVELS = {
@@ -47,7 +47,7 @@ def summary(result: ReleaseResult) -> str:
     if result.evidence:
         lines += ["", "| verdict | trigger | why |", "|---|---|---|"]
         lines += [
-            f"| {MARKS[one.status]} | {_cell(one.trigger)} | {_cell(one.reason)} |"
+            f"| {mark(one)} | {_cell(one.trigger)} | {_cell(one.reason)} |"
             for one in result.evidence
         ]
     lines += ["", *(f"{line.strip()}  " for line in map(_cell, advice(result)))]

@@ -60,7 +60,7 @@ async def read(client: Client, *workflows: tuple[str, str | None]) -> Live:
                 tallies += beat.tallies
     latest = {tally.key: tally for tally in tallies}
     ordered = sorted(latest.values(), key=lambda tally: _position(tally.key))
-    return Live(rollout, tuple(_latest(tally) for tally in ordered))
+    return Live(rollout, tuple(latest_of(tally) for tally in ordered))
 
 
 async def _heartbeats(
@@ -91,10 +91,12 @@ def _position(key: str) -> tuple[int, str]:
     return (int(number), rest) if number.isdigit() else (1000, key)
 
 
-def _latest(tally: Tally) -> Latest:
+def latest_of(tally: Tally) -> Latest:
+    """What a trigger's tally says now; a dry run does not fire."""
+    fires = tally.failing if tally.failing and not tally.failing.dry_run else None
     return Latest(
         trigger=tally.key.partition(" ")[2] or tally.key,
-        text=tally.failing.reason if tally.failing else tally.latest,
+        text=fires.reason if fires else tally.latest,
         reading=tally.reading.value if tally.reading else None,
-        firing=tally.failing is not None,
+        firing=fires is not None,
     )

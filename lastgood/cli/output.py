@@ -69,7 +69,12 @@ def verdict_line(verdict: Verdict) -> str:
     """``FAIL error-rate: 40.0 % of requests failed (threshold 5 %)``."""
     said_already = verdict.reason.startswith(verdict.trigger)
     named = verdict.reason if said_already else f"{verdict.trigger}: {verdict.reason}"
-    return f"{MARKS[verdict.status]} {named}"
+    return f"{mark(verdict)} {named}"
+
+
+def mark(verdict: Verdict) -> str:
+    """``ok``, ``FAIL`` or ``?``; ``dry`` for what decides nothing."""
+    return "dry" if verdict.dry_run else MARKS[verdict.status]
 
 
 HEADLINES = {

@@ -11,6 +11,7 @@ import click
 
 from lastgood import policy_file, policy_template
 from lastgood.cli import survey
+from lastgood.decisions.advice import warnings_of
 from lastgood.errors import UsageError
 from lastgood.group_policy import GroupPolicy
 from lastgood.policy import Policy
@@ -55,14 +56,19 @@ def _like(kind: object) -> Callable[[click.Context, click.Parameter, str | None]
 def check(ctx: click.Context, path: str, output: str) -> None:
     """Validate a policy file: all problems at once, with line, key and remedy.
 
-    Ends with 0 if the file can be used, and with 2 if not.
+    What is allowed and seldom meant is said, too, and changes nothing. Ends with 0 if the file can
+    be used, and with 2 if not.
     """
     checked = policy_file.check(path)
+    warnings = warnings_of(checked.policy) if isinstance(checked.policy, Policy) else ()
     if output == "json":
         problems = [problem._asdict() for problem in checked.problems]
-        click.echo(json.dumps({"ok": checked.policy is not None, "problems": problems}, indent=2))
+        found = {"ok": checked.policy is not None, "problems": problems, "warnings": warnings}
+        click.echo(json.dumps(found, indent=2))
     elif checked.policy:
         click.echo(f"{path}: a good policy for {_about(checked.policy)}")
+        for warning in warnings:
+            click.echo(f"{path}: warning: {warning}", err=True)
     else:
         for problem in checked.problems:
             click.echo(problem.sentence(path), err=True)

@@ -75,6 +75,8 @@ class Tally(Model):
     """In verification: good again for as long as the trigger asks."""
     conclusion: Verdict | None = None
     """Set by the last look: what the whole window says."""
+    would: Verdict | None = None
+    """Of a trigger with dry_run: the first time that it would have fired."""
 
 
 class WatchOrder(Model):

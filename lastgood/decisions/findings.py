@@ -69,8 +69,14 @@ def of_hold(request: OperatorRequest) -> Finding:
 
 
 def of_window(verdicts: Iterable[Verdict], policy: MonitorPolicy) -> Finding | None:
-    """What the end of a window means; None: the release is good."""
+    """What the end of a window means; None: the release is good.
+
+    Dry runs decide nothing: where there is nothing else, all is as good as it can be known to be.
+    """
+    verdicts = tuple(verdicts)
     verdict = worst(verdicts)
+    if verdict is None and verdicts:
+        return None
     if verdict is None:
         reason = "Nothing was measured: no trigger reported."
         return None if policy.on_inconclusive == "promote" else _inconclusive(reason)
@@ -102,6 +108,12 @@ def trigger_of(finding: Finding | None) -> str | None:
     if finding.kind == "operator":
         return "manual"
     return finding.verdict.trigger if finding.kind == "trigger" and finding.verdict else None
+
+
+def evidence_of(finding: Finding | None, verdicts: Iterable[Verdict]) -> tuple[Verdict, ...]:
+    """What a release's result tells: what decided it, and which dry runs would have."""
+    would = tuple(one for one in verdicts if one.dry_run and one.status is Status.FAIL)
+    return (*((finding.verdict,) if finding and finding.verdict else ()), *would)
 
 
 def reason_after(finding: Finding, report: RollbackReport) -> str:

@@ -23,6 +23,7 @@ from lastgood.contracts import (
     WatchedTrigger,
     WatchOrder,
 )
+from lastgood.decisions.verdicts import said_by
 from lastgood.model import Measurement, Reading, Status, Verdict
 from lastgood.policy_triggers import AlarmTrigger, HealthCheckTrigger
 
@@ -73,7 +74,7 @@ def _health_failed(trigger: HealthCheckTrigger, tally: Tally, now: datetime) -> 
         f"health-check failed {tally.streak} times in a row "
         f"(threshold {trigger.threshold}): {tally.latest}"
     )
-    return Verdict(
+    verdict = Verdict(
         trigger=trigger.type,
         status=Status.FAIL,
         reason=f"{trigger.message}: {text}" if trigger.message else text,
@@ -83,6 +84,7 @@ def _health_failed(trigger: HealthCheckTrigger, tally: Tally, now: datetime) -> 
         message=trigger.message,
         evidence=(Measurement(at=now, reading=Reading.UNHEALTHY, text=tally.latest),),
     )
+    return said_by(trigger, verdict)
 
 
 def is_red(trigger: AlarmTrigger, state: AlarmState) -> bool:
@@ -197,4 +199,5 @@ def _red(
         message=trigger.message,
         evidence=(Measurement(at=since, reading=Reading.UNHEALTHY, text=why),),
     )
-    return _count(tally, Reading.UNHEALTHY, text, now).model_copy(update={"failing": verdict})
+    red = _count(tally, Reading.UNHEALTHY, text, now)
+    return red.model_copy(update={"failing": said_by(trigger, verdict)})

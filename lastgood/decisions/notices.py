@@ -3,7 +3,9 @@
 The rule. A notice says first what happened to which service, then why with the numbers, then what
 to do if something is to be done. Its facts hold what one asks next: release, who started it,
 trigger, measured against threshold, from which revision to which with their images, and how many
-rollbacks there were. Notices of one kind about one release have one key.
+rollbacks there were. While something is to be decided, a notice is as grave as the trigger that
+fired; what ended is as grave as its outcome. What dry runs would have done is told at the end.
+Notices of one kind about one release have one key.
 """
 
 from __future__ import annotations
@@ -23,7 +25,15 @@ from lastgood.decisions.wording import (
     sentence,
     took,
 )
-from lastgood.model import Model, Outcome, ReleaseResult, Revision, RollbackRecord, Verdict
+from lastgood.model import (
+    Model,
+    Outcome,
+    ReleaseResult,
+    Revision,
+    RollbackRecord,
+    Status,
+    Verdict,
+)
 
 Facts = list[tuple[str, str]]
 
@@ -74,7 +84,7 @@ def rollback_started(
     return _notice(
         context,
         "rollback_started",
-        "critical",
+        fired.severity if fired else "critical",
         title=f"{context.service}: rolling back release {context.release}",
         summary=(
             f"{sentence(reason)} The service goes back to {goal} now. "
@@ -101,7 +111,7 @@ def cooldown(
     return _notice(
         context,
         "cooldown",
-        "critical",
+        fired.severity if fired else "critical",
         title=(
             f"{context.service}: release {context.release} is failing, "
             f"no rollback before {clock(until)}"
@@ -128,7 +138,7 @@ def held(
     notice = _notice(
         context,
         "held",
-        "critical" if fired else "warning",
+        fired.severity if fired else "warning",
         title=f"{context.service}: release {context.release} is held and needs a decision",
         summary=(
             f"{sentence(reason)} Nothing is rolled back by itself.{wait} "
@@ -174,13 +184,14 @@ def ended(
     return _notice(
         context,
         "ended",
-        ending.severity,
+        fired.severity if fired and result.outcome is Outcome.HELD else ending.severity,
         title=f"{context.service}: release {context.release} {ending.title}",
         summary=f"{sentence(result.reason)}{state} {todo}".strip(),
         facts=[
             *_cause(fired, trigger=result.trigger),
             *(_back(context, target) if result.outcome in _BACK else _forward(context)),
             *([("Now", now_runs)] if now_runs else []),
+            *_dry_runs(result),
             *_durations(result),
         ],
         outcome=result.outcome,
@@ -193,6 +204,7 @@ def _cause(fired: Verdict | None, trigger: str | None = None, asked_by: str | No
     return [
         *([("Trigger", name)] if name else []),
         *([("Measured", number)] if number else []),
+        *([("Severity", fired.severity)] if fired else []),
         *([("Asked by", asked_by)] if asked_by else []),
     ]
 
@@ -204,6 +216,11 @@ def _forward(context: NoticeContext) -> Facts:
 def _back(context: NoticeContext, target: Revision | None) -> Facts:
     goal = target or context.from_revision
     return [("From", describe(context.to_revision)), ("To", describe(goal))]
+
+
+def _dry_runs(result: ReleaseResult) -> Facts:
+    would = [one for one in result.evidence if one.dry_run and one.status is Status.FAIL]
+    return [(one.trigger, one.reason) for one in would]
 
 
 def _durations(result: ReleaseResult) -> Facts:

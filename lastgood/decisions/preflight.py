@@ -208,7 +208,8 @@ def of_alarms(policy: Policy, alarms: tuple[AlarmState, ...]) -> Findings:
             )
             continue
         warnings += _of_alarm(alarm)
-        if alarm.state == "INSUFFICIENT_DATA" and trigger.missing_data in _UNDECIDED:
+        silent = alarm.state == "INSUFFICIENT_DATA" and not trigger.dry_run
+        if silent and trigger.missing_data in _UNDECIDED:
             warnings.append(
                 f"Alarm {trigger.alarm} has no data now; unless it gets some, the window will be "
                 "inconclusive. If no data is good for it, set its TreatMissingData to notBreaching."
@@ -216,6 +217,9 @@ def of_alarms(policy: Policy, alarms: tuple[AlarmState, ...]) -> Findings:
         if not is_red(trigger, alarm):
             continue
         red = "is in ALARM" if alarm.state == "ALARM" else "is breaching, as it has no data,"
+        if trigger.dry_run:
+            warnings.append(f"Alarm {trigger.alarm} {red} before the release: a dry run.")
+            continue
         if trigger.already_in_alarm == "refuse":
             refusals.append(f"Alarm {trigger.alarm} {red} already, and the policy refuses.")
             continue

@@ -35,6 +35,8 @@ class Point(Model):
     """A ratio or milliseconds; None if the bucket's numbers cannot be used."""
     weight: float = 1.0
     """Requests behind the value; 1 where CloudWatch does not say."""
+    counted: bool = False
+    """Whether the weight is a number of requests that were counted."""
     problem: str | None = None
     """Why numbers of the bucket cannot be used; a value is another target group's then."""
 
@@ -133,7 +135,7 @@ def from_counts(
         failed = sum(bad) + max(unreached, own)
         total = max(total, failed)
         if total:
-            points.append(Point(start=start, value=failed / total, weight=total))
+            points.append(Point(start=start, value=failed / total, weight=total, counted=True))
     return tuple(points)
 
 

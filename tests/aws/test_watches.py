@@ -115,6 +115,21 @@ async def test_health_fires_after_failures_in_a_row(health: HealthActivities, do
     assert door.asked == 7
 
 
+async def test_a_dry_run_ends_no_watch_and_is_told(health: HealthActivities, door: Door) -> None:
+    door.answers = [500, 500, 500]
+    trigger = HealthCheckTrigger(threshold=3, dry_run=True)
+    watched = WatchedTrigger(key="0 health-check", trigger=trigger, url=door.url)
+    order = watch_order(watched)
+    watch = Attempt()
+    report = await watch.run(health.watch_health, order)
+    assert report.fired is None
+    assert now() >= order.until
+    [verdict] = report.verdicts
+    assert (verdict.status, verdict.dry_run) == (Status.FAIL, True)
+    assert verdict.reason.startswith("dry run: would have rolled back at ")
+    assert remembered(watch.heartbeats)[0].would == verdict
+
+
 async def test_health_ends_at_its_end(health: HealthActivities, door: Door) -> None:
     order = watch_order(check(door.url))
     watch = Attempt()

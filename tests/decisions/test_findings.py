@@ -64,6 +64,27 @@ def test_the_end_of_a_window(
         assert (found.kind if found else None) == kind
 
 
+@pytest.mark.parametrize("status", list(Status))
+def test_dry_runs_end_no_window(status: Status) -> None:
+    dry = verdict(status).model_copy(update={"dry_run": True})
+    for policy in ("hold", "promote", "rollback"):
+        assert findings.of_window([dry], monitor(policy)) is None
+        assert findings.of_window([dry, verdict(Status.PASS)], monitor(policy)) is None
+        found = findings.of_window([dry, verdict(Status.FAIL, "alarm")], monitor(policy))
+        assert found
+        assert findings.trigger_of(found) == "alarm"
+
+
+def test_what_a_result_tells() -> None:
+    would = verdict(Status.FAIL).model_copy(update={"dry_run": True})
+    would_not = verdict(Status.PASS).model_copy(update={"dry_run": True})
+    fired = verdict(Status.FAIL, "alarm")
+    seen = [would, would_not, fired, verdict(Status.PASS)]
+    assert findings.evidence_of(finding("trigger", verdict=fired), seen) == (fired, would)
+    assert findings.evidence_of(None, seen) == (would,)
+    assert findings.evidence_of(finding("operator"), []) == ()
+
+
 @pytest.mark.parametrize(
     ("kind", "remedy", "waits", "outcome"),
     [

@@ -65,6 +65,14 @@ def test_a_failed_health_check_in_words() -> None:
     assert [one.text for one in failing.evidence] == ["answered 500"]
 
 
+def test_a_verdict_carries_what_its_policy_says() -> None:
+    trigger = HealthCheckTrigger(url="http://x/", threshold=1, dry_run=True, severity="warning")
+    failing = look_at_health(watched(trigger), tally(), probe(False), T0).failing
+    assert failing
+    assert (failing.dry_run, failing.severity) == (True, "warning")
+    assert failing.reason.startswith("dry run: health-check failed 1 times")
+
+
 @given(some.text(".x?", max_size=30), some.integers(1, 5))
 def test_it_fires_after_that_many_in_a_row_and_never_otherwise(
     answers: str, threshold: int

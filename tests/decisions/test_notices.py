@@ -7,6 +7,7 @@ import pytest
 
 from lastgood.contracts import Notice
 from lastgood.decisions.notices import NoticeContext, cooldown, ended, held, rollback_started
+from lastgood.decisions.rendering.text import as_json, as_text
 from lastgood.decisions.wording import describe, measured, period, took
 from lastgood.model import (
     ContainerImage,
@@ -114,6 +115,35 @@ def test_a_rollback_starts() -> None:
     assert facts["Measured"] == "8.0 % (threshold 5 %)"
     assert facts["From"] == "web:42 (shop/web:2)"
     assert facts["To"] == "web:41 (shop/web:1)"
+
+
+QUIET = FIRED.model_copy(update={"severity": "warning"})
+
+
+def test_a_notice_is_as_grave_as_what_fired() -> None:
+    started = rollback_started(context(), reason="x", fired=QUIET)
+    waiting = cooldown(context(), reason="x", fired=QUIET, until=NOW)
+    kept = held(context(), reason="x", fired=QUIET)
+    undecided = ended(context(), result=result(Outcome.HELD), fired=QUIET)
+    for notice in (started, waiting, kept, undecided):
+        assert notice.severity == "warning"
+        assert dict(notice.facts)["Severity"] == "warning"
+        assert as_json(notice)["severity"] == "warning"
+        assert "Severity:" in as_text(notice)
+    failed = ended(context(), result=result(Outcome.ROLLBACK_FAILED), fired=QUIET)
+    assert failed.severity == "critical"
+
+
+def test_dry_runs_are_told_at_the_end() -> None:
+    would = FIRED.model_copy(
+        update={"dry_run": True, "reason": "dry run: would have rolled back at 03:10 UTC: x"}
+    )
+    notice = ended(context(), result=result(Outcome.HEALTHY, evidence=[would]))
+    assert notice.severity == "healthy"
+    assert dict(notice.facts)["error-rate"] == would.reason
+    assert would.reason in as_text(notice)
+    told = ended(context(), result=result(Outcome.ROLLED_BACK, evidence=[FIRED]), fired=FIRED)
+    assert "error-rate" not in dict(told.facts)
 
 
 def test_an_operator_asked_for_another_revision() -> None:

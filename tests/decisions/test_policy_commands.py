@@ -37,7 +37,7 @@ def test_a_good_file(tmp_path) -> None:
     assert result.stderr == ""
     as_json = run("check", "--policy", str(path), "--output", "json")
     assert as_json.exit_code == 0
-    assert json.loads(as_json.stdout) == {"ok": True, "problems": []}
+    assert json.loads(as_json.stdout) == {"ok": True, "problems": [], "warnings": []}
 
 
 def test_a_bad_file(tmp_path) -> None:
@@ -53,7 +53,20 @@ def test_a_bad_file(tmp_path) -> None:
     assert json.loads(as_json.stdout) == {
         "ok": False,
         "problems": [{"line": 3, "key": "monitor.window", "message": message}],
+        "warnings": [],
     }
+
+
+def test_what_is_allowed_and_seldom_meant_is_said(tmp_path) -> None:
+    path = tmp_path / "lastgood.yaml"
+    path.write_text("service: a/b\ntriggers:\n  - {type: error-rate, threshold: 50%}\n")
+    result = run("check", "--policy", str(path))
+    assert (result.exit_code, result.stdout) == (0, f"{path}: a good policy for a/b\n")
+    [line] = result.stderr.splitlines()
+    assert line.startswith(f"{path}: warning: triggers.0.threshold (50.0 %): half of all requests")
+    as_json = run("check", "--policy", str(path), "--output", "json")
+    assert as_json.exit_code == 0
+    assert len(json.loads(as_json.stdout)["warnings"]) == 1
 
 
 def test_no_file(tmp_path, monkeypatch) -> None:

@@ -143,6 +143,8 @@ def alarms(
             "is breaching, as it has no data, already, and the policy refuses",
             "",
         ),
+        ("ALARM", {"already_in_alarm": "refuse", "dry_run": True}, "", "a dry run"),
+        ("INSUFFICIENT_DATA", {"dry_run": True}, "", ""),
     ],
 )
 def test_alarms(state: str | None, keys: dict[str, Any], refusal: str, warning: str) -> None:

@@ -85,10 +85,13 @@ def conclude(
 def test_the_length_of_a_datapoint(
     duration: str, written: str | None, period: float, buckets: int
 ) -> None:
-    trigger = error_rate(duration=duration, period=written)
+    trigger = error_rate(duration=duration, period=written, raw=True)
     assert thresholds.period_of(trigger) == seconds(period)
     assert thresholds.buckets_of(trigger) == buckets
     assert buckets * seconds(period) >= trigger.duration
+    guarded = error_rate(duration=duration, period=written)
+    assert thresholds.period_of(guarded) == seconds(period)
+    assert thresholds.buckets_of(guarded) == max(3, buckets)
 
 
 # --- Firing ------------------------------------------------------------------------------------
@@ -216,7 +219,7 @@ def test_a_breach_of_duration_and_two_periods_always_fires(
     assume(written is None or error_rate(duration="1d", period=written).period <= free.duration)
     trigger = error_rate(duration=duration, period=written)
     period = thresholds.period_of(trigger).total_seconds()
-    ends = begins + trigger.duration.total_seconds() + 2 * period
+    ends = begins + thresholds.lasts_of(trigger).total_seconds() + 2 * period
     size = int((ends + 2 * period) // period)
     # A bucket is bad if it lies wholly within the breach.
     series = [
@@ -387,7 +390,7 @@ def test_what_a_window_needs(series: Values, passes: bool) -> None:
 
 def test_a_metric_too_sparse_to_fire_proves_nothing() -> None:
     """A datapoint every two minutes can never fill two parts of a minute each."""
-    trigger = error_rate(duration="2m")
+    trigger = error_rate(duration="2m", raw=True)
     series = points(BAD, NONE, BAD, NONE, BAD, NONE, BAD, NONE, BAD, NONE, period=60)
     assert not look(series, trigger=trigger, now=600).failing
     verdict = conclude(series, trigger=trigger)

@@ -13,7 +13,8 @@ from lastgood.cli import actor, github, history, output, status
 from lastgood.cli.check import outcome_of
 from lastgood.cli.following import Snapshot
 from lastgood.cli.lines import Lines, latest_line
-from lastgood.cli.live import Latest, Live
+from lastgood.cli.live import Latest, Live, latest_of
+from lastgood.cli.output import verdict_line
 from lastgood.cli.screen import render
 from lastgood.contracts import (
     CheckReport,
@@ -22,6 +23,7 @@ from lastgood.contracts import (
     LedgerEntry,
     Quarantined,
     ReleaseView,
+    Tally,
 )
 from lastgood.errors import UsageError
 from lastgood.model import (
@@ -223,6 +225,17 @@ def test_history_ends_with_the_ledger_and_the_quarantine() -> None:
 
 def test_nothing_measured_is_not_good() -> None:
     assert outcome_of(CheckReport(service="a/b", verdicts=())) is Outcome.HELD
+
+
+def test_a_dry_run_would_not_roll_back_and_is_marked() -> None:
+    said = "dry run: would have rolled back at 03:10 UTC: error-rate 8.0 %"
+    would = Verdict(trigger="error-rate", status=Status.FAIL, reason=said, at=NOW, dry_run=True)
+    assert outcome_of(CheckReport(service="a/b", verdicts=(would,))) is Outcome.HEALTHY
+    assert verdict_line(would) == f"dry error-rate: {said}"
+    latest = latest_of(Tally(key="0 error-rate", latest="dry run: x", failing=would))
+    assert (latest.firing, latest.text) == (False, "dry run: x")
+    real = latest_of(Tally(key="0 error-rate", failing=would.model_copy(update={"dry_run": False})))
+    assert (real.firing, real.text) == (True, said)
 
 
 @pytest.mark.parametrize(

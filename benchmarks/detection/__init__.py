@@ -1,0 +1,1 @@
+"""Rules that judge a release, side by side on windows whose verdict is known."""

@@ -1,0 +1,231 @@
+"""The regression trigger: is the release worse than this service was before?
+
+The rule. Four streams are watched, as far as they are measured: requests that fail, requests slower
+than the baseline's 75 % and 95 % quantiles (by more than the square root of ``slowdown``), and
+HTTP probes that fail. Each has evidence of its own against "no worse than before, plus a tolerance"
+(``statistics.evidence``); their weighted mean is the release's evidence. It fires when that reaches
+1/``false_alarm``. Slow requests are not looked at during the warm-up. A bucket without data says
+nothing.
+
+A stream whose baseline is so small that it could not tell a doubtful rate from a normal one is left
+out, and that is said. Where the baseline is burstier than chance, evidence counts for less.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+
+from lastgood.decisions.samples import Baseline, Normal, Sample
+from lastgood.decisions.statistics.binomial import divergence, upper_bound
+from lastgood.decisions.statistics.evidence import TwoSampleEvidence
+from lastgood.policy_triggers import RegressionTrigger
+
+_WEIGHTS = {"errors": 0.4, "slow": 0.2, "slower": 0.15, "slowest": 0.15, "probes": 0.1}
+_PROBE_RISE = 0.1
+"""The smallest rise of failed probes that is bet on; half of it never counts."""
+_SLOW_RISE = 1.3
+"""The smallest factor of slow requests that is bet on; and the smallest share more of them."""
+_MORE_SLOW = 0.02
+_USELESS = 0.5
+"""A baseline that cannot exclude a rate this high is too small."""
+_STARTS = 20
+_TILT = 0.5
+_FINENESS = 2
+"""A burst of the length that is tolerated is cut into so many blocks: it touches one more."""
+
+
+@dataclass
+class Stream:
+    """One kind of bad request, what is normal of it, and the evidence that it rose."""
+
+    name: str
+    """``errors``, ``probes``, or one of ``samples.SLOW``."""
+    normal: Normal
+    weight: float
+    evidence: TwoSampleEvidence
+    smallest: float
+    usual: float = 0.0
+    """Milliseconds, of slow requests: the baseline's quantile."""
+    limit: float = 0.0
+    """Milliseconds: slower than this is slow."""
+    requests: float = 0.0
+    bad: float = 0.0
+    since: float = 0.0
+    """When the present run of bad ones began."""
+    run: list[float] = field(default_factory=lambda: [0.0, 0.0, 0.0])
+    """Of that run: its log likelihood ratio, requests, bad ones."""
+
+    def take(self, at: float, requests: float, bad: float) -> None:
+        """Count some requests."""
+        if requests <= 0:
+            return
+        self.requests += requests
+        self.bad += bad
+        self.evidence.update(requests, bad)
+        self._follow_run(at, requests, bad)
+
+    def _follow_run(self, at: float, requests: float, bad: float) -> None:
+        usual = min(max(self.normal.rate, 0.25 / self.normal.requests), 0.98)
+        high = max(self.smallest, usual * 1.01)
+        fine = math.log((1 - high) / (1 - usual))
+        gain = bad * math.log(high / usual) + (requests - bad) * fine
+        ratio, counted, failed = self.run
+        if ratio <= 0:
+            self.since, ratio, counted, failed = at, 0.0, 0.0, 0.0
+        self.run = [max(0.0, ratio + gain), counted + requests, failed + bad]
+
+    @property
+    def certain_rise(self) -> float:
+        """By how much the rate rose at least, as far as the counts of its run can tell."""
+        _, requests, bad = self.run
+        if requests <= 0:
+            return 0.0
+        now, before = requests / self.normal.dispersion, self.normal.requests
+        low = 1 - upper_bound(max(0.0, requests - bad) / requests * now, now, 0.01)
+        high = upper_bound(self.normal.bad, before, 0.01)
+        return max(0.0, low - high)
+
+
+class Regression:
+    """Evidence against one release; fed with its buckets in the order of time, each once.
+
+    Args:
+        trigger: the policy's.
+        baseline: what is normal.
+        since: when the release was deployed, in seconds since the epoch.
+        period: of a bucket, in seconds.
+        window: how long the release is watched, in seconds.
+        warm: stretches of time in which new tasks may be slow.
+    """
+
+    def __init__(
+        self,
+        trigger: RegressionTrigger,
+        baseline: Baseline,
+        *,
+        since: float,
+        period: float,
+        window: float,
+        warm: Iterable[tuple[float, float]] = (),
+    ) -> None:
+        self._since = since
+        self._slow = [slow.name for slow in baseline.slow]
+        self._warm = tuple(warm)
+        burst = trigger.burst.total_seconds()
+        self._block = max(period, burst / _FINENESS)
+        blocks = math.ceil(burst / self._block) + 2
+        self._restart = max(3 * burst, self._block, window / _STARTS)
+        self._in_block = -1
+        self._started = -math.inf
+        self.decides = 1 / trigger.false_alarm
+        self.streams, self.too_small = _streams(trigger, baseline, blocks)
+        self.value = self._mean()
+        self.most = self.value
+        self.fired_at: float | None = None
+        """The end of the bucket with which it decided."""
+        self._period = period
+
+    def feed(self, sample: Sample) -> None:
+        """Take one bucket into account."""
+        self._open_block(sample.at)
+        for stream in self.streams:
+            requests, bad = self._counts(stream.name, sample)
+            stream.take(sample.at, requests, bad)
+        self.value = self._mean()
+        self.most = max(self.most, self.value)
+        if self.fired_at is None and self.value >= self.decides:
+            self.fired_at = sample.at + self._period
+
+    def _open_block(self, at: float) -> None:
+        block = int((at - self._since) // self._block)
+        if block == self._in_block:
+            return
+        self._in_block = block
+        again = at - self._started >= self._restart - self._block / 2
+        if again:
+            self._started = at
+        for stream in self.streams:
+            if again:
+                stream.evidence.start()
+            else:
+                stream.evidence.open_block()
+
+    def _counts(self, name: str, sample: Sample) -> tuple[float, float]:
+        if name == "errors":
+            known = sample.requests is not None and sample.errors is not None
+            return (sample.requests or 0.0, sample.errors or 0.0) if known else (0.0, 0.0)
+        if name == "probes":
+            return sample.probes, sample.failed
+        warm = any(begin <= sample.at < end for begin, end in self._warm)
+        if warm or sample.slow is None or not sample.timed:
+            return 0.0, 0.0
+        return sample.timed, sample.slow[self._slow.index(name)]
+
+    def _mean(self) -> float:
+        return math.fsum(stream.weight * stream.evidence.value for stream in self.streams)
+
+    @property
+    def strongest(self) -> Stream | None:
+        """The stream that speaks most against the release."""
+        return max(self.streams, key=lambda one: one.weight * one.evidence.value, default=None)
+
+
+def _streams(
+    trigger: RegressionTrigger, baseline: Baseline, blocks: int
+) -> tuple[list[Stream], tuple[str, ...]]:
+    found: list[tuple[str, Normal, float, float, float, float, float]] = []
+    if baseline.errors:
+        smallest = baseline.errors.rate + trigger.tolerance
+        tolerance = trigger.tolerance / 2
+        found.append(("errors", baseline.errors, _WEIGHTS["errors"], tolerance, smallest, 0.0, 0.0))
+    for slow in baseline.slow:
+        rate = slow.normal.rate
+        smallest = max(_SLOW_RISE * rate, rate + _MORE_SLOW)
+        weight = _WEIGHTS[slow.name]
+        found.append((slow.name, slow.normal, weight, 0.0, smallest, slow.usual, slow.limit))
+    if baseline.probes:
+        smallest = baseline.probes.rate + _PROBE_RISE
+        tolerance = _PROBE_RISE / 2
+        found.append(("probes", baseline.probes, _WEIGHTS["probes"], tolerance, smallest, 0.0, 0.0))
+    useful = [one for one in found if _excludes(one[1], _USELESS)]
+    small = tuple(one[0] for one in found if not _excludes(one[1], _USELESS))
+    whole = math.fsum(one[2] for one in useful)
+    streams = [
+        Stream(
+            name=name,
+            normal=normal,
+            weight=share / whole,
+            evidence=TwoSampleEvidence(
+                normal.requests,
+                normal.bad,
+                tolerance=tolerance,
+                smallest=min(smallest, 0.95),
+                false_alarm=trigger.false_alarm,
+                weight=share / whole,
+                eta=1 / normal.dispersion,
+                blocks=blocks,
+                tilt=_TILT,
+            ),
+            smallest=min(smallest, 0.95),
+            usual=usual,
+            limit=limit,
+        )
+        for name, normal, share, tolerance, smallest, usual, limit in useful
+    ]
+    return streams, small
+
+
+def _excludes(normal: Normal, rate: float) -> bool:
+    """Whether the baseline speaks clearly against a rate."""
+    if normal.requests <= 0 or normal.rate >= rate:
+        return False
+    distance = divergence(normal.rate, rate)
+    return normal.requests / normal.dispersion * distance >= math.log(100)
+
+
+def clock(moment: float) -> str:
+    """``14:02:10``, in UTC."""
+    return f"{datetime.fromtimestamp(moment, UTC):%H:%M:%S}"

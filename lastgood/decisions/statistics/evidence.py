@@ -1,0 +1,224 @@
+"""Evidence that a rate rose, which may be looked at as often as one likes.
+
+The rule. Evidence is a bet against "nothing got worse". It starts at 1; as long as nothing got
+worse, its expectation stays at most 1 however long one plays, so that it ever reaches 1/a with a
+probability of at most a (Ville 1939). Whoever looks each second is as safe as who looks once.
+
+``EvidenceProcess`` bets against one known limit: P(bad | past) <= limit for every request. It bets
+on ten alternatives at once, from several starts (a fault may begin late: Shiryaev's recursion, as
+in Shin, Ramdas and Rinaldo 2024). Within one block of time no bet may win more than a cap: a burst
+that touches only one or two blocks can never decide.
+
+``TwoSampleEvidence`` does not know the rate from before, only a sample of it. It cuts the possible
+rates into cells. For each it multiplies the evidence that the baseline gives against rates as high
+as the cell with that of the release against the cell's upper edge, and counts the least of all
+(universal inference: Wasserman, Ramdas and Balakrishnan 2020).
+
+A bad request may count in part (0 to 1): the bets are convex in it. Bets are tempered by ``eta``
+(one over the dispersion), where a baseline is burstier than chance.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+
+_ALTERNATIVES = 10
+_CELLS = 20
+_FIRST_SHARE = 0.5
+"""How much is bet at the first start; the rest in as many further starts as below."""
+_STARTS = 20
+LATE = True
+_MOST = 1e300
+"""No bet counts for more: it decided long ago."""
+_MOST_POWER = 700.0
+_BASELINE_BETS = (
+    (1.0, 0.40),
+    (0.8, 0.12),
+    (0.6, 0.12),
+    (0.4, 0.12),
+    (0.2, 0.10),
+    (0.05, 0.07),
+    (0.002, 0.07),
+)
+"""How much lower the true rate may be than the cell's, and how much is bet on it."""
+
+
+def logit_grid(low: float, high: float, count: int) -> list[float]:
+    """Rates that are equally far apart in log odds."""
+    first, last = (math.log(p / (1 - p)) for p in (low, high))
+    steps = (first + (last - first) * n / (count - 1) for n in range(count))
+    return [1 / (1 + math.exp(-step)) for step in steps]
+
+
+def cap_of(false_alarm: float, weight: float, blocks: int = 3) -> float:
+    """By how much a bet may grow in one block: fewer than ``blocks`` can never decide."""
+    decides = 1 / (false_alarm * weight * _FIRST_SHARE)
+    return float(0.95 * decides ** (1 / (blocks - 1)))
+
+
+class EvidenceProcess:
+    """Bets against limits on a rate; several limits ("cells") at once.
+
+    Args:
+        limits: what the rate is at most, if nothing got worse.
+        smallest: for each limit the smallest rate that is bet on.
+        eta: tempers the bets, 0 to 1.
+        cap: how much a bet may win within one block; None for no limit.
+        alternatives: how many rates are bet on.
+        tilt: how much more is bet on small rises than on large ones; 0 for the same on all.
+    """
+
+    def __init__(
+        self,
+        limits: Sequence[float],
+        smallest: Sequence[float],
+        *,
+        eta: float = 1.0,
+        cap: float | None = None,
+        alternatives: int = _ALTERNATIVES,
+        tilt: float = 0.0,
+    ) -> None:
+        self._count = alternatives
+        self._cap = cap
+        shares = [(n + 1) ** -tilt for n in range(alternatives)]
+        self._shares = [share / math.fsum(shares) for share in shares] * len(limits)
+        self._bad: list[float] = []
+        self._all: list[float] = []
+        for limit, least in zip(limits, smallest, strict=True):
+            for rate in logit_grid(least, max(0.95, (1 + least) / 2), alternatives):
+                fine = eta * math.log((1 - rate) / (1 - limit))
+                self._bad.append(eta * math.log(rate / limit) - fine)
+                self._all.append(fine)
+        self._bets = [0.0] * len(self._bad)
+        self._room = [0.0] * len(self._bad)
+        self._left = 1.0
+        self._started = False
+        self._late = LATE
+
+    def start(self) -> None:
+        """Bet some of what is left from here on: a fault may begin now."""
+        share = min(self._left, (1 - _FIRST_SHARE) / _STARTS if self._started else _FIRST_SHARE)
+        self._started = True
+        self._left -= share
+        self._bets = [
+            bet + share * part for bet, part in zip(self._bets, self._shares, strict=True)
+        ]
+        self.open_block()
+
+    def open_block(self) -> None:
+        """A new block of time: what a bet may win counts from here."""
+        cap = _MOST if self._cap is None else self._cap
+        # A late start has less to bet: it may win as much as if it were the first one.
+        least = _FIRST_SHARE if self._started and self._late else 0.0
+        self._room = [
+            min(cap * max(bet, least * part), _MOST)
+            for bet, part in zip(self._bets, self._shares, strict=True)
+        ]
+
+    def update(self, requests: float, bad: float) -> None:
+        """Settle the bets on some requests, ``bad`` of which were bad."""
+        try:
+            self._settle(requests, bad, math.exp)
+        except OverflowError:
+            self._settle(requests, bad, lambda power: math.exp(min(power, _MOST_POWER)))
+
+    def _settle(self, requests: float, bad: float, exp: Callable[[float], float]) -> None:
+        self._bets = [
+            # A bet that has won all it may in this block waits for the next one.
+            bet
+            if bet >= room
+            else (won if (won := bet * exp(bad * per_bad + requests * per_all)) < room else room)
+            for bet, per_bad, per_all, room in zip(
+                self._bets, self._bad, self._all, self._room, strict=True
+            )
+        ]
+
+    @property
+    def values(self) -> list[float]:
+        """The evidence against each limit."""
+        bets, count = self._bets, self._count
+        return [self._left + sum(bets[n : n + count]) for n in range(0, len(bets), count)]
+
+
+def baseline_evidence(rate: float, requests: float, bad: float, eta: float) -> float:
+    """The logarithm of a baseline's evidence against its true rate being ``rate`` or more."""
+    fine = requests - bad
+    terms = [
+        math.log(share)
+        + eta * (bad * math.log(part) + fine * (math.log1p(-part * rate) - math.log1p(-rate)))
+        for part, share in _BASELINE_BETS
+    ]
+    most = max(terms)
+    return most + math.log(math.fsum(math.exp(term - most) for term in terms))
+
+
+class TwoSampleEvidence:
+    """Evidence that a rate is higher than it was in a baseline, by more than a tolerance.
+
+    Args:
+        requests: of the baseline.
+        bad: how many of them were bad.
+        tolerance: a rise by this much never counts as evidence.
+        smallest: the smallest rate that is bet on.
+        false_alarm: 1 over the evidence that decides.
+        weight: this stream's share of the evidence.
+        eta: tempers the bets, 0 to 1.
+        blocks: so many blocks of time, at least, must agree; None: bursts may decide.
+        tilt: how much more is bet on small rises than on large ones; 0 for the same on all.
+    """
+
+    def __init__(
+        self,
+        requests: float,
+        bad: float,
+        *,
+        tolerance: float,
+        smallest: float,
+        false_alarm: float,
+        weight: float = 1.0,
+        eta: float = 1.0,
+        blocks: int | None = 3,
+        tilt: float = 0.0,
+    ) -> None:
+        edges = _edges(requests, bad, math.log(1 / (false_alarm * weight)) + 1.5, eta)
+        limits = [min(edge + tolerance, 0.98) for edge in edges[1:]]
+        self._process = EvidenceProcess(
+            limits,
+            [min(max(smallest, 1.05 * limit), 0.99) for limit in limits],
+            eta=eta,
+            cap=cap_of(false_alarm, weight, blocks) if blocks else None,
+            tilt=tilt,
+        )
+        self._before = [1.0] + [
+            math.exp(min(700.0, baseline_evidence(edge, requests, bad, eta)))
+            for edge in edges[1:-1]
+        ]
+        self.value = min(self._before)
+
+    def start(self) -> None:
+        """A fault may begin now. Opens a block."""
+        self._process.start()
+
+    def open_block(self) -> None:
+        """A new block of time begins."""
+        self._process.open_block()
+
+    def update(self, requests: float, bad: float) -> None:
+        """Take some requests into account."""
+        if requests <= 0:
+            return
+        self._process.update(requests, bad)
+        pairs = zip(self._before, self._process.values, strict=True)
+        self.value = min(before * now for before, now in pairs)
+
+
+def _edges(requests: float, bad: float, enough: float, eta: float) -> list[float]:
+    """The cells' edges: from 0 over the observed rate to one that the baseline excludes."""
+    observed = bad / requests
+    top = max(observed, 0.25 / requests)
+    while top < 0.9 and baseline_evidence(top, requests, bad, eta) < enough:
+        top *= 1.05
+    top = min(top, 0.9)
+    first = max(min(observed, 0.98 * top), top / 50)
+    return [0.0, *(first * (top / first) ** (n / (_CELLS - 1)) for n in range(_CELLS))]
