@@ -108,7 +108,10 @@ def _remembered(order: WatchOrder) -> list[Tally]:
 
 
 def _memory(order: WatchOrder, tallies: Sequence[Tally]) -> Memory:
-    words = tuple(tally.latest for tally in tallies)
+    words = tuple(
+        f"{tally.latest}; its last datapoint is waited for" if tally.awaiting else tally.latest
+        for tally in tallies
+    )
     return Memory(watching=words, until=order.until, tallies=tuple(tallies))
 
 

@@ -209,14 +209,14 @@ def of_alarms(policy: Policy, alarms: tuple[AlarmState, ...]) -> Findings:
             continue
         warnings += _of_alarm(alarm)
         silent = alarm.state == "INSUFFICIENT_DATA" and not trigger.dry_run
-        if silent and trigger.missing_data in ("inconclusive", "ignore"):
+        if silent and trigger.missing_data in _UNDECIDED:
             warnings.append(
                 f"Alarm {trigger.alarm} has no data now; unless it gets some, the window will be "
                 "inconclusive. If no data is good for it, set its TreatMissingData to notBreaching."
             )
         if not is_red(trigger, alarm):
             continue
-        red = "is in ALARM" if alarm.state == "ALARM" else "has no data, which counts as breaching,"
+        red = "is in ALARM" if alarm.state == "ALARM" else "is breaching, as it has no data,"
         if trigger.dry_run:
             warnings.append(f"Alarm {trigger.alarm} {red} before the release: a dry run.")
             continue
@@ -230,6 +230,9 @@ def of_alarms(policy: Policy, alarms: tuple[AlarmState, ...]) -> Findings:
         )
         warnings.append(f"Alarm {trigger.alarm} {red} before the release: {then}.")
     return Findings(refusals=tuple(refusals), warnings=tuple(warnings))
+
+
+_UNDECIDED = ("inconclusive", "ignore")
 
 
 def _of_alarm(alarm: AlarmState) -> list[str]:

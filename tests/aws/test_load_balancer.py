@@ -168,6 +168,79 @@ class _Described:
         }
 
 
+# --- Whose the load balancer's own errors are --------------------------------------------------
+
+
+def groups_of(stack: Stack) -> tuple[str, ...]:
+    found = (stack.target_group_arn, stack.alternate_target_group_arn)
+    return tuple(one for one in found if one)
+
+
+async def is_exclusive(
+    balancers: LoadBalancerActivities, stack: Stack, own: tuple[str, ...]
+) -> bool:
+    order = ResolveOrder(region=REGION, target_group=stack.target_group_arn, own=own)
+    return (await Attempt().run(balancers.describe_target_groups, order)).exclusive
+
+
+async def test_a_load_balancer_of_one_service_alone(
+    balancers: LoadBalancerActivities, stack: Stack
+) -> None:
+    assert await is_exclusive(balancers, stack, groups_of(stack))
+    assert not await is_exclusive(balancers, stack, ())
+    assert not await is_exclusive(balancers, stack, ("arn:aws:some:other:group",))
+
+
+async def test_a_load_balancer_that_other_services_share(
+    balancers: LoadBalancerActivities, plain_client: Client
+) -> None:
+    stack = make_stack(plain_client, desired=1)
+    try:
+        assert await is_exclusive(balancers, stack, groups_of(stack))
+        other = lone_group(plain_client)
+        plain_client("elbv2").create_rule(
+            ListenerArn=stack.listener_arn,
+            Priority=77,
+            Conditions=[{"Field": "path-pattern", "Values": ["/other/*"]}],
+            Actions=[{"Type": "forward", "TargetGroupArn": other}],
+        )
+        assert not await is_exclusive(balancers, stack, groups_of(stack))
+        assert await is_exclusive(balancers, stack, (*groups_of(stack), other))
+    finally:
+        stack.delete()
+
+
+async def test_all_pages_of_target_groups_are_looked_at() -> None:
+    paged = _Paged({}, {})
+    order = ResolveOrder(
+        region=REGION, target_group="web", own=("arn:aws:e:r:1:targetgroup/web/1",)
+    )
+    facts = await Attempt().run(
+        LoadBalancerActivities(lambda service, region: paged).describe_target_groups, order
+    )
+    assert not facts.exclusive
+    assert paged.markers == [None, None, "2"]
+
+
+class _Paged(_Described):
+    """A load balancer with a second page of target groups; the sandbox gives one page."""
+
+    markers: list[str | None]
+
+    def __init__(self, *described: Any) -> None:
+        super().__init__(*described)
+        self.markers = []
+
+    def describe_target_groups(self, **asked: Any) -> dict[str, Any]:
+        self.markers.append(asked.get("Marker"))
+        first = super().describe_target_groups()
+        if "LoadBalancerArn" not in asked:
+            return first
+        if "Marker" in asked:
+            return {"TargetGroups": [{"TargetGroupArn": "arn:aws:e:r:1:targetgroup/other/3"}]}
+        return {**first, "NextMarker": "2"}
+
+
 async def test_denied(calm: Sandbox, balancers: LoadBalancerActivities, stack: Stack) -> None:
     calm.deny("DescribeTargetGroups", times=1)
     with pytest.raises(ApplicationError) as caught:

@@ -345,6 +345,37 @@ async def test_an_outage_of_cloudwatch_is_no_bad_release(
     assert "cloudwatch:DescribeAlarms" in report.verdicts[0].reason
 
 
+async def test_a_history_that_cannot_be_read_now_is_asked_for_again(
+    cloudwatch: CloudWatchActivities, calm: Sandbox, alarm: tuple[str, Callable[[str], None]]
+) -> None:
+    name, state = alarm
+    began = now()
+    for value in ("ALARM", "OK"):
+        state(value)
+    calm.throttle("DescribeAlarmHistory", times=2)
+    order = watch_order(red(name), since=began, until=now() + LONG)
+    report = await Attempt().run(cloudwatch.watch_alarms, order)
+    assert report.fired
+    assert f"alarm {name} was in ALARM at " in report.fired.reason
+    assert (report.tallies[0].error, report.tallies[0].healthy) == (2, 0)
+
+
+async def test_a_history_that_must_not_be_read_is_said(
+    cloudwatch: CloudWatchActivities, calm: Sandbox, alarm: tuple[str, Callable[[str], None]]
+) -> None:
+    """The state itself still counts: a role made for an older version lacks that permission."""
+    name, state = alarm
+    began = now()
+    for value in ("ALARM", "OK"):
+        state(value)
+    calm.deny("DescribeAlarmHistory", times=None)
+    order = watch_order(red(name), since=began, until=now())
+    report = await Attempt().run(cloudwatch.watch_alarms, order)
+    assert (report.fired, statuses(report)) == (None, [Status.PASS])
+    said = "what it did in between cannot be read: cloudwatch:DescribeAlarmHistory: "
+    assert said in report.tallies[0].latest
+
+
 # --- Metrics -----------------------------------------------------------------------------------
 
 

@@ -125,6 +125,38 @@ def test_an_alarm_red_before_the_release_counts_once_it_was_ok() -> None:
     assert alarm("ALARM", muted=True, before=seen).failing
 
 
+def silent(missing: str, before: Tally, *, muted: bool = False) -> Tally:
+    trigger = AlarmTrigger.model_validate({"alarm": "hot", "missing_data": missing})
+    state = AlarmState(name="hot", state="INSUFFICIENT_DATA")
+    return look_at_alarm(watched(trigger, muted=muted), before, state, T0)
+
+
+def test_ignored_silence_leaves_everything_as_it_was() -> None:
+    for state, reading in (("OK", Reading.HEALTHY), ("ALARM", Reading.UNHEALTHY)):
+        before = alarm(state)
+        seen = silent("ignore", before)
+        assert seen.reading is reading
+        assert (seen.failing, seen.recovered) == (before.failing, before.recovered)
+        assert f"it stays {reading.value}, as it was before" in seen.latest
+    for nothing in (tally(), alarm(None), alarm("INSUFFICIENT_DATA")):
+        assert silent("ignore", nothing).reading is Reading.NO_DATA
+
+
+def test_silence_that_is_bad_is_muted_like_an_alarm_until_it_was_ok() -> None:
+    assert silent("breaching", tally()).failing
+    seen = silent("breaching", tally(), muted=True)
+    assert (seen.failing, seen.reading) == (None, Reading.NO_DATA)
+    assert silent("not_breaching", tally()).recovered
+
+
+@pytest.mark.parametrize("missing", ["breaching", "not_breaching", "ignore", "inconclusive"])
+def test_what_silence_means_changes_nothing_else(missing: str) -> None:
+    trigger = AlarmTrigger.model_validate({"alarm": "hot", "missing_data": missing})
+    for state, fires in (("OK", False), ("ALARM", True)):
+        said = AlarmState.model_validate({"name": "hot", "state": state})
+        assert bool(look_at_alarm(watched(trigger), tally(), said, T0).failing) is fires
+
+
 @given(some.lists(some.sampled_from(["OK", "ALARM", "INSUFFICIENT_DATA", None])), some.booleans())
 def test_only_alarm_fires_and_only_ok_is_good(states: list[str | None], muted: bool) -> None:
     seen = tally()

@@ -113,12 +113,14 @@ def test_nothing_to_go_back_to_is_said_before_it_is_needed() -> None:
     assert preflight.of_target(Choice(target=revision(1), reason="")) == preflight.Findings()
 
 
-def alarms(state: str | None, **keys: Any) -> preflight.Findings:
+def alarms(
+    state: str | None, says: dict[str, Any] | None = None, **keys: Any
+) -> preflight.Findings:
     trigger = {"type": "alarm", "alarm": "hot", **keys}
     health = {"type": "health-check", "url": "http://x/"}
     policy = Policy.model_validate({**POLICY.model_dump(), "triggers": [health, trigger]})
-    found = () if state is None else (AlarmState.model_validate({"name": "hot", "state": state}),)
-    return preflight.of_alarms(policy, found)
+    found = {"name": "hot", "state": state, **(says or {})}
+    return preflight.of_alarms(policy, (AlarmState.model_validate(found),) if state else ())
 
 
 @pytest.mark.parametrize(
@@ -132,6 +134,15 @@ def alarms(state: str | None, **keys: Any) -> preflight.Findings:
         ("ALARM", {"already_in_alarm": "refuse"}, "the policy refuses", ""),
         ("INSUFFICIENT_DATA", {}, "", "TreatMissingData"),
         ("INSUFFICIENT_DATA", {"already_in_alarm": "refuse"}, "", "TreatMissingData"),
+        ("INSUFFICIENT_DATA", {"missing_data": "ignore"}, "", "TreatMissingData"),
+        ("INSUFFICIENT_DATA", {"missing_data": "not_breaching"}, "", ""),
+        ("INSUFFICIENT_DATA", {"missing_data": "breaching"}, "", "ignored until it has been OK"),
+        (
+            "INSUFFICIENT_DATA",
+            {"missing_data": "breaching", "already_in_alarm": "refuse"},
+            "is breaching, as it has no data, already, and the policy refuses",
+            "",
+        ),
         ("ALARM", {"already_in_alarm": "refuse", "dry_run": True}, "", "a dry run"),
         ("INSUFFICIENT_DATA", {"dry_run": True}, "", ""),
     ],
@@ -139,6 +150,21 @@ def alarms(state: str | None, **keys: Any) -> preflight.Findings:
 def test_alarms(state: str | None, keys: dict[str, Any], refusal: str, warning: str) -> None:
     found = alarms(state, **keys)
     assert [refusal in text for text in found.refusals] == ([True] if refusal else [])
+    assert [warning in text for text in found.warnings] == ([True] if warning else [])
+
+
+@pytest.mark.parametrize(
+    ("says", "warning"),
+    [
+        ({"actions_enabled": False}, "The actions of alarm hot are disabled"),
+        ({"evaluation": "EVALUATION_ERROR"}, "cannot be evaluated now (EVALUATION_ERROR)"),
+        ({"evaluation": "EVALUATION_FAILURE"}, "cannot be evaluated now (EVALUATION_FAILURE)"),
+        ({"evaluation": "PARTIAL_DATA"}, ""),
+    ],
+)
+def test_what_an_alarm_says_of_itself_is_handed_on(says: dict[str, Any], warning: str) -> None:
+    found = alarms("OK", says)
+    assert found.refusals == ()
     assert [warning in text for text in found.warnings] == ([True] if warning else [])
 
 

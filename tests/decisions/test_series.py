@@ -7,7 +7,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as some
 
-from lastgood.decisions.series import ceil_to, floor_to, from_counts, from_values
+from lastgood.decisions.series import (
+    ceil_to,
+    delay_of,
+    floor_to,
+    from_counts,
+    from_values,
+    is_awaited,
+    summed,
+    worst_of,
+)
 from tests.decisions.made import T0, at, seconds
 
 moments = some.datetimes(datetime(2020, 1, 1), datetime(2040, 1, 1), timezones=some.just(UTC))  # noqa: DTZ001 - bounds are naive by contract
@@ -137,3 +146,88 @@ def test_counts_never_make_up_a_bucket(
     assert set(starts) <= {*requests, *errors, *refused}
     for point in series:
         assert point.value is None or (0 <= point.value <= 1 and point.weight > 0)
+
+
+# --- Counts of a load balancer -----------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("requests", "errors", "refused", "own", "rate", "weight"),
+    [
+        (100.0, 2.0, 3.0, 3.0, 0.05, 100),  # each refused one is a 502, too
+        (100.0, 2.0, 3.0, None, 0.05, 100),
+        (100.0, 2.0, None, 3.0, 0.05, 100),
+        (100.0, 2.0, 1.0, 3.0, 0.05, 100),
+        (None, None, None, 7.0, 1.0, 7),  # no target was left to choose
+        (100.0, None, None, None, 0.0, 100),
+    ],
+)
+def test_a_refused_request_fails_once(
+    requests: float | None,
+    errors: float | None,
+    refused: float | None,
+    own: float | None,
+    rate: float,
+    weight: float,
+) -> None:
+    given = (requests, errors, refused, own)
+    one, two, three, four = ({T0: n} if n is not None else {} for n in given)
+    [point] = from_counts(one, (two,), three, four)
+    assert (point.value, point.weight) == (pytest.approx(rate), weight)
+
+
+@pytest.mark.parametrize("broken", [math.nan, math.inf, -1.0, 1e308])
+def test_own_errors_that_cannot_be(broken: float) -> None:
+    for refused, own in (({T0: broken}, {}), ({}, {T0: broken})):
+        [point] = from_counts({T0: 10.0}, ({},), refused, own)
+        assert (point.value, bool(point.problem)) == (None, True)
+
+
+def test_what_cannot_be_used_of_one_group_is_not_hidden_by_another() -> None:
+    broken, good = from_counts({T0: -1.0}, ({},)), from_counts({T0: 10.0}, ({T0: 4.0},))
+    for groups in ([broken, good], [good, broken]):
+        [point] = worst_of(groups)
+        assert (point.value, point.problem) == (0.4, "-1 is negative")
+
+
+def test_sums_make_up_no_bucket() -> None:
+    later = T0 + timedelta(seconds=60)
+    assert summed([{T0: 1.0}, {T0: 2.0, later: 3.0}, {}]) == {T0: 3.0, later: 3.0}
+    assert summed([]) == {}
+
+
+# --- Datapoints that come late -----------------------------------------------------------------
+
+MINUTE = timedelta(minutes=1)
+
+
+@pytest.mark.parametrize(
+    ("newest", "since", "until", "awaited"),
+    [
+        (None, 0, 300, True),
+        (180, 0, 300, True),
+        (240, 0, 300, False),
+        (240, 0, 359, False),  # the bucket that is not over does not belong to the window
+        (240, 0, 360, True),
+        (300, 0, 300, False),
+        (None, 270, 300, False),  # no whole bucket
+        (None, 240, 300, True),
+    ],
+)
+def test_the_last_whole_bucket_is_awaited(
+    newest: float | None, since: float, until: float, awaited: bool
+) -> None:
+    begin = floor_to(T0, MINUTE)
+
+    def at(second: float) -> datetime:
+        return begin + timedelta(seconds=second)
+
+    seen = None if newest is None else at(newest)
+    assert is_awaited(seen, MINUTE, since=at(since), until=at(until)) is awaited
+
+
+def test_how_late_a_datapoint_may_be() -> None:
+    assert delay_of(timedelta(minutes=5)) == delay_of(MINUTE) == timedelta(minutes=3)
+    assert (
+        delay_of(timedelta(seconds=30)) == delay_of(timedelta(seconds=1)) == timedelta(seconds=10)
+    )

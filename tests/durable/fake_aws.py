@@ -89,6 +89,9 @@ class FakeAws:
         """Answers by image, the last one for ever; good without an entry."""
         self.watched: list[WatchOrder | ServiceWatchOrder] = []
         """The orders of all watches, once for each attempt."""
+        self.resolved: list[ResolveOrder] = []
+        self.exclusive = True
+        """Whether the load balancer has no target groups but the service's."""
         self.watch_crashes = 0
         """So many attempts of watches over metrics die without an answer."""
         self.frozen: str | None = None
@@ -312,7 +315,9 @@ class FakeAws:
 
     @activity.defn(name="describe_target_groups")
     async def describe_target_groups(self, order: ResolveOrder) -> LoadBalancerFacts:
+        self.resolved.append(order)
         return LoadBalancerFacts(
+            exclusive=self.exclusive,
             load_balancer="app/web/1",
             target_group="targetgroup/web/1",
             health_url="http://192.0.2.1/health",
