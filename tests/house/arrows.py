@@ -33,7 +33,7 @@ PURE = {
 PURE_STDLIB = {
     *("__future__", "collections", "copy", "dataclasses", "datetime", "email", "enum"),
     *("functools", "hashlib", "html", "ipaddress", "itertools", "json", "math", "operator", "re"),
-    *("string", "textwrap", "typing", "unicodedata", "urllib"),
+    *("bisect", "csv", "io", "string", "textwrap", "typing", "unicodedata", "urllib"),
 }
 CLOCKS = {"now", "utcnow", "today"}
 IMPURE_CALLS = {"open", "print", "input", "exec", "eval", "__import__", "breakpoint"}
