@@ -1,14 +1,12 @@
-"""Files that a backtest reads: metrics and policies, and what is wrong with them."""
+"""Files of metrics that a backtest reads and writes, and what is wrong with them."""
 
 from __future__ import annotations
 
 from datetime import UTC, datetime
 from pathlib import Path
 
-from lastgood import policy_file
-from lastgood.decisions.recording import Recording, RecordingError, read
+from lastgood.decisions.recording import Recording, RecordingError, read, write
 from lastgood.errors import UsageError
-from lastgood.policy import Policy
 
 
 def load(path: Path, period: float | None = None) -> Recording:
@@ -33,13 +31,17 @@ def load(path: Path, period: float | None = None) -> Recording:
     return recording
 
 
-def load_policy(path: str) -> Policy:
-    """A policy file; metrics of the past need no region.
+def save(recording: Recording, path: Path) -> None:
+    """Write a recording as a file that can be read again.
 
     Raises:
-        PolicyError: with every problem of the file.
+        UsageError: if it is there already, or cannot be written.
     """
-    return policy_file.load(path)
+    try:
+        with path.open("x", encoding="utf-8") as file:
+            file.writelines(f"{line}\n" for line in write(recording))
+    except OSError as error:
+        raise UsageError(f"{path}: cannot be written: {error.strerror}") from None
 
 
 def check_moment(recording: Recording, deployed_at: float, name: str) -> None:

@@ -9,6 +9,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from lastgood.cli.output import MARKS
+from lastgood.cli.released import Release
 from lastgood.decisions.backtest import Judged, Replay
 from lastgood.decisions.recording import Recording
 from lastgood.decisions.replaying import error_gauges
@@ -219,6 +220,40 @@ def _slid_as_text(one: Slid) -> list[str]:
     if len(one.fired) > _MOST_DATES:
         lines.append(f"{_INDENT}and {len(one.fired) - _MOST_DATES} times more: see --output json")
     return lines
+
+
+# --- At the times of real releases -------------------------------------------------------------
+
+Judgements = Sequence[tuple[Release, Replay]]
+
+
+def real_as_json(judged: Judgements, recording: Recording) -> list[dict[str, Any]]:
+    """How each real release ended, and how it would have ended."""
+    return [
+        {
+            "release": real.release,
+            "deployed_at": time_of(real.deployed_at, recording),
+            "really": real.outcome,
+            **as_json(found, recording),
+        }
+        for real, found in judged
+    ]
+
+
+def real_as_text(title: str, judged: Judgements, recording: Recording) -> list[str]:
+    """The same for people."""
+    lines = [f"{title}: {len(judged)} real releases judged; {_data(recording)}"]
+    for real, found in judged:
+        lines.append(
+            f"  {day(real.deployed_at)}  {_HEADLINES[found.outcome]:<11}  {real.release} "
+            f"(really: {real.outcome})"
+        )
+        if found.outcome != "healthy":
+            lines += folded(sentence(found.reason), _INDENT)
+    fired = [
+        found.at.timestamp() for _, found in judged if found.outcome == "rolled_back" and found.at
+    ]
+    return lines + sparkline(recording, None, fired)
 
 
 # --- A line of bars ----------------------------------------------------------------------------

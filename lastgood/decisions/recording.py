@@ -199,7 +199,7 @@ def _row(number: int, cells: list[str], columns: dict[str, int], bounds: list[in
         named.get("probes"),
         named.get("probes_failed"),
     )
-    row.problem = _problem(row)
+    row.problem = problem_of(row)
     return row
 
 
@@ -221,7 +221,8 @@ def _number(cell: str) -> float | None:
         raise ValueError(f"{cell.strip()[:40]!r} is no number") from None
 
 
-def _problem(row: Row) -> str | None:
+def problem_of(row: Row) -> str | None:
+    """Why a bucket's numbers cannot be; None if they can."""
     named = {
         "requests": row.requests,
         "errors": row.errors,

@@ -56,6 +56,8 @@ class Sliding:
     """When they were released, and what became of them."""
     held: list[tuple[datetime, Replay]] = field(default_factory=list)
     triggers: list[Slid] = field(default_factory=list)
+    replays: list[Replay] = field(default_factory=list)
+    """Of each release."""
 
     def per_week(self, count: int) -> float:
         """So many, by the week."""
@@ -134,6 +136,7 @@ def _weeks(at: Sequence[float], recording: Recording, *, pretended: bool) -> flo
 
 
 def _note(found: Sliding, moment: datetime, one: Replay) -> None:
+    found.replays.append(one)
     if one.outcome == "rolled_back":
         found.rolled_back.append((moment, one))
     elif one.outcome == "held":
