@@ -1,8 +1,7 @@
 """The series of triggers that compare a release with the past: which they are, what they make.
 
 Counts of several target groups are added up: it is the service that is compared. Quantiles and
-averages cannot be added up, and are read of the first group alone, as their only use is to choose
-from where on an answer counts as slow.
+averages cannot be added up: those of the group with the most data are taken.
 """
 
 from __future__ import annotations
@@ -14,12 +13,15 @@ from typing import Any, NamedTuple
 
 from lastgood.contracts import MetricSource, WatchedTrigger
 from lastgood.decisions.band import Gauge, Kind
-from lastgood.decisions.samples import Sample
+from lastgood.decisions.samples import Sample, Side
 from lastgood.decisions.series import Point, Series, from_counts, from_values
 from lastgood.policy_triggers import BandTrigger
 
 COUNTS = ("RequestCount", "HTTPCode_Target_5XX_Count", "TargetConnectionErrorCount")
 BALANCER_COUNT = "HTTPCode_ELB_5XX_Count"
+BY_GROUP = "@{}"
+"""How a series of one target group alone is named, behind its label."""
+NO_COUNTS = ("p75", "p95", "average", "value")
 QUANTILES = {"p75": 0.75, "p95": 0.95}
 
 _TIME = "TargetResponseTime"
@@ -35,6 +37,8 @@ class Stat(NamedTuple):
     dimensions: Mapping[str, str]
     name: str
     statistic: str
+    group: int = 0
+    """Which target group it is of."""
 
     def as_query(self) -> dict[str, Any]:
         """A MetricStat without its period."""
@@ -54,17 +58,23 @@ def stats_compared(watched: WatchedTrigger) -> list[Stat]:
         return _custom(source)
     groups = (source.dimensions, *source.further)
     stats = [
-        Stat(label, source.namespace, group, name, "Sum")
-        for group in groups
+        Stat(label, source.namespace, group, name, "Sum", number)
+        for number, group in enumerate(groups)
         for label, name in zip(_LABELS, COUNTS, strict=True)
     ]
     if source.load_balancer:
         own = source.load_balancer
         stats.append(Stat("balancer", source.namespace, own, BALANCER_COUNT, "Sum"))
     if isinstance(watched.trigger, BandTrigger):
-        stats.append(Stat("average", source.namespace, groups[0], _TIME, "Average"))
-        return stats
-    return [*stats, *(s for group in groups for s in _times(source, group, _TIME, 1000.0))]
+        return stats + [
+            Stat("average", source.namespace, group, _TIME, "Average", number)
+            for number, group in enumerate(groups)
+        ]
+    return stats + [
+        stat._replace(group=number)
+        for number, group in enumerate(groups)
+        for stat in _times(source, group, _TIME, 1000.0)
+    ]
 
 
 def _custom(source: MetricSource) -> list[Stat]:
@@ -133,6 +143,33 @@ def samples_of(series: Mapping[str, Series], limits: int) -> dict[float, Sample]
                 slow=slow if usable else None,
             )
     return found
+
+
+def group_of(series: Mapping[str, Series], group: int) -> dict[str, Series]:
+    """The series of one target group alone; ``BY_GROUP`` says how they are named."""
+    ending = BY_GROUP.format(group)
+    return {name.removesuffix(ending): one for name, one in series.items() if name.endswith(ending)}
+
+
+def served(series: Mapping[str, Series]) -> float:
+    """How many requests there were in all of the time that was read."""
+    return math.fsum(series.get("requests", {}).values())
+
+
+def beside(
+    samples: Mapping[float, Sample], new: Mapping[float, Sample], old: Mapping[float, Sample]
+) -> dict[float, Sample]:
+    """The buckets of a release, with what new and old tasks answered where both did."""
+    return {
+        at: one._replace(beside=(_side(new[at]), _side(old[at])))
+        if at in new and at in old and new[at].requests and old[at].requests
+        else one
+        for at, one in samples.items()
+    }
+
+
+def _side(one: Sample) -> Side:
+    return Side(one.requests or 0.0, one.errors or 0.0, one.timed or 0.0, one.slow or ())
 
 
 def _possible(timed: float, slow: tuple[float, ...]) -> bool:

@@ -14,10 +14,13 @@ from typing import Any
 
 from activities.compared_series import (
     QUANTILES,
+    beside,
     gauges_of,
+    group_of,
     problem_of,
     samples_of,
     scale_of_times,
+    served,
 )
 from activities.metric_series import Asked, Read, read
 from lastgood.contracts import Tally, WatchedTrigger, WatchOrder
@@ -36,6 +39,7 @@ _LATE = timedelta(minutes=5)
 _RECOVERED = 3
 """Buckets, at least, without evidence: then it is good again."""
 _WEAK = 3.0
+_NEARLY_ALL = 0.9
 
 
 class Comparison:
@@ -110,6 +114,8 @@ class RegressionComparison(Comparison):
             raise TypeError(f"{watched.trigger.type} is no regression trigger")
         self._regression = watched.trigger
         self._baseline: Baseline | None = None
+        self._old: int | None = None
+        """Which target group the old tasks are in, if new ones are in another."""
         self.followed: regression_verdicts.Followed | None = None
 
     async def prepare(self, client: Any) -> None:
@@ -148,6 +154,7 @@ class RegressionComparison(Comparison):
             await _read_one(client, Asked(self._watched, start), end)
             for start, end in self.past.stretches
         ]
+        self._know_the_old(parts)
         for label, share in QUANTILES.items():
             values = {at: v for part in parts for at, v in part.series.get(label, {}).items()}
             weights = {at: v for part in parts for at, v in part.series.get("timed", {}).items()}
@@ -191,11 +198,33 @@ class RegressionComparison(Comparison):
             buckets=len(samples),
         )
 
+    def _samples(self, found: Read) -> dict[float, Sample]:
+        """The release's buckets; with old and new tasks apart, where they are."""
+        slow = len(self._baseline.slow) if self._baseline else 0
+        samples = samples_of(found.series, slow)
+        if self._old is None:
+            return samples
+        old = samples_of(group_of(found.series, self._old), slow)
+        new = samples_of(group_of(found.series, 1 - self._old), slow)
+        return beside(samples, new, old)
+
+    def _know_the_old(self, parts: Sequence[Read]) -> None:
+        """Which of two target groups the old tasks are in: the one that served nearly all."""
+        source = self._watched.source
+        if source is None or len(source.further) != 1:
+            return
+        counts = [
+            math.fsum(served(group_of(part.series, number)) for part in parts) for number in (0, 1)
+        ]
+        most = max(counts)
+        if most and most >= _NEARLY_ALL * sum(counts):
+            self._old = counts.index(most)
+
     def judge(self, tally: Tally, found: Read, now: datetime, last: bool) -> Tally:
         """Take what was read into account."""
         if self.followed is None or self._baseline is None:
             raise RuntimeError("what is normal is read first")
-        samples = samples_of(found.series, len(self._baseline.slow))
+        samples = self._samples(found)
         taken = self._feeds[0].take(samples, now.timestamp())
         if taken is None and not self._whole:
             self._anew()  # the next look reads all of the release

@@ -20,8 +20,8 @@ from typing import Any, NamedTuple
 from temporalio.exceptions import ApplicationError
 
 from activities.compared_series import BALANCER_COUNT as _BALANCER_COUNT
+from activities.compared_series import BY_GROUP, NO_COUNTS, Stat, stats_compared
 from activities.compared_series import COUNTS as _COUNTS
-from activities.compared_series import Stat, stats_compared
 from activities.failures import aws_call
 from lastgood.contracts import MetricSource, WatchedTrigger
 from lastgood.decisions import comparing, thresholds
@@ -262,6 +262,13 @@ def _joined(watched: WatchedTrigger, prefix: str, answers: Mapping[str, _Result]
 def _by_name(watched: WatchedTrigger, values: Sequence[Series]) -> dict[str, Series]:
     """The series of a trigger that compares; those of several target groups are added up."""
     named: dict[str, list[Series]] = {}
+    apart: dict[str, Series] = {}
     for stat, one in zip(stats_compared(watched), values, strict=True):
         named.setdefault(stat.label, []).append(one)
-    return {label: some[0] if len(some) == 1 else together(some) for label, some in named.items()}
+        apart[stat.label + BY_GROUP.format(stat.group)] = one
+    whole = {
+        # A quantile of two groups is no sum: that of the group with the most data is taken.
+        label: max(some, key=len) if label in NO_COUNTS else together(some)
+        for label, some in named.items()
+    }
+    return whole | apart
