@@ -13,6 +13,7 @@ from activities.alarm_states import changes_of, describe
 from activities.clients import Clients
 from activities.metric_series import Asked, read
 from activities.metric_watch import FINE_READABLE, MetricWatch
+from activities.rollout_share import RolloutShare
 from activities.watch import conclude_polled, watch
 from lastgood.contracts import (
     AlarmQuery,
@@ -62,7 +63,8 @@ class CloudWatchActivities:
     async def watch_metrics(self, order: WatchOrder) -> WatchReport:
         """Watch metrics until one is too high for too long, or worse than before."""
         client = self._clients("cloudwatch", order.service.region)
-        return await watch(order, MetricWatch(client, order).look)
+        share = RolloutShare(self._clients)
+        return await watch(order, MetricWatch(client, order, share).look)
 
     @activity.defn
     async def watch_alarms(self, order: WatchOrder) -> WatchReport:

@@ -114,6 +114,8 @@ class RegressionComparison(Comparison):
             raise TypeError(f"{watched.trigger.type} is no regression trigger")
         self._regression = watched.trigger
         self._baseline: Baseline | None = None
+        self.share = 1.0
+        """Of new tasks among all, at this look: larger than it was in the buckets before."""
         self._old: int | None = None
         """Which target group the old tasks are in, if new ones are in another."""
         self.followed: regression_verdicts.Followed | None = None
@@ -231,7 +233,7 @@ class RegressionComparison(Comparison):
             return self._note(tally, found, now, last, "regression: late data is read again")
         self._whole = False
         for sample in taken or ():
-            self.followed.feed(sample)
+            self.followed.feed(sample._replace(share=self.share))
         regression = self.followed.regression
         noted = self._note(tally, found, now, last, regression_verdicts.latest(regression))
         fed = min(self._feeds[0].next, now.timestamp())

@@ -12,6 +12,7 @@ from typing import Any
 
 from activities.comparisons import BandComparison, RegressionComparison
 from activities.metric_series import FINE_KEPT, Asked, Read, metric_trigger, read
+from activities.rollout_share import RolloutShare
 from lastgood.contracts import Tally, WatchedTrigger, WatchOrder
 from lastgood.decisions import thresholds
 from lastgood.decisions.false_alarms import Evidence
@@ -30,8 +31,9 @@ _BEFORE = timedelta(hours=1)
 class MetricWatch:
     """What one watch over metrics knows while it lasts."""
 
-    def __init__(self, client: Any, order: WatchOrder) -> None:
+    def __init__(self, client: Any, order: WatchOrder, share: RolloutShare) -> None:
         self._client = client
+        self._share = share
         self._order = order
         self._regressions: dict[str, RegressionComparison] = {}
         self._bands: dict[str, BandComparison] = {}
@@ -52,6 +54,9 @@ class MetricWatch:
         asked = [self._asked(watched, tally, now, last) for watched, tally in pairs]
         # EndTime is exclusive; a bucket that is not complete yet is left out by the decision.
         found = await read(self._client, asked, now)
+        share = await self._share.of_new_tasks(order) if self._regressions else 1.0
+        for regression in self._regressions.values():
+            regression.share = share
         order_of = sorted(range(len(pairs)), key=lambda n: pairs[n][0].key not in self._regressions)
         judged: dict[int, Tally] = {}
         for n in order_of:  # what compares comes first: the thresholds ask for its evidence

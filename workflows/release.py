@@ -213,6 +213,11 @@ class Release:
             return self.deployed_at
         return self.rolled_out_at
 
+    @property
+    def _rolling(self) -> str | None:
+        """ARN of the task definition whose tasks replace the old ones."""
+        return self.released.task_definition if self.released and not self.rolled_out_at else None
+
     async def tell_guard(self, name: str, payload: object) -> None:
         """Tell the guard; one that is gone learns it from our report, or from its successor's."""
         guard = self.order.guard_id
@@ -263,6 +268,7 @@ class Release:
             released_at=self.released_at,
             started=tuple(at for at in (self.deployed_at, self.rolled_out_at) if at),
             window=self.policy.monitor.window,
+            rolling=None if self.shifts_traffic or goal != "rollout" else self._rolling,
             previous=comparing.previous_of(self.order.good, self.policy.monitor.window),
         )
         service = ServiceWatchOrder(

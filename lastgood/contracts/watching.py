@@ -107,6 +107,8 @@ class WatchOrder(Model):
     """When tasks of the release began to serve: they may be slow at first."""
     window: timedelta = timedelta(0)
     """How long the release is watched in all, after its rollout."""
+    rolling: str | None = None
+    """ARN of the task definition whose tasks replace the old ones one by one, while they do."""
     previous: datetime | None = None
     """When the last good release began its monitor window."""
 

@@ -13,7 +13,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Generic, NamedTuple, TypeVar
 
-from lastgood.model import Revision
+from lastgood.model import Revision, ServiceState
 from lastgood.policy import format_duration
 from lastgood.policy_triggers import BandTrigger, RegressionTrigger
 
@@ -79,6 +79,13 @@ def previous_of(good: Sequence[Revision], window: timedelta) -> datetime | None:
     """
     ended = [one.proven_at for one in good if one.release and one.proven_at]
     return max(ended) - window if ended else None
+
+
+def share_of(state: ServiceState, task_definition: str) -> float:
+    """The share of the running tasks that are of this task definition; 1 if none runs."""
+    running = sum(one.running for one in state.deployments)
+    new = sum(one.running for one in state.deployments if one.task_definition == task_definition)
+    return new / running if running else 1.0
 
 
 Bucket = TypeVar("Bucket")
