@@ -197,6 +197,7 @@ class _Release:
         since, until = self._at(self._since), self._at(self._since + self._window)
         points, before = points_of(rows), thresholds.value_before(points_of(past))
         warm_up = thresholds.warm_up_of(trigger, self._lasts)
+        evidence = self._evidence().evidence_for(trigger, period)
         tally = thresholds.look(
             watched,
             Tally(key=watched.key),
@@ -204,7 +205,7 @@ class _Release:
             since=since,
             now=until,
             before=before,
-            evidence=self._evidence,
+            evidence=evidence,
             started=(since,),
             warm_up=warm_up,
         )
@@ -216,7 +217,7 @@ class _Release:
             covers_from=since,
             until=until,
             before=before,
-            evidence=self._evidence,
+            evidence=evidence,
             started=(since,),
             warm_up=warm_up,
         )
@@ -225,12 +226,12 @@ class _Release:
         own = timedelta(seconds=self._recording.period)
         return max(own, trigger.period) if trigger.period else own
 
-    def _evidence(self, at: datetime) -> float | None:
+    def _evidence(self) -> Followed:
         """What the regression trigger knew by then, for the guards of the other triggers."""
         trigger = next(
             (one for one in self._policy.triggers if isinstance(one, RegressionTrigger)), _DEFAULT
         )
-        return self._followed(trigger).at(at)
+        return self._followed(trigger)
 
     # --- Health checks ---------------------------------------------------------------------
 
@@ -319,14 +320,14 @@ class _Release:
     def _band(self, trigger: BandTrigger) -> Verdict:
         before = self._before(trigger.baseline_for.total_seconds())
         warm_up = thresholds.warm_up_of(trigger, self._lasts).total_seconds()
-        bands = band_of(trigger, before, self._rows, self._recording.period)
-        return band.verdict(
-            trigger,
-            bands,
-            warm=((self._since, self._since + warm_up),),
-            until=self._since + self._window,
-            evidence=self._evidence,
-        )
+        warm = ((self._since, self._since + warm_up),)
+        followed = []
+        for one in band_of(trigger, before, self._rows, self._recording.period):
+            gauge = band.Followed(trigger, one.facts, warm, self._evidence().at)
+            for point in one.points:
+                gauge.feed(point)
+            followed.append(gauge)
+        return band.verdict(trigger, followed, until=self._since + self._window)
 
     # --- Rows ------------------------------------------------------------------------------
 

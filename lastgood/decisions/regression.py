@@ -215,8 +215,8 @@ def _streams(
         smallest = baseline.probes.rate + _PROBE_RISE
         tolerance = _PROBE_RISE / 2
         found.append(("probes", baseline.probes, _WEIGHTS["probes"], tolerance, smallest, 0.0, 0.0))
-    useful = [one for one in found if _excludes(one[1], _USELESS)]
-    small = tuple(one[0] for one in found if not _excludes(one[1], _USELESS))
+    useful = [one for one in found if excludes(one[1], _USELESS)]
+    small = tuple(one[0] for one in found if not excludes(one[1], _USELESS))
     whole = math.fsum(one[2] for one in useful)
     streams = [
         Stream(
@@ -245,7 +245,7 @@ def _streams(
     return streams, small
 
 
-def _excludes(normal: Normal, rate: float) -> bool:
+def excludes(normal: Normal, rate: float) -> bool:
     """Whether the baseline speaks clearly against a rate."""
     if normal.requests <= 0 or normal.rate >= rate:
         return False

@@ -11,13 +11,14 @@ import math
 from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 
-from lastgood.decisions.metrics import warm_up_of
-from lastgood.decisions.regression import Regression, Stream
-from lastgood.decisions.samples import Baseline, Sample
+from lastgood.decisions.false_alarms import Evidence
+from lastgood.decisions.metrics import MetricTrigger, warm_up_of
+from lastgood.decisions.regression import Regression, Stream, excludes
+from lastgood.decisions.samples import SLOW, Baseline, Sample
 from lastgood.decisions.statistics.binomial import divergence, upper_bound
 from lastgood.decisions.verdicts import ENOUGH
 from lastgood.model import Measurement, Reading, Status, Verdict
-from lastgood.policy_triggers import RegressionTrigger
+from lastgood.policy_triggers import ErrorRateTrigger, RegressionTrigger
 
 _OVERHEAD = 3.0
 """Nats that not knowing rate, size and start of a rise costs."""
@@ -96,6 +97,20 @@ class Followed:
         if fired and moment > fired.at and moment.timestamp() not in self._curve:
             return fired.value  # whoever feeds it no longer knows as much as it needs
         return self._curve.get(moment.timestamp())
+
+    def evidence_for(self, trigger: MetricTrigger, period: float) -> Evidence | None:
+        """The evidence that a plain threshold's breach must have beside it.
+
+        None where it could say nothing of this metric, or not soon enough: errors that are not
+        counted, a baseline too small to tell the threshold from normal, longer buckets.
+        """
+        if self.regression.period > period:
+            return None
+        names = {stream.name: stream for stream in self.regression.streams}
+        if isinstance(trigger, ErrorRateTrigger):
+            errors = names.get("errors")
+            return self.at if errors and excludes(errors.normal, trigger.threshold) else None
+        return self.at if names.keys() & SLOW.keys() else None
 
     def verdict(self, until: float) -> Verdict:
         """What it says at the window's end: what it said when it fired, if it did."""

@@ -37,6 +37,9 @@ _BASELINE_BETS = (
 """How much lower the true rate may be than the cell's, and how much is bet on it."""
 
 
+_LEAST_SHARE = 0.01
+
+
 def logit_grid(low: float, high: float, count: int) -> list[float]:
     """Rates that are equally far apart in log odds."""
     first, last = (math.log(p / (1 - p)) for p in (low, high))
@@ -69,16 +72,36 @@ class EvidenceProcess(Bets):
         self._count = alternatives
         shares = [(n + 1) ** -tilt for n in range(alternatives)]
         super().__init__([share / math.fsum(shares) for share in shares] * len(limits), cap)
+        self._eta = eta
+        self._pairs = [
+            (limit, rate)
+            for limit, least in zip(limits, smallest, strict=True)
+            for rate in logit_grid(least, max(0.95, (1 + least) / 2), alternatives)
+        ]
+        self._dilute(1.0)
+
+    def _dilute(self, share: float) -> None:
+        """What is won by one bad request, and lost by any, if so many requests meet the fault."""
+        self._share = share
         self._bad: list[float] = []
         self._all: list[float] = []
-        for limit, least in zip(limits, smallest, strict=True):
-            for rate in logit_grid(least, max(0.95, (1 + least) / 2), alternatives):
-                fine = eta * math.log((1 - rate) / (1 - limit))
-                self._bad.append(eta * math.log(rate / limit) - fine)
-                self._all.append(fine)
+        for limit, undiluted in self._pairs:
+            rate = limit + share * (undiluted - limit)
+            fine = self._eta * math.log((1 - rate) / (1 - limit))
+            self._bad.append(self._eta * math.log(rate / limit) - fine)
+            self._all.append(fine)
 
-    def update(self, requests: float, bad: float) -> None:
-        """Settle the bets on some requests, ``bad`` of which were bad."""
+    def update(self, requests: float, bad: float, share: float = 1.0) -> None:
+        """Settle the bets on some requests, ``bad`` of which were bad.
+
+        Args:
+            requests: how many.
+            bad: how many of them were bad.
+            share: of these, those that new tasks answered: only they can have become worse.
+        """
+        share = max(share, _LEAST_SHARE)
+        if share != self._share:
+            self._dilute(share)
         if not bad:
             self.settle([requests * per_all for per_all in self._all])
             return
@@ -155,11 +178,11 @@ class TwoSampleEvidence:
         """A new block of time begins."""
         self._process.open_block()
 
-    def update(self, requests: float, bad: float) -> None:
-        """Take some requests into account."""
+    def update(self, requests: float, bad: float, share: float = 1.0) -> None:
+        """Take some requests into account; ``share`` of them were answered by new tasks."""
         if requests <= 0:
             return
-        self._process.update(requests, bad)
+        self._process.update(requests, bad, share)
         pairs = zip(self._before, self._process.values, strict=True)
         self.value = min(before * now for before, now in pairs)
 
