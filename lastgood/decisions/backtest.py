@@ -299,7 +299,8 @@ class _Release:
 
     def _new(self, trigger: RegressionTrigger) -> Followed:
         rows = self._before(trigger.baseline_for.total_seconds())
-        lasts = format_duration(trigger.baseline_for)
+        hour = trigger.baseline_for == timedelta(hours=1)
+        lasts = "hour" if hour else format_duration(trigger.baseline_for)
         text = f"the {lasts} before the release"
         known = (
             fixed_baseline(trigger.fixed, trigger)

@@ -7,6 +7,9 @@ HTTP probes that fail. Each has evidence of its own against "no worse than befor
 1/``false_alarm``. Slow requests are not looked at during the warm-up. A bucket without data says
 nothing.
 
+A burst decides nothing by itself: within one block of time the evidence of each stream, and all
+of it together, grows by no more than a factor. So an outage that all streams see is one burst.
+
 A stream whose baseline is so small that it could not tell a doubtful rate from a normal one is left
 out, and that is said. Where the baseline is burstier than chance, evidence counts for less.
 """
@@ -28,12 +31,19 @@ _PROBE_RISE = 0.1
 _SLOW_RISE = 1.3
 """The smallest factor of slow requests that is bet on; and the smallest share more of them."""
 _MORE_SLOW = 0.02
+_PICKED = 0.001
+"""How likely the rate since may lie below what is claimed: a run was picked because it looks bad,
+so that its bound has to be stricter."""
+_MISSED = 0.01
+"""How likely the rate before may lie above what is claimed."""
 _USELESS = 0.5
 """A baseline that cannot exclude a rate this high is too small."""
 _STARTS = 20
 _TILT = 0.5
 _FINENESS = 2
 """A burst of the length that is tolerated is cut into so many blocks: it touches one more."""
+_ALMOST = 0.95
+"""Of what decides: so far a burst may come."""
 
 
 @dataclass
@@ -89,8 +99,8 @@ class Stream:
         if requests <= 0:
             return 0.0
         now, before = requests / self.normal.dispersion, self.normal.requests
-        low = 1 - upper_bound(max(0.0, requests - bad) / requests * now, now, 0.01)
-        high = upper_bound(self.normal.bad, before, 0.01)
+        low = 1 - upper_bound(max(0.0, requests - bad) / requests * now, now, _PICKED)
+        high = upper_bound(self.normal.bad, before, _MISSED)
         return max(0.0, low - high)
 
     @property
@@ -137,6 +147,9 @@ class Regression:
         self.decides = 1 / trigger.false_alarm
         self.streams, self.too_small = _streams(trigger, baseline, blocks)
         self.value = self._mean()
+        # From 1 on it would take ``blocks`` of them to decide, whatever the streams say.
+        self._growth = (_ALMOST * self.decides) ** (1 / (blocks - 1))
+        self._room = self._growth
 
     def feed(self, sample: Sample) -> None:
         """Take one bucket into account."""
@@ -146,13 +159,16 @@ class Regression:
         for stream in self.streams:
             requests, bad = self._counts(stream.name, sample)
             stream.take(sample.at, requests, bad)
-        self.value = self._mean()
+        # What one stream says alone has been held back by that stream already.
+        alone = max((one.weight * one.evidence.value for one in self.streams), default=0.0)
+        self.value = max(min(self._mean(), self._room), alone)
 
     def _open_block(self, at: float) -> None:
         block = int((at - self.since) // self._block)
         if block == self._in_block:
             return
         self._in_block = block
+        self._room = self._growth * max(1.0, self.value)
         again = at - self._started >= self._restart - self._block / 2
         if again:
             self._started = at

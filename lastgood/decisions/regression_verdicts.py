@@ -23,6 +23,8 @@ from lastgood.policy_triggers import ErrorRateTrigger, RegressionTrigger
 _OVERHEAD = 3.0
 """Nats that not knowing rate, size and start of a rise costs."""
 _VISIBLE = 0.5
+_MOST_TOLD = 1e9
+"""Evidence: more is told as this."""
 _NAMES = {
     "errors": "5xx",
     "slow": "slower answers",
@@ -147,7 +149,7 @@ def latest(regression: Regression) -> str:
     strongest = regression.strongest
     if strongest is None:
         return f"regression: {_no_baseline(regression)}"
-    told = f"{_rates(strongest)}; " if strongest.requests else ""
+    told = f"{_rates(strongest, regression)}; " if strongest.requests else ""
     return (
         f"regression: {told}evidence {_odds(regression.value)} "
         f"({regression.decides:,.0f} to 1 decides)"
@@ -156,33 +158,62 @@ def latest(regression: Regression) -> str:
 
 def in_words(stream: Stream, regression: Regression) -> str:
     """``5xx 0.4 % before (48,120 requests), 3.1 % since 14:02 (6,310 requests): …``."""
-    chance = 10 ** math.floor(math.log10(max(regression.value, regression.decides)) + 1e-9)
-    rise = stream.certain_rise
-    worse = f"at least {rise * 100:.1f} points worse" if rise >= 0.0005 else "worse"
-    return (
-        f"{_rates(stream, in_run=True)}: {worse}, chance of a false alarm below 1 in {chance:,.0f}"
-    )
+    rates = _rates(stream, regression, in_run=True)
+    return f"{rates}: {_worse(stream.certain_rise)}, {_chance(regression)}"
 
 
-def _rates(stream: Stream, *, in_run: bool = False) -> str:
+def _worse(rise: float) -> str:
+    tenths = math.floor(rise * 1000 + 1e-6)  # never more than is certain
+    if tenths < 1:
+        return "worse"
+    return f"at least {tenths / 10:.1f} points worse" if tenths != 10 else "at least 1 point worse"
+
+
+def _chance(regression: Regression) -> str:
+    """In round numbers, and never less than what was asked for."""
+    value = min(max(regression.value, regression.decides), _MOST_TOLD)
+    chance = max(regression.decides, 10 ** math.floor(math.log10(value) + 1e-9))
+    return f"chance of a false alarm below 1 in {math.floor(chance + 1e-6):,}"
+
+
+def _rates(stream: Stream, regression: Regression, *, in_run: bool = False) -> str:
     """What was normal, and what is so now."""
     requests, bad = (stream.run[1], stream.run[2]) if in_run else (stream.requests, stream.bad)
-    now = bad / requests if requests else 0.0
     begin = stream.since if in_run else stream.first
     since = f"since {datetime.fromtimestamp(begin, UTC):%H:%M:%S} UTC" if requests else "now"
-    before = f"{_percent(stream.normal.rate)} before ({stream.normal.requests:,.0f} {stream.unit})"
-    after = f"{_percent(now)} {since} ({requests:,.0f} {stream.unit})"
+    known = "by the policy" if regression.baseline.written else "before"
+    if not regression.baseline.written:
+        known += f" ({_counted(stream, stream.normal.requests)})"
+    before = f"{_percent(stream.normal.rate)} {known}"
+    after = f"{since} ({_counted(stream, requests)})"
+    if requests:
+        after = f"{_percent(bad / requests)} {after}"
     if not stream.limit:
         return f"{_NAMES[stream.name]} {before}, {after}"
     return f"answers over {stream.usual:,.0f} ms {before}, over {stream.limit:,.0f} ms {after}"
 
 
+def _counted(stream: Stream, count: float) -> str:
+    """``6,310 requests``; ``1 probe``."""
+    number = f"{count:,.0f}"
+    return f"{number} {stream.unit.removesuffix('s') if number == '1' else stream.unit}"
+
+
 def _percent(rate: float) -> str:
-    return f"{rate * 100:.1f} %" if rate >= 0.0095 or rate == 0 else f"{rate * 100:.2g} %"
+    """One digit after the point; two that count where it is small: ``12.5 %``, ``0.04 %``."""
+    share = rate * 100
+    if share in (0, 100):
+        return f"{share:.0f} %"
+    if share < 0.0001:
+        return "under 0.0001 %"
+    if share >= 0.995:
+        return f"{min(share, 99.9):.1f} %"
+    digits = 1 - math.floor(math.log10(share))
+    return f"{share:.{digits}f}".rstrip("0") + " %"
 
 
 def _odds(value: float) -> str:
-    return f"{value:,.0f} to 1" if value >= 10 else f"{value:.1f} to 1"
+    return f"{math.floor(min(value, _MOST_TOLD)):,} to 1" if value >= 10 else f"{value:.1f} to 1"
 
 
 def _over_the_window(regression: Regression, until: float) -> tuple[Status, str]:
@@ -197,13 +228,14 @@ def _over_the_window(regression: Regression, until: float) -> tuple[Status, str]
             f"regression had data for only {min(share, 1):.0%} of the window.",
         )
     visible = min((smallest_rise(one) for one in regression.streams), default=1.0)
-    told = f"no worse than {regression.baseline.text}, as far as chance allows: {_rates(strongest)}"
-    told += f"; evidence {_odds(regression.value)} ({regression.decides:,.0f} to 1 decides)"
+    told = f"no worse than {regression.baseline.text}, as far as chance allows: "
+    told += f"{_rates(strongest, regression)}; evidence {_odds(regression.value)} "
+    told += f"({regression.decides:,.0f} to 1 decides)"
     if visible >= _VISIBLE:
         return (
             Status.INCONCLUSIVE,
             f"Too few requests to tell: even half of them failing would not have been certain "
-            f"({strongest.requests:,.0f} {strongest.unit} in the window).",
+            f"({_counted(strongest, strongest.requests)} in the window).",
         )
     told += f"; a rise by {visible * 100:.1f} points would have been seen"
     return Status.PASS, told + _left_out(regression)
@@ -248,7 +280,7 @@ def _evidence(regression: Regression, at: float) -> tuple[Measurement, ...]:
         Measurement(
             at=moment,
             reading=_reading(one, regression),
-            text=f"{_rates(one)}; evidence {_odds(one.evidence.value)}",
+            text=f"{_rates(one, regression)}; evidence {_odds(one.evidence.value)}",
             value=one.bad / one.requests if one.requests else None,
         )
         for one in sorted(regression.streams, key=lambda one: one is not strongest)

@@ -88,6 +88,7 @@ def fixed_baseline(fixed: FixedBaseline, trigger: RegressionTrigger) -> Baseline
         text="what the policy says is normal",
         errors=None if errors is None else Normal(requests=_SURE, bad=errors * _SURE),
         slow=slow,
+        written=True,
     )
 
 

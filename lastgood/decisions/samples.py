@@ -96,6 +96,8 @@ class Baseline(Model):
     slow: tuple[SlowNormal, ...] = ()
     probes: Normal | None = None
     buckets: int = 0
+    written: bool = False
+    """A person wrote it down: nothing was counted."""
 
 
 def normal_of(counts: Sequence[Count], period: float) -> Normal | None:
