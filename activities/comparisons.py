@@ -198,6 +198,7 @@ class RegressionComparison(Comparison):
             errors=normal_of(errors, period),
             slow=_slow(samples, usual, self._regression, period),
             buckets=len(samples),
+            beside=self._old is not None,
         )
 
     def _samples(self, found: Read) -> dict[float, Sample]:
