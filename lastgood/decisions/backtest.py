@@ -108,6 +108,16 @@ def replay(policy: Policy, recording: Recording, deployed_at: float) -> Replay:
     return _Release(policy, recording, deployed_at).judge()
 
 
+def evidence_of(
+    policy: Policy, recording: Recording, deployed_at: float
+) -> tuple[float, list[tuple[float, float]]]:
+    """How much spoke for a regression, bucket by bucket: what decides, and when there was how much.
+
+    Args: as for ``replay``. Without a regression trigger it is that of the default one.
+    """
+    return _Release(policy, recording, deployed_at).curve()
+
+
 class _Release:
     """One release of the past, and what its triggers have in common."""
 
@@ -134,6 +144,19 @@ class _Release:
         if doubtful or not deciding:
             return self._inconclusive(doubtful, judged)
         return Replay("healthy", None, None, " ".join(_reasons(deciding)), judged)
+
+    def curve(self) -> tuple[float, list[tuple[float, float]]]:
+        """What decides, and the evidence at the end of each bucket."""
+        followed = self._new(self._comparing())
+        found = []
+        for sample in samples_of(self._recording, self._rows, followed.regression.baseline):
+            followed.feed(sample)
+            found.append((sample.at + self._recording.period, followed.regression.value))
+        return followed.regression.decides, found if followed.regression.streams else []
+
+    def _comparing(self) -> RegressionTrigger:
+        triggers = (one for one in self._policy.triggers if isinstance(one, RegressionTrigger))
+        return next(triggers, _DEFAULT)
 
     def _inconclusive(self, doubtful: Sequence[Verdict], judged: tuple[Judged, ...]) -> Replay:
         at = self._at(self._since + self._window)
@@ -228,10 +251,7 @@ class _Release:
 
     def _evidence(self) -> Followed:
         """What the regression trigger knew by then, for the guards of the other triggers."""
-        trigger = next(
-            (one for one in self._policy.triggers if isinstance(one, RegressionTrigger)), _DEFAULT
-        )
-        return self._followed(trigger)
+        return self._followed(self._comparing())
 
     # --- Health checks ---------------------------------------------------------------------
 
