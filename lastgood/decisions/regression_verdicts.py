@@ -1,7 +1,8 @@
 """What a regression trigger concludes, in words that people on call can trust.
 
-The rule. It fails when its evidence decided. It passes if at least half of the window's buckets
-said something, and a rate of one half would have been seen for certain. Else it is inconclusive,
+The rule. It fails when its evidence decided. It passes if there were requests or probes in at least
+half of the window's minutes (of its twentieths, if these are shorter; of its buckets, if these are
+longer), and a rate of one half would have been seen for certain. Else it is inconclusive,
 and says what was missing: a baseline, data, or requests.
 """
 
@@ -217,28 +218,42 @@ def _odds(value: float) -> str:
 
 
 def _over_the_window(regression: Regression, until: float) -> tuple[Status, str]:
-    strongest = regression.strongest
-    if strongest is None:
+    stream = _to_tell(regression)
+    if stream is None:
         return Status.INCONCLUSIVE, f"Nothing to compare with: {_no_baseline(regression)}."
-    expected = math.floor((until - regression.since) / regression.period)
-    share = regression.buckets / expected if expected else 0.0
-    if share < ENOUGH:
+    lasted = until - regression.since
+    there = regression.buckets / max(1, math.floor(lasted / regression.period))
+    if there < ENOUGH:
+        return Status.INCONCLUSIVE, f"regression had data for only {there:.0%} of the window."
+    served = regression.pieces / max(1, math.floor(lasted / regression.piece))
+    if served < ENOUGH:
         return (
             Status.INCONCLUSIVE,
-            f"regression had data for only {min(share, 1):.0%} of the window.",
+            f"regression saw requests in only {served:.0%} of the window: "
+            f"{_counted(stream, stream.requests)} in all.",
         )
     visible = min((smallest_rise(one) for one in regression.streams), default=1.0)
     told = f"no worse than {regression.baseline.text}, as far as chance allows: "
-    told += f"{_rates(strongest, regression)}; evidence {_odds(regression.value)} "
+    told += f"{_rates(stream, regression)}; evidence {_odds(regression.value)} "
     told += f"({regression.decides:,.0f} to 1 decides)"
+    own = smallest_rise(stream)
     if visible >= _VISIBLE:
         return (
             Status.INCONCLUSIVE,
             f"Too few requests to tell: even half of them failing would not have been certain "
-            f"({_counted(strongest, strongest.requests)} in the window).",
+            f"({_counted(stream, stream.requests)} in the window).",
         )
-    told += f"; a rise by {visible * 100:.1f} points would have been seen"
+    if own < _VISIBLE:
+        told += f"; a rise by {own * 100:.1f} points would have been seen"
     return Status.PASS, told + _left_out(regression)
+
+
+def _to_tell(regression: Regression) -> Stream | None:
+    """The stream that speaks most against the release; where none does, the first there is."""
+    strongest = regression.strongest
+    if strongest is None or strongest.evidence.value >= 1:
+        return strongest
+    return next((one for one in regression.streams if one.requests), strongest)
 
 
 def smallest_rise(stream: Stream) -> float:
@@ -267,10 +282,12 @@ def _no_baseline(regression: Regression) -> str:
 
 
 def _left_out(regression: Regression) -> str:
-    if not regression.too_small:
-        return ""
-    names = ", ".join(_NAMES[name] for name in regression.too_small)
-    return f"; not compared, as {regression.baseline.text} has too few: {names}"
+    told = ""
+    if regression.too_small:
+        names = ", ".join(_NAMES[name] for name in regression.too_small)
+        told = f"; not compared, as {regression.baseline.text} has too few: {names}"
+    silent = ", ".join(_NAMES[one.name] for one in regression.streams if not one.requests)
+    return f"{told}; not measured since the release: {silent}" if silent else told
 
 
 def _evidence(regression: Regression, at: float) -> tuple[Measurement, ...]:
