@@ -26,7 +26,7 @@ from activities.metric_series import Asked, Read, read
 from lastgood.contracts import Tally, WatchedTrigger, WatchOrder
 from lastgood.decisions import band, comparing, regression_verdicts
 from lastgood.decisions.false_alarms import Evidence
-from lastgood.decisions.metrics import warm_up_of
+from lastgood.decisions.metrics import late_of, warm_up_of
 from lastgood.decisions.readings import counted
 from lastgood.decisions.replaying import fixed_baseline
 from lastgood.decisions.samples import SLOW, Baseline, Sample, SlowNormal, normal_of
@@ -34,8 +34,6 @@ from lastgood.decisions.series import floor_to, is_awaited
 from lastgood.model import Reading, Status, Verdict
 from lastgood.policy_triggers import BandTrigger, RegressionTrigger
 
-_LATE = timedelta(minutes=5)
-"""How far back a look reads at least: datapoints come late."""
 _RECOVERED = 3
 """Buckets, at least, without evidence: then it is good again."""
 _WEAK = 3.0
@@ -73,7 +71,7 @@ class Comparison:
         if self._whole or not self._feeds:
             return Asked(self._watched, floor_to(self._order.since, self._period))
         oldest = min(feed.next for feed in self._feeds)
-        start = datetime.fromtimestamp(oldest, UTC) - max(_LATE, 5 * self._period)
+        start = datetime.fromtimestamp(oldest, UTC) - late_of(self._period)
         return Asked(self._watched, floor_to(max(self._order.since, start), self._period))
 
     def _feed(self) -> comparing.Feed[Any]:
@@ -84,7 +82,9 @@ class Comparison:
     def _note(self, tally: Tally, found: Read, now: datetime, last: bool, text: str) -> Tally:
         """The tally of one look, before what it means is known."""
         problem = problem_of(found.series, self._watched)
-        silent = found.newest is None or now - found.newest > _LATE + 3 * self._period
+        silent = (
+            found.newest is None or now - found.newest > late_of(self._period) + 3 * self._period
+        )
         reading = Reading.ERROR if problem else Reading.NO_DATA if silent else Reading.HEALTHY
         if problem:
             text = f"{self._trigger.type} cannot be used: {problem}"
@@ -198,6 +198,7 @@ class RegressionComparison(Comparison):
             errors=normal_of(errors, period),
             slow=_slow(samples, usual, self._regression, period),
             buckets=len(samples),
+            beside=self._old is not None,
         )
 
     def _samples(self, found: Read) -> dict[float, Sample]:

@@ -23,8 +23,6 @@ from lastgood.policy_triggers import BandTrigger, RegressionTrigger
 FINE_READABLE = FINE_KEPT - timedelta(minutes=5)
 """How far back datapoints of less than a minute are there for certain."""
 
-_LATE = timedelta(minutes=5)
-"""How far back a look reads at least: datapoints come late."""
 _BEFORE = timedelta(hours=1)
 
 
@@ -190,7 +188,8 @@ def _read_from(
     start = order.since
     if not whole and reach is not None:
         looked = min(now, tally.measured_at or order.since)
-        start = max(order.since, looked - reach - max(_LATE, 5 * period))
+        start = looked - reach - thresholds.late_of(period)
+        start = max(order.since, min(start, tally.breach_since or start))
     if period < timedelta(minutes=1):
         start = max(start, now - FINE_READABLE)
     return floor_to(start, period)

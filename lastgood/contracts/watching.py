@@ -77,6 +77,8 @@ class Tally(Model):
     """In verification: good again for as long as the trigger asks."""
     conclusion: Verdict | None = None
     """Set by the last look: what the whole window says."""
+    breach_since: datetime | None = None
+    """When a breach began that lasts, and that a guard does not let count yet."""
     would: Verdict | None = None
     """Of a trigger with dry_run: the first time that it would have fired."""
 

@@ -7,6 +7,10 @@ HTTP probes that fail. Each has evidence of its own against "no worse than befor
 1/``false_alarm``. Slow requests are not looked at during the warm-up. A bucket without data says
 nothing.
 
+Where new and old tasks serve side by side and are counted apart, they are compared with each other
+instead: what hits both, a neighbour's outage say, is no regression. While tasks are replaced one by
+one, only the new ones' share of the requests can have become worse, and the bets know it.
+
 A burst decides nothing by itself: within one block of time the evidence of each stream, and all
 of it together, grows by no more than a factor. So an outage that all streams see is one burst.
 
@@ -20,8 +24,9 @@ import math
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from lastgood.decisions.samples import Baseline, Normal, Sample
+from lastgood.decisions.samples import Baseline, Normal, Sample, Side
 from lastgood.decisions.statistics.binomial import divergence, upper_bound
+from lastgood.decisions.statistics.conditional import ConcurrentEvidence
 from lastgood.decisions.statistics.evidence import TwoSampleEvidence
 from lastgood.policy_triggers import RegressionTrigger
 
@@ -45,6 +50,10 @@ _FINENESS = 2
 """A burst of the length that is tolerated is cut into so many blocks: it touches one more."""
 _ALMOST = 0.95
 """Of what decides: so far a burst may come."""
+
+
+Counted = tuple[float, float]
+"""Requests, and how many of them were bad."""
 
 
 @dataclass
@@ -72,15 +81,52 @@ class Stream:
     """When the present run of bad ones began."""
     run: list[float] = field(default_factory=lambda: [0.0, 0.0, 0.0])
     """Of that run: its log likelihood ratio, requests, bad ones."""
+    beside: ConcurrentEvidence | None = None
+    """Where new and old tasks are counted apart."""
+    sides: list[float] = field(default_factory=lambda: [0.0, 0.0, 0.0, 0.0])
+    """Requests and bad ones of the new tasks, then of the old ones, while both served."""
 
-    def take(self, at: float, requests: float, bad: float) -> None:
-        """Count some requests."""
+    @property
+    def value(self) -> float:
+        """The evidence of this stream."""
+        if self.beside is None:
+            return self.evidence.value
+        return (self.evidence.value + self.beside.value) / 2
+
+    @property
+    def is_beside(self) -> bool:
+        """Whether it is the comparison side by side that speaks."""
+        return self.beside is not None and self.beside.value > self.evidence.value
+
+    def start(self) -> None:
+        """A fault may begin now. Opens a block."""
+        self.evidence.start()
+        if self.beside:
+            self.beside.start()
+
+    def open_block(self) -> None:
+        """A new block of time begins."""
+        self.evidence.open_block()
+        if self.beside:
+            self.beside.open_block()
+
+    def take_beside(self, at: float, new: Counted, old: Counted) -> None:
+        """Count what new and old tasks answered at the same time."""
+        if self.beside is None:
+            return
+        self.first = self.first or at
+        self.beside.update(*new, *old)
+        counted = zip(self.sides, (*new, *old), strict=True)
+        self.sides = [before + now for before, now in counted]
+
+    def take(self, at: float, requests: float, bad: float, share: float = 1.0) -> None:
+        """Count some requests, of which new tasks answered a share."""
         if requests <= 0:
             return
         self.first = self.first or at
         self.requests += requests
         self.bad += bad
-        self.evidence.update(requests, bad)
+        self.evidence.update(requests, bad, share)
         self._follow_run(at, requests, bad)
 
     def _follow_run(self, at: float, requests: float, bad: float) -> None:
@@ -167,10 +213,9 @@ class Regression:
             self._in_piece = piece
             self.pieces += 1
         for stream in self.streams:
-            requests, bad = self._counts(stream.name, sample)
-            stream.take(sample.at, requests, bad)
+            self._take(stream, sample)
         # What one stream says alone has been held back by that stream already.
-        alone = max((one.weight * one.evidence.value for one in self.streams), default=0.0)
+        alone = max((one.weight * one.value for one in self.streams), default=0.0)
         self.value = max(min(self._mean(), self._room), alone)
 
     def _open_block(self, at: float) -> None:
@@ -184,9 +229,27 @@ class Regression:
             self._started = at
         for stream in self.streams:
             if again:
-                stream.evidence.start()
+                stream.start()
             else:
-                stream.evidence.open_block()
+                stream.open_block()
+
+    def _take(self, stream: Stream, sample: Sample) -> None:
+        if stream.beside is None or sample.beside is None:
+            requests, bad = self._counts(stream.name, sample)
+            stream.take(sample.at, requests, bad, sample.share)
+            return
+        new, old = (self._of_side(stream.name, side, sample.at) for side in sample.beside)
+        stream.take_beside(sample.at, new, old)
+
+    def _of_side(self, name: str, side: Side, at: float) -> Counted:
+        if name == "errors":
+            return side.requests, side.errors
+        if self._is_warm(at) or not side.slow:
+            return 0.0, 0.0
+        return side.timed, side.slow[self._slow.index(name)]
+
+    def _is_warm(self, at: float) -> bool:
+        return any(begin <= at < end for begin, end in self._warm)
 
     def _counts(self, name: str, sample: Sample) -> tuple[float, float]:
         if name == "errors":
@@ -194,18 +257,17 @@ class Regression:
             return (sample.requests or 0.0, sample.errors or 0.0) if known else (0.0, 0.0)
         if name == "probes":
             return sample.probes, sample.failed
-        warm = any(begin <= sample.at < end for begin, end in self._warm)
-        if warm or sample.slow is None or not sample.timed:
+        if self._is_warm(sample.at) or sample.slow is None or not sample.timed:
             return 0.0, 0.0
         return sample.timed, sample.slow[self._slow.index(name)]
 
     def _mean(self) -> float:
-        return math.fsum(stream.weight * stream.evidence.value for stream in self.streams)
+        return math.fsum(stream.weight * stream.value for stream in self.streams)
 
     @property
     def strongest(self) -> Stream | None:
         """The stream that speaks most against the release."""
-        return max(self.streams, key=lambda one: one.weight * one.evidence.value, default=None)
+        return max(self.streams, key=lambda one: one.weight * one.value, default=None)
 
 
 def _streams(
@@ -228,30 +290,39 @@ def _streams(
     useful = [one for one in found if excludes(one[1], _USELESS)]
     small = tuple(one[0] for one in found if not excludes(one[1], _USELESS))
     whole = math.fsum(one[2] for one in useful)
-    streams = [
-        Stream(
-            name=name,
-            normal=normal,
-            weight=share / whole,
-            evidence=TwoSampleEvidence(
-                normal.requests,
-                normal.bad,
-                tolerance=tolerance,
+    streams = []
+    for name, normal, share, tolerance, smallest, usual, limit in useful:
+        apart = baseline.beside and name != "probes"
+        weight, eta = share / whole, 1 / normal.dispersion
+        own = weight / 2 if apart else weight
+        streams.append(
+            Stream(
+                name=name,
+                normal=normal,
+                weight=weight,
+                evidence=TwoSampleEvidence(
+                    normal.requests,
+                    normal.bad,
+                    tolerance=tolerance,
+                    smallest=min(smallest, 0.95),
+                    false_alarm=trigger.false_alarm,
+                    weight=own,
+                    eta=eta,
+                    blocks=blocks,
+                    tilt=_TILT,
+                ),
                 smallest=min(smallest, 0.95),
+                tolerance=tolerance,
                 false_alarm=trigger.false_alarm,
-                weight=share / whole,
-                eta=1 / normal.dispersion,
-                blocks=blocks,
-                tilt=_TILT,
-            ),
-            smallest=min(smallest, 0.95),
-            tolerance=tolerance,
-            false_alarm=trigger.false_alarm,
-            usual=usual,
-            limit=limit,
+                usual=usual,
+                limit=limit,
+                beside=ConcurrentEvidence(
+                    false_alarm=trigger.false_alarm, weight=own, blocks=blocks
+                )
+                if apart
+                else None,
+            )
         )
-        for name, normal, share, tolerance, smallest, usual, limit in useful
-    ]
     return streams, small
 
 

@@ -159,8 +159,22 @@ def latest(regression: Regression) -> str:
 
 def in_words(stream: Stream, regression: Regression) -> str:
     """``5xx 0.4 % before (48,120 requests), 3.1 % since 14:02 (6,310 requests): …``."""
+    if stream.is_beside:
+        return f"{_side_by_side(stream)}: worse, {_chance(regression)}"
     rates = _rates(stream, regression, in_run=True)
     return f"{rates}: {_worse(stream.certain_rise)}, {_chance(regression)}"
+
+
+def _side_by_side(stream: Stream) -> str:
+    """What new and old tasks answered at the same time."""
+    new, new_bad, old, old_bad = stream.sides
+    since = datetime.fromtimestamp(stream.first, UTC)
+    over = f" over {stream.limit:,.0f} ms" if stream.limit else ""
+    return (
+        f"{_NAMES[stream.name]}{over} {_percent(old_bad / max(old, 1.0))} on the old tasks "
+        f"({_counted(stream, old)}), {_percent(new_bad / max(new, 1.0))} on the new ones "
+        f"({_counted(stream, new)}), side by side since {since:%H:%M:%S} UTC"
+    )
 
 
 def _worse(rise: float) -> str:
@@ -179,6 +193,8 @@ def _chance(regression: Regression) -> str:
 
 def _rates(stream: Stream, regression: Regression, *, in_run: bool = False) -> str:
     """What was normal, and what is so now."""
+    if stream.is_beside and all(stream.sides[::2]):
+        return _side_by_side(stream)
     requests, bad = (stream.run[1], stream.run[2]) if in_run else (stream.requests, stream.bad)
     begin = stream.since if in_run else stream.first
     since = f"since {datetime.fromtimestamp(begin, UTC):%H:%M:%S} UTC" if requests else "now"
@@ -297,7 +313,7 @@ def _evidence(regression: Regression, at: float) -> tuple[Measurement, ...]:
         Measurement(
             at=moment,
             reading=_reading(one, regression),
-            text=f"{_rates(one, regression)}; evidence {_odds(one.evidence.value)}",
+            text=f"{_rates(one, regression)}; evidence {_odds(one.value)}",
             value=one.bad / one.requests if one.requests else None,
         )
         for one in sorted(regression.streams, key=lambda one: one is not strongest)
@@ -307,5 +323,5 @@ def _evidence(regression: Regression, at: float) -> tuple[Measurement, ...]:
 def _reading(stream: Stream, regression: Regression) -> Reading:
     if stream.requests <= 0:
         return Reading.NO_DATA
-    bad = stream.weight * stream.evidence.value * len(regression.streams) >= regression.decides
+    bad = stream.weight * stream.value * len(regression.streams) >= regression.decides
     return Reading.UNHEALTHY if bad else Reading.HEALTHY

@@ -96,6 +96,8 @@ class Baseline(Model):
     slow: tuple[SlowNormal, ...] = ()
     probes: Normal | None = None
     buckets: int = 0
+    beside: bool = False
+    """Whether new tasks are counted apart from the old ones, where both serve."""
     written: bool = False
     """A person wrote it down: nothing was counted."""
 
