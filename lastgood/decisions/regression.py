@@ -46,6 +46,7 @@ _USELESS = 0.5
 _STARTS = 20
 _TILT = 0.5
 _PIECE = 60.0
+"""Seconds; of a long window's pieces."""
 _FINENESS = 2
 """A burst of the length that is tolerated is cut into so many blocks: it touches one more."""
 _ALMOST = 0.95
@@ -92,6 +93,11 @@ class Stream:
         if self.beside is None:
             return self.evidence.value
         return (self.evidence.value + self.beside.value) / 2
+
+    @property
+    def seen(self) -> float:
+        """How many requests of the release were counted, in whatever comparison."""
+        return self.requests + self.sides[0]
 
     @property
     def is_beside(self) -> bool:
