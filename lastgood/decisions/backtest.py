@@ -140,6 +140,8 @@ class _Release:
         if fired:
             verdict = fired.verdict
             return Replay("rolled_back", verdict.at, verdict.trigger, verdict.reason, judged)
+        if not deciding and any(one.measured for one in judged):
+            return Replay("healthy", None, None, "All triggers are dry runs: none decides.", judged)
         doubtful = [one.verdict for one in deciding if one.verdict.status is Status.INCONCLUSIVE]
         if doubtful or not deciding:
             return self._inconclusive(doubtful, judged)
@@ -160,7 +162,7 @@ class _Release:
 
     def _inconclusive(self, doubtful: Sequence[Verdict], judged: tuple[Judged, ...]) -> Replay:
         at = self._at(self._since + self._window)
-        reason = doubtful[0].reason if doubtful else "No trigger could be judged by these columns."
+        reason = _named(doubtful[0]) if doubtful else "No trigger could be judged by these columns."
         outcome, then = _INCONCLUSIVE[self._policy.monitor.on_inconclusive]
         trigger = doubtful[0].trigger if doubtful and outcome == "rolled_back" else None
         return Replay(outcome, None if outcome == "healthy" else at, trigger, reason + then, judged)
@@ -343,7 +345,7 @@ class _Release:
         warm = ((self._since, self._since + warm_up),)
         followed = []
         for one in band_of(trigger, before, self._rows, self._recording.period):
-            gauge = band.Followed(trigger, one.facts, warm, self._evidence().at)
+            gauge = band.Followed(trigger, one.facts, warm, self._evidence().at, self._since)
             for point in one.points:
                 gauge.feed(point)
             followed.append(gauge)
@@ -362,4 +364,10 @@ class _Release:
 
 
 def _reasons(judged: Sequence[Judged]) -> list[str]:
-    return [one.verdict.reason.rstrip(".") + "." for one in judged]
+    return [_named(one.verdict).rstrip(".") + "." for one in judged]
+
+
+def _named(verdict: Verdict) -> str:
+    """Its reason, which tells of which trigger it is."""
+    own = verdict.reason.startswith(verdict.trigger)
+    return verdict.reason if own else f"{verdict.trigger}: {verdict.reason}"

@@ -131,6 +131,7 @@ class Followed:
         facts: what it was before.
         warm: stretches of time in which new tasks may be slow.
         evidence: how much speaks for a regression at a moment, to 1.
+        since: when its window began; left out: with its first datapoint.
     """
 
     def __init__(
@@ -139,6 +140,7 @@ class Followed:
         facts: BandFacts,
         warm: Sequence[tuple[float, float]] = (),
         evidence: Evidence | None = None,
+        since: float | None = None,
     ) -> None:
         self.facts = facts
         self._trigger = trigger
@@ -151,8 +153,8 @@ class Followed:
         """The stretch outside that lasts now, if it is long enough."""
         self.first: Left | None = None
         """The first such stretch."""
-        self.begin: float | None = None
-        """When the first datapoint began."""
+        self.begin = since
+        """From when on there should have been datapoints."""
         self.datapoints = 0
 
     def feed(self, point: Gauge) -> None:

@@ -45,6 +45,8 @@ _USELESS = 0.5
 """A baseline that cannot exclude a rate this high is too small."""
 _STARTS = 20
 _TILT = 0.5
+_PIECE = 60.0
+"""Seconds; of a long window's pieces."""
 _FINENESS = 2
 """A burst of the length that is tolerated is cut into so many blocks: it touches one more."""
 _ALMOST = 0.95
@@ -91,6 +93,11 @@ class Stream:
         if self.beside is None:
             return self.evidence.value
         return (self.evidence.value + self.beside.value) / 2
+
+    @property
+    def seen(self) -> float:
+        """How many requests of the release were counted, in whatever comparison."""
+        return self.requests + self.sides[0]
 
     @property
     def is_beside(self) -> bool:
@@ -182,6 +189,11 @@ class Regression:
         self.period = period
         self.buckets = 0
         """How many said something."""
+        self.pieces = 0
+        """The window is cut into pieces: in how many there was a request or a probe."""
+        self.piece = max(period, min(_PIECE, window / _STARTS))
+        """Seconds."""
+        self._in_piece = -1
         self._slow = [slow.name for slow in baseline.slow]
         self._warm = tuple(warm)
         burst = trigger.burst.total_seconds()
@@ -202,6 +214,10 @@ class Regression:
         self._open_block(sample.at)
         said = sample.requests is not None or sample.timed is not None or sample.probes > 0
         self.buckets += int(said)
+        piece = int((sample.at - self.since) // self.piece)
+        if piece != self._in_piece and (sample.requests or sample.timed or sample.probes):
+            self._in_piece = piece
+            self.pieces += 1
         for stream in self.streams:
             self._take(stream, sample)
         # What one stream says alone has been held back by that stream already.

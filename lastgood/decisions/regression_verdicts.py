@@ -1,7 +1,8 @@
 """What a regression trigger concludes, in words that people on call can trust.
 
-The rule. It fails when its evidence decided. It passes if at least half of the window's buckets
-said something, and a rate of one half would have been seen for certain. Else it is inconclusive,
+The rule. It fails when its evidence decided. It passes if there were requests or probes in at least
+half of the window's minutes (of its twentieths, if these are shorter; of its buckets, if these are
+longer), and a rate of one half would have been seen for certain. Else it is inconclusive,
 and says what was missing: a baseline, data, or requests.
 """
 
@@ -149,7 +150,7 @@ def latest(regression: Regression) -> str:
     strongest = regression.strongest
     if strongest is None:
         return f"regression: {_no_baseline(regression)}"
-    told = f"{_rates(strongest, regression)}; " if strongest.requests else ""
+    told = f"{_rates(strongest, regression)}; " if strongest.seen else ""
     return (
         f"regression: {told}evidence {_odds(regression.value)} "
         f"({regression.decides:,.0f} to 1 decides)"
@@ -192,7 +193,7 @@ def _chance(regression: Regression) -> str:
 
 def _rates(stream: Stream, regression: Regression, *, in_run: bool = False) -> str:
     """What was normal, and what is so now."""
-    if stream.is_beside and all(stream.sides[::2]):
+    if all(stream.sides[::2]) and (stream.is_beside or not stream.requests):
         return _side_by_side(stream)
     requests, bad = (stream.run[1], stream.run[2]) if in_run else (stream.requests, stream.bad)
     begin = stream.since if in_run else stream.first
@@ -233,44 +234,59 @@ def _odds(value: float) -> str:
 
 
 def _over_the_window(regression: Regression, until: float) -> tuple[Status, str]:
-    strongest = regression.strongest
-    if strongest is None:
+    stream = _to_tell(regression)
+    if stream is None:
         return Status.INCONCLUSIVE, f"Nothing to compare with: {_no_baseline(regression)}."
-    expected = math.floor((until - regression.since) / regression.period)
-    share = regression.buckets / expected if expected else 0.0
-    if share < ENOUGH:
+    lasted = until - regression.since
+    there = regression.buckets / max(1, math.floor(lasted / regression.period))
+    if there < ENOUGH:
+        return Status.INCONCLUSIVE, f"regression had data for only {there:.0%} of the window."
+    served = regression.pieces / max(1, math.floor(lasted / regression.piece))
+    if served < ENOUGH:
         return (
             Status.INCONCLUSIVE,
-            f"regression had data for only {min(share, 1):.0%} of the window.",
+            f"regression saw requests in only {served:.0%} of the window: "
+            f"{_counted(stream, stream.seen)} in all.",
         )
     visible = min((smallest_rise(one) for one in regression.streams), default=1.0)
     told = f"no worse than {regression.baseline.text}, as far as chance allows: "
-    told += f"{_rates(strongest, regression)}; evidence {_odds(regression.value)} "
+    told += f"{_rates(stream, regression)}; evidence {_odds(regression.value)} "
     told += f"({regression.decides:,.0f} to 1 decides)"
+    own = smallest_rise(stream)
     if visible >= _VISIBLE:
         return (
             Status.INCONCLUSIVE,
             f"Too few requests to tell: even half of them failing would not have been certain "
-            f"({_counted(strongest, strongest.requests)} in the window).",
+            f"({_counted(stream, stream.seen)} in the window).",
         )
-    told += f"; a rise by {visible * 100:.1f} points would have been seen"
+    if own < _VISIBLE:
+        told += f"; a rise by {own * 100:.1f} points would have been seen"
     return Status.PASS, told + _left_out(regression)
+
+
+def _to_tell(regression: Regression) -> Stream | None:
+    """The stream that speaks most against the release; where none does, the first there is."""
+    strongest = regression.strongest
+    if strongest is None or strongest.value >= 1:
+        return strongest
+    return next((one for one in regression.streams if one.seen), strongest)
 
 
 def smallest_rise(stream: Stream) -> float:
     """The smallest rise that the requests so far would have shown, as a share; 1 for none."""
-    if stream.requests <= 0:
+    requests = stream.seen
+    if requests <= 0:
         return 1.0
     normal = stream.normal
     known = normal.requests / normal.dispersion
     high = min(upper_bound(normal.rate * known, known, 0.05) + stream.tolerance, 0.98)
     needed = math.log(1 / (stream.false_alarm * stream.weight)) + _OVERHEAD
     low, top = 0.0, 0.99 - high
-    if stream.requests / normal.dispersion * divergence(high + top, high) < needed:
+    if requests / normal.dispersion * divergence(high + top, high) < needed:
         return 1.0
     for _ in range(30):
         middle = (low + top) / 2
-        enough = stream.requests / normal.dispersion * divergence(high + middle, high) >= needed
+        enough = requests / normal.dispersion * divergence(high + middle, high) >= needed
         low, top = (low, middle) if enough else (middle, top)
     return top + high - normal.rate
 
@@ -283,10 +299,12 @@ def _no_baseline(regression: Regression) -> str:
 
 
 def _left_out(regression: Regression) -> str:
-    if not regression.too_small:
-        return ""
-    names = ", ".join(_NAMES[name] for name in regression.too_small)
-    return f"; not compared, as {regression.baseline.text} has too few: {names}"
+    told = ""
+    if regression.too_small:
+        names = ", ".join(_NAMES[name] for name in regression.too_small)
+        told = f"; not compared, as {regression.baseline.text} has too few: {names}"
+    silent = ", ".join(_NAMES[one.name] for one in regression.streams if not one.seen)
+    return f"{told}; not measured since the release: {silent}" if silent else told
 
 
 def _evidence(regression: Regression, at: float) -> tuple[Measurement, ...]:
@@ -304,7 +322,7 @@ def _evidence(regression: Regression, at: float) -> tuple[Measurement, ...]:
 
 
 def _reading(stream: Stream, regression: Regression) -> Reading:
-    if stream.requests <= 0:
+    if stream.seen <= 0:
         return Reading.NO_DATA
     bad = stream.weight * stream.value * len(regression.streams) >= regression.decides
     return Reading.UNHEALTHY if bad else Reading.HEALTHY

@@ -30,12 +30,12 @@ def between(low: float, high: float, share: float) -> float:
     return low + (high - low) * share
 
 
-def expected(process, outcomes) -> float:
+def expected(process, outcomes, share: float = 1.0) -> float:
     """The mean evidence after one step, over counts and their chances."""
     total = 0.0
     for requests, bad, chance in outcomes:
         after = deepcopy(process)
-        after.update(requests, bad)
+        after.update(requests, bad, share)
         total += chance * (after.values[0] if isinstance(after, EvidenceProcess) else after.value)
     return total
 
@@ -59,11 +59,11 @@ def test_a_bet_wins_nothing_on_average(limit, alternative, part, requests, eta, 
     assert expected(process, outcomes) <= before * ONE
 
 
-@given(LIMITS, SHARES, st.integers(1, 40))
-def test_a_bet_at_the_limit_is_fair(limit, alternative, requests):
+@given(LIMITS, SHARES, st.integers(1, 40), st.sampled_from([1.0, 0.5, 0.1, 0.0]))
+def test_a_bet_at_the_limit_is_fair_also_on_a_share_of_new_tasks(limit, alternative, requests, new):
     process = a_bet(limit, alternative, 1.0, None)
     outcomes = [(requests, bad, chance) for bad, chance in enumerate(chances(requests, limit))]
-    assert expected(process, outcomes) == pytest.approx(process.values[0], rel=1e-9)
+    assert expected(process, outcomes, new) == pytest.approx(process.values[0], rel=1e-9)
 
 
 PARTS = (0.0, 0.25, 0.5, 0.75, 1.0)

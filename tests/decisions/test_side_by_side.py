@@ -64,6 +64,18 @@ def test_a_canary_that_is_worse_is_found_and_told_side_by_side() -> None:
     assert "side by side since 00:00" in said.reason
 
 
+def test_a_canary_that_is_no_worse_says_so_and_how_much_it_would_have_seen() -> None:
+    """No request is counted but side by side; they are counted all the same."""
+    regression = followed()
+    for n in range(120):
+        regression.feed(bucket(n, (20, int(n % 10 == 0)), (80, int(n % 3 == 0))))
+    said = verdict(TRIGGER, regression, until=1200.0)
+    assert said.status is Status.PASS
+    assert "5xx 0.42 % on the old tasks (9,600 requests), 0.5 % on the new ones" in said.reason
+    assert "points would have been seen" in said.reason
+    assert "not measured" not in said.reason
+
+
 def test_after_the_shift_the_new_tasks_are_compared_with_before() -> None:
     chance, regression = random.Random(5), followed()
     for n in range(20):
