@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import math
+import re
 import textwrap
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from lastgood.cli.output import MARKS
 from lastgood.cli.released import Release
 from lastgood.decisions.backtest import Judged, Replay
-from lastgood.decisions.recording import Recording
-from lastgood.decisions.replaying import error_gauges
-from lastgood.decisions.sliding import Slid, Sliding
+from lastgood.decisions.recording import Recording, Row
+from lastgood.decisions.sliding import Slid, Sliding, same_hour
+from lastgood.decisions.usual import error_rate_of, highest
 from lastgood.decisions.wording import sentence
 from lastgood.policy import format_duration
 
@@ -21,7 +22,10 @@ WIDTH = 80
 _HEADLINES = {"healthy": "healthy", "rolled_back": "ROLLED BACK", "held": "HELD"}
 _BARS = "▁▂▃▄▅▆▇█"
 _COLUMNS = 50
-_MOST_DATES = 10
+_PIECE = 300.0
+"""Seconds: of a column of the line of bars, the worst five minutes count."""
+_MOST_DATES = 8
+_DRY = re.compile(r"^dry run: would have rolled back at [0-9:]+ UTC: ")
 _INDENT = " " * 6
 
 
@@ -181,11 +185,11 @@ def slid_as_text(title: str, slid: Sliding, recording: Recording) -> list[str]:
         "",
     ]
     for one in slid.triggers:
-        lines += _slid_as_text(one)
+        lines += _slid_as_text(one, slid)
     if slid.held:
         lines += ["", "  held, and why"]
     for number, reason in slid.reasons:
-        lines += folded(f"{number:,} times: {sentence(reason)}", "    ")
+        lines += folded(f"{times(number)}: {sentence(reason)}", "    ")
     lines += sparkline(recording, None, [at.timestamp() for at, _ in slid.rolled_back])
     if bad:
         lines += ["", *folded(_CAVEAT, "  ")]
@@ -202,24 +206,45 @@ def _rate(slid: Sliding, bad: int) -> str:
     if not bad:
         return ""
     one_in = f"{len(slid.releases) / bad:,.0f}"
-    return f"   one in {one_in} releases; {slid.per_week(bad):.1f} a week, with one every hour"
+    return f"   one in {one_in} releases; {slid.per_week(bad):.1f} a week, with one each hour"
 
 
-def _slid_as_text(one: Slid) -> list[str]:
+def _slid_as_text(one: Slid, slid: Sliding) -> list[str]:
     name = f"{one.trigger.type}{' (dry run)' if one.trigger.dry_run else ''}"
     if not one.measured:
         return [f"  -    {name}", *folded(one.why, _INDENT)]
-    often = f"fired {len(one.fired)} times" if one.fired else "never fired"
-    if len(one.fired) == 1:
-        often = "fired once"
-    unsure = f"; inconclusive {one.inconclusive} times" if one.inconclusive else ""
-    mark = "!" if one.fired else "ok"
-    lines = [f"  {mark:<4} {name} {often}{unsure}"]
-    for at, reason in one.fired[:_MOST_DATES]:
-        lines += folded(f"{at:%Y-%m-%d %H:%M:%S} UTC  {sentence(reason)}", _INDENT)
-    if len(one.fired) > _MOST_DATES:
-        lines.append(f"{_INDENT}and {len(one.fired) - _MOST_DATES} times more: see --output json")
-    return lines
+    unsure = f"; inconclusive {times(one.inconclusive)}" if one.inconclusive else ""
+    if not one.fired:
+        return [f"  ok   {name} never fired{unsure}"]
+    dates = [f"{at:%Y-%m-%d %H:%M}" for at, _ in one.fired[:_MOST_DATES]]
+    more = len(one.fired) - len(dates)
+    listed = ", ".join(dates) + (f" and {more:,} more" if more else "") + " UTC"
+    reason = _DRY.sub("", one.fired[0][1])
+    often = f"{times(len(one.fired))}, {slid.per_week(len(one.fired)):.1f} a week"
+    lines = [f"  !    {name} fired {often}{unsure}", *folded(listed, _INDENT)]
+    lines += folded(f"{'First: ' if len(one.fired) > 1 else ''}{sentence(reason)}", _INDENT)
+    return lines + [line for hint in _hints(one) for line in folded(hint, _INDENT)]
+
+
+def _hints(one: Slid) -> Iterator[str]:
+    found = same_hour(at for at, _ in one.fired)
+    if found:
+        yield hour_in_words(found, len(one.fired))
+
+
+def hour_in_words(found: tuple[int, int], of: int) -> str:
+    """What to do about what fires at the same time of the day."""
+    hour, count = found
+    return (
+        f"{count} of {of} were between {hour:02}:00 and {(hour + 1) % 24:02}:00 UTC: if a job runs "
+        "then, do not release then (deploy.freeze), or compare with the same hour (baseline: "
+        "same-time)."
+    )
+
+
+def times(count: int) -> str:
+    """``once``, ``15 times``."""
+    return "once" if count == 1 else f"{count:,} times"
 
 
 # --- At the times of real releases -------------------------------------------------------------
@@ -260,19 +285,21 @@ def real_as_text(title: str, judged: Judgements, recording: Recording) -> list[s
 
 
 def sparkline(recording: Recording, deployed_at: float | None, fired: Sequence[float]) -> list[str]:
-    """The error rate over the whole recording, and below it what happened; nothing without one."""
-    gauges = [one for one in error_gauges(recording.rows) if math.isfinite(one.value)]
-    if not gauges:
+    """The error rate over the whole recording, and below it what happened; nothing without one.
+
+    Of a long recording the worst five minutes of each part are shown.
+    """
+    if not {"requests", "errors"} <= recording.columns:
         return []
     begin, end = recording.rows[0].at, recording.end
     width = (end - begin) / _COLUMNS
-    sums = [[0.0, 0.0] for _ in range(_COLUMNS)]
-    for one in gauges:
-        into = sums[min(_COLUMNS - 1, int((one.at - begin) / width))]
-        into[0] += one.requests or 0.0
-        into[1] += one.value * (one.requests or 0.0)
-    rates = [bad / n if n else None for n, bad in sums]
-    top = max(rate for rate in rates if rate is not None)
+    columns: list[list[Row]] = [[] for _ in range(_COLUMNS)]
+    for row in recording.rows:
+        if not row.problem:
+            columns[min(_COLUMNS - 1, int((row.at - begin) / width))].append(row)
+    piece = math.inf if width <= _PIECE else _PIECE
+    rates = [highest(column, error_rate_of, recording.period, piece) for column in columns]
+    top = max((rate for rate in rates if rate is not None), default=0.0)
     marks = [" "] * _COLUMNS
     for at, mark in [*((at, "!") for at in fired), *([(deployed_at, "|")] if deployed_at else [])]:
         if begin <= at <= end:

@@ -118,6 +118,14 @@ def evidence_of(
     return _Release(policy, recording, deployed_at).curve()
 
 
+def followed_of(policy: Policy, recording: Recording, deployed_at: float) -> Followed:
+    """All evidence of a release's window, as a regression trigger follows it.
+
+    Args: as for ``replay``.
+    """
+    return _Release(policy, recording, deployed_at).followed()
+
+
 class _Release:
     """One release of the past, and what its triggers have in common."""
 
@@ -149,12 +157,18 @@ class _Release:
 
     def curve(self) -> tuple[float, list[tuple[float, float]]]:
         """What decides, and the evidence at the end of each bucket."""
+        followed = self.followed()
+        ends = [row.at + self._recording.period for row in self._rows]
+        values = [(end, followed.at(self._at(end))) for end in ends]
+        known = [(end, value) for end, value in values if value is not None]
+        return followed.regression.decides, known
+
+    def followed(self) -> Followed:
+        """The evidence about the whole release, also after it decided."""
         followed = self._new(self._comparing())
-        found = []
         for sample in samples_of(self._recording, self._rows, followed.regression.baseline):
             followed.feed(sample)
-            found.append((sample.at + self._recording.period, followed.regression.value))
-        return followed.regression.decides, found if followed.regression.streams else []
+        return followed
 
     def _comparing(self) -> RegressionTrigger:
         triggers = (one for one in self._policy.triggers if isinstance(one, RegressionTrigger))

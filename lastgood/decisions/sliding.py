@@ -1,15 +1,18 @@
-"""A policy over all of a service's past: what if it had been released at every hour?
+"""A policy over all of a service's past: what if it had been released in every hour?
 
-The rule. A release is pretended at every full hour (with a longer window: as soon as the one before
-is over) that has an hour before it, and a window after it. Each is judged as a release is. As
-nothing was released, whatever fires is a false alarm, unless something else was wrong then. A rate
-by the week counts what fired over the time that the pretended releases stand for.
+The rule. A release is pretended once in each hour (more seldom, if
+windows would overlap) that has an hour before it, and a window after it. Its minute changes from
+hour to hour and is spread evenly: what a job does each hour on the hour counts as often as a
+release would meet it, no more and no less. Each is judged as a release is. As nothing was released,
+whatever fires is a false alarm, unless something else was wrong then. A rate by the week counts
+what fired over the time that the pretended releases stand for.
 """
 
 from __future__ import annotations
 
 import math
 import re
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -22,6 +25,10 @@ from lastgood.policy_triggers import BandTrigger, RegressionTrigger, Trigger
 
 HOUR = 3600.0
 WEEK = 7 * 24 * HOUR
+_GOLDEN = (math.sqrt(5) - 1) / 2
+"""Its multiples spread evenly, however many there are."""
+_PATTERN = 3
+"""So many in the same hour of the day are no chance."""
 _DIGITS = re.compile(r"[0-9][0-9,.:]*")
 
 
@@ -80,20 +87,32 @@ def releases_of(policy: Policy, recording: Recording) -> list[float]:
     """
     window = policy.monitor.window.total_seconds()
     before = _before(policy.triggers)
-    step = max(HOUR, math.ceil(window / HOUR) * HOUR)
+    step = _step(window)
     begin = recording.rows[0].at if recording.rows else 0.0
-    first = math.ceil((begin + before) / HOUR) * HOUR
-    if first + window > recording.end:
-        first = begin + before  # it need not be a full hour
-    count = math.floor((recording.end - window - first) / step + 1e-9) + 1
-    if count < 1 or not recording.rows:
+    last = recording.end - window
+    if not recording.rows or begin + before > last:
         needed = format_duration(timedelta(seconds=before + window))
         there = format_duration(timedelta(seconds=round(recording.end - begin)))
         raise TooShortError(
             f"it covers {there}, and {needed} are needed to pretend a release (a baseline and "
             "monitor.window): give more, or say --deployed-at"
         )
-    return [first + number * step for number in range(count)]
+    first = math.ceil((begin + before) / HOUR) * HOUR
+    hours = (first + number * step for number in range(math.ceil((last - first) / step + 1)))
+    spread = (at + _minute(number, recording.period) for number, at in enumerate(hours))
+    return [at for at in spread if at <= last] or [begin + before]
+
+
+def _step(window: float) -> float:
+    """Whole hours from one release to the next, so that no windows overlap."""
+    return math.ceil(window / HOUR + 1 - _GOLDEN) * HOUR
+
+
+def _minute(number: int, period: float) -> float:
+    """How long after the full hour a release is pretended, in whole buckets."""
+    if period >= HOUR:
+        return 0.0
+    return math.floor(number * _GOLDEN % 1 * HOUR / period) * period
 
 
 def _before(triggers: Iterable[Trigger]) -> float:
@@ -119,7 +138,7 @@ def slide(policy: Policy, recording: Recording, releases: Sequence[float] | None
     found = Sliding(
         releases=list(at),
         window=policy.monitor.window.total_seconds(),
-        weeks=_weeks(at, recording, pretended=releases is None),
+        weeks=_weeks(policy, at, recording, pretended=releases is None),
         triggers=[Slid(trigger) for trigger in policy.triggers],
     )
     for moment in at:
@@ -127,11 +146,9 @@ def slide(policy: Policy, recording: Recording, releases: Sequence[float] | None
     return found
 
 
-def _weeks(at: Sequence[float], recording: Recording, *, pretended: bool) -> float:
-    if pretended and len(at) > 1:
-        return len(at) * (at[1] - at[0]) / WEEK
+def _weeks(policy: Policy, at: Sequence[float], recording: Recording, *, pretended: bool) -> float:
     if pretended:
-        return HOUR / WEEK
+        return len(at) * _step(policy.monitor.window.total_seconds()) / WEEK
     return (recording.end - recording.rows[0].at) / WEEK if recording.rows else 0.0
 
 
@@ -152,3 +169,12 @@ def _count(slid: Slid, judged: Judged) -> None:
         slid.fired.append((judged.fired_at, judged.verdict.reason))
     elif judged.verdict.status is Status.INCONCLUSIVE:
         slid.inconclusive += 1
+
+
+def same_hour(fired: Iterable[datetime]) -> tuple[int, int] | None:
+    """The hour of the day in which most fired, and how often; None if it looks like chance."""
+    hours = Counter(at.hour for at in fired)
+    if not hours:
+        return None
+    hour, count = hours.most_common(1)[0]
+    return (hour, count) if count >= _PATTERN and 2 * count >= hours.total() else None
