@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Any
 
 from temporalio import activity
@@ -11,7 +11,9 @@ from temporalio.exceptions import ApplicationError
 
 from activities.alarm_states import changes_of, describe
 from activities.clients import Clients
-from activities.metric_series import FINE_KEPT, Asked, Read, metric_trigger, read
+from activities.metric_series import Asked, read
+from activities.metric_watch import FINE_READABLE, MetricWatch
+from activities.rollout_share import RolloutShare
 from activities.watch import conclude_polled, watch
 from lastgood.contracts import (
     AlarmQuery,
@@ -25,13 +27,8 @@ from lastgood.contracts import (
 )
 from lastgood.decisions import thresholds
 from lastgood.decisions.health import look_at_alarm, look_failed, unseen_from
-from lastgood.decisions.series import floor_to, is_awaited
 from lastgood.model import Reading
-from lastgood.policy_triggers import AlarmTrigger
-
-_LATE = timedelta(minutes=5)
-"""How far back a look reads at least: datapoints come late."""
-_FINE_READABLE = FINE_KEPT - timedelta(minutes=5)
+from lastgood.policy_triggers import AlarmTrigger, MetricTrigger
 
 
 class CloudWatchActivities:
@@ -44,11 +41,13 @@ class CloudWatchActivities:
     async def get_metric_data(self, probe: MetricProbe) -> MetricFacts:
         """Read one trigger's metric: is there anything, and is it too high already?"""
         end = datetime.now(UTC)
-        start = end - _FINE_READABLE
+        start = end - FINE_READABLE
         client = self._clients("cloudwatch", probe.region)
         [found] = await read(client, [Asked(probe.trigger, start)], end)
         if found.trouble:
             raise found.trouble
+        if not isinstance(probe.trigger.trigger, MetricTrigger):
+            return MetricFacts(datapoints=max(map(len, found.series.values()), default=0))
         tally = thresholds.look(
             probe.trigger, Tally(key=probe.trigger.key), found.points, since=start, now=end
         )
@@ -62,21 +61,10 @@ class CloudWatchActivities:
 
     @activity.defn
     async def watch_metrics(self, order: WatchOrder) -> WatchReport:
-        """Watch error rates and response times until one is too high for too long."""
-        return await watch(order, self._look_at_metrics)
-
-    async def _look_at_metrics(
-        self, order: WatchOrder, tallies: Sequence[Tally], now: datetime, last: bool
-    ) -> tuple[Tally, ...]:
-        pairs = list(zip(order.triggers, tallies, strict=True))
-        asked = [
-            Asked(watched, _read_from(order, watched, tally, now, whole=last))
-            for watched, tally in pairs
-        ]
-        # EndTime is exclusive; a bucket that is not complete yet is left out by the decision.
-        found = await read(self._clients("cloudwatch", order.service.region), asked, now)
-        rows = zip(asked, tallies, found, strict=True)
-        return tuple(_judge(order, one, tally, what, now, last) for one, tally, what in rows)
+        """Watch metrics until one is too high for too long, or worse than before."""
+        client = self._clients("cloudwatch", order.service.region)
+        share = RolloutShare(self._clients)
+        return await watch(order, MetricWatch(client, order, share).look)
 
     @activity.defn
     async def watch_alarms(self, order: WatchOrder) -> WatchReport:
@@ -127,50 +115,3 @@ async def _look_at(
         text = f"{seen.latest}; what it did in between cannot be read: {error.message}"
         return seen.model_copy(update={"latest": text})
     return look_at_alarm(watched, tally, state, now, changes)
-
-
-def _judge(
-    order: WatchOrder, asked: Asked, tally: Tally, found: Read, now: datetime, last: bool
-) -> Tally:
-    """Judge what was read of one metric; at the end, the whole window."""
-    if found.trouble:
-        failed = look_failed(tally, found.trouble.message, now)
-        return failed.model_copy(update={"conclusion": None})
-    watched = asked.watched
-    looked = thresholds.look(
-        watched,
-        tally,
-        found.points,
-        since=max(order.since, asked.start),
-        now=now,
-        not_before=order.not_before,
-    )
-    if not last:
-        return looked
-    verdict = looked.failing or thresholds.conclude_metric(
-        watched,
-        looked,
-        found.points,
-        since=max(order.since, asked.start),
-        covers_from=max(order.covers_from, asked.start),
-        until=order.until,
-    )
-    period = thresholds.period_of(metric_trigger(watched)[0])
-    awaiting = is_awaited(found.newest, period, since=order.covers_from, until=order.until)
-    return looked.model_copy(update={"conclusion": verdict, "awaiting": awaiting})
-
-
-def _read_from(
-    order: WatchOrder, watched: WatchedTrigger, tally: Tally, now: datetime, *, whole: bool
-) -> datetime:
-    """From where on to read: the newest stretch and late points; after a gap, the gap too."""
-    trigger, _ = metric_trigger(watched)
-    period = thresholds.period_of(trigger)
-    reach = thresholds.reach_of(watched)
-    start = order.since
-    if not whole and reach is not None:
-        looked = min(now, tally.measured_at or order.since)
-        start = max(order.since, looked - reach - max(_LATE, 5 * period))
-    if period < timedelta(minutes=1):
-        start = max(start, now - _FINE_READABLE)
-    return floor_to(start, period)

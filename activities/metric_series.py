@@ -19,13 +19,21 @@ from typing import Any, NamedTuple
 
 from temporalio.exceptions import ApplicationError
 
+from activities.compared_series import BALANCER_COUNT as _BALANCER_COUNT
+from activities.compared_series import BY_GROUP, NO_COUNTS, Stat, stats_compared
+from activities.compared_series import COUNTS as _COUNTS
 from activities.failures import aws_call
 from lastgood.contracts import MetricSource, WatchedTrigger
-from lastgood.decisions import thresholds
+from lastgood.decisions import comparing, thresholds
 from lastgood.decisions.plain import one_line
 from lastgood.decisions.series import Point, Series, floor_to, from_counts, from_values, worst_of
 from lastgood.decisions.series import summed as together
-from lastgood.policy_triggers import ErrorRateTrigger, ResponseTimeTrigger
+from lastgood.policy_triggers import (
+    BandTrigger,
+    ErrorRateTrigger,
+    RegressionTrigger,
+    ResponseTimeTrigger,
+)
 
 FINE_KEPT = timedelta(hours=3)
 """How long CloudWatch keeps datapoints of less than a minute."""
@@ -34,8 +42,6 @@ _CALL = "cloudwatch:GetMetricData"
 _MOST_QUERIES = 500
 _MINUTE = timedelta(minutes=1)
 _DAY = timedelta(days=1)
-_COUNTS = ("RequestCount", "HTTPCode_Target_5XX_Count", "TargetConnectionErrorCount")
-_BALANCER_COUNT = "HTTPCode_ELB_5XX_Count"
 _UNANSWERED = "NoAnswer"
 _LASTING = ("InternalError", "Forbidden")
 """What a later page does not make good."""
@@ -52,6 +58,9 @@ class Read(NamedTuple):
     """What there is of a trigger's series."""
 
     points: tuple[Point, ...]
+    """Of a threshold's metric."""
+    series: Mapping[str, Series]
+    """Of a trigger that compares: what there is, by the names of ``compared_series``."""
     newest: datetime | None
     """The start of the newest bucket of which there is anything, be it a count of zero."""
     trouble: ApplicationError | None
@@ -71,31 +80,36 @@ def metric_trigger(watched: WatchedTrigger) -> tuple[thresholds.MetricTrigger, M
     return watched.trigger, watched.source
 
 
+def period_of(watched: WatchedTrigger) -> timedelta:
+    """The length of a trigger's datapoint."""
+    if isinstance(watched.trigger, RegressionTrigger | BandTrigger):
+        return comparing.period_of(watched.trigger)
+    return thresholds.period_of(metric_trigger(watched)[0])
+
+
 def queries_of(watched: WatchedTrigger, prefix: str) -> list[dict[str, Any]]:
     """The MetricDataQueries of one trigger; ids are ``prefix`` and a number."""
-    trigger, source = metric_trigger(watched)
-    period = int(thresholds.period_of(trigger).total_seconds())
-    groups = (source.dimensions, *source.further)
-    if source.kind == "metric":
-        wanted = [(one, source.name, source.statistic) for one in groups]
-    elif isinstance(trigger, ErrorRateTrigger):
-        wanted = [(one, name, "Sum") for one in groups for name in _COUNTS]
-        if source.load_balancer:
-            wanted.append((source.load_balancer, _BALANCER_COUNT, "Sum"))
-    else:
-        wanted = [(one, "TargetResponseTime", source.statistic) for one in groups]
+    period = int(period_of(watched).total_seconds())
     return [
-        {"Id": f"{prefix}n{n}", "MetricStat": _stat(source.namespace, *one, period)}
-        for n, one in enumerate(wanted)
+        {"Id": f"{prefix}n{n}", "MetricStat": {**stat.as_query(), "Period": period}}
+        for n, stat in enumerate(_stats(watched))
     ]
 
 
-def _stat(
-    namespace: str, dimensions: Mapping[str, str], name: str, statistic: str, period: int
-) -> dict[str, Any]:
-    named = [{"Name": key, "Value": value} for key, value in dimensions.items()]
-    metric = {"Namespace": namespace, "MetricName": name, "Dimensions": named}
-    return {"Metric": metric, "Period": period, "Stat": statistic}
+def _stats(watched: WatchedTrigger) -> list[Stat]:
+    if isinstance(watched.trigger, RegressionTrigger | BandTrigger):
+        return stats_compared(watched)
+    trigger, source = metric_trigger(watched)
+    space, groups = source.namespace, (source.dimensions, *source.further)
+    if source.kind == "metric":
+        return [Stat("", space, one, source.name, source.statistic) for one in groups]
+    if not isinstance(trigger, ErrorRateTrigger):
+        name, statistic = "TargetResponseTime", source.statistic
+        return [Stat("", space, one, name, statistic) for one in groups]
+    wanted = [Stat("", space, one, name, "Sum") for one in groups for name in _COUNTS]
+    if source.load_balancer:
+        wanted.append(Stat("", space, source.load_balancer, _BALANCER_COUNT, "Sum"))
+    return wanted
 
 
 def points_of(
@@ -139,7 +153,7 @@ def _calls(asked: Sequence[Asked], end: datetime) -> Iterator[tuple[datetime, Se
     """
     if not asked:
         return
-    periods = [thresholds.period_of(metric_trigger(one.watched)[0]) for one in asked]
+    periods = [period_of(one.watched) for one in asked]
     first = min(one.start for one in asked)
     start = floor_to(first, _common(periods))
     fine = min(periods) < _MINUTE and start < end - FINE_KEPT
@@ -231,11 +245,30 @@ def _messages(part: Mapping[str, Any]) -> list[str]:
 
 
 def _joined(watched: WatchedTrigger, prefix: str, answers: Mapping[str, _Result]) -> Read:
-    own = {query["Id"]: answers[query["Id"]] for query in queries_of(watched, prefix)}
+    queries = queries_of(watched, prefix)
+    own = {query["Id"]: answers[query["Id"]] for query in queries}
     troubles = [one.trouble for one in own.values() if one.trouble]
     troubles.sort(key=lambda one: not one.non_retryable)
+    compares = isinstance(watched.trigger, RegressionTrigger | BandTrigger)
+    values = {name: one.values for name, one in own.items()}
     return Read(
-        points=points_of(watched, prefix, {name: one.values for name, one in own.items()}),
+        points=() if compares else points_of(watched, prefix, values),
+        series=_by_name(watched, list(values.values())) if compares else {},
         newest=max((at for one in own.values() for at in one.values), default=None),
         trouble=next(iter(troubles), None),
     )
+
+
+def _by_name(watched: WatchedTrigger, values: Sequence[Series]) -> dict[str, Series]:
+    """The series of a trigger that compares; those of several target groups are added up."""
+    named: dict[str, list[Series]] = {}
+    apart: dict[str, Series] = {}
+    for stat, one in zip(stats_compared(watched), values, strict=True):
+        named.setdefault(stat.label, []).append(one)
+        apart[stat.label + BY_GROUP.format(stat.group)] = one
+    whole = {
+        # A quantile of two groups is no sum: that of the group with the most data is taken.
+        label: max(some, key=len) if label in NO_COUNTS else together(some)
+        for label, some in named.items()
+    }
+    return whole | apart

@@ -23,6 +23,7 @@ from lastgood.policy_triggers import (
     Expectation,
     HealthCheckTrigger,
     MetricTrigger,
+    RegressionTrigger,
     ResponseTimeTrigger,
     Trigger,
 )
@@ -245,8 +246,9 @@ class Policy(Part):
         ErrorRateTrigger(),
         ResponseTimeTrigger(),
         HealthCheckTrigger(),
+        RegressionTrigger(dry_run=True),
     ]
-    """What may end a release in a rollback. Left out: error-rate, response-time, health-check."""
+    """What may end a release in a rollback. Left out: these three, and regression as a dry run."""
     rollback: RollbackPolicy = RollbackPolicy()
     """When the service is brought back, and how often."""
     notify: NotifyPolicy = NotifyPolicy()

@@ -85,7 +85,9 @@ def _items(models: list[type[BaseModel]], given: Any, indent: int) -> Iterator[_
     """The items of a list, then an example of each kind that is not among them."""
     by_type = {tag_of(model): model for model in models}
     default = Policy.model_fields["triggers"].get_default() if len(models) > 1 else []
-    items = given or [{"type": tag_of(type(item))} for item in default]
+    items = given or [
+        {"type": tag_of(type(item)), **item.model_dump(exclude_unset=True)} for item in default
+    ]
     for item in items:
         yield from _item(by_type[item.get("type")], item, indent)
     present = {item.get("type") for item in items}

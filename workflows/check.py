@@ -21,10 +21,16 @@ with workflow.unsafe.imports_passed_through():
     from lastgood.policy import Policy
     from lastgood.policy_triggers import (
         AlarmTrigger,
+        BandTrigger,
         ErrorRateTrigger,
         HealthCheckTrigger,
+        RegressionTrigger,
         ResponseTimeTrigger,
     )
+
+_COMPARES = (RegressionTrigger, BandTrigger)
+_LATELY = timedelta(minutes=10)
+"""What compares is asked whether the service is worse now than before this stretch."""
 
 
 @workflow.defn(name=messages.CHECK)
@@ -57,9 +63,14 @@ class Check:
         triggers = await Resolver(policy, state).all()
         back, ahead = _stretch(policy)
         # Metrics are judged by their past; what is polled has none, and is asked for a moment.
+        compared = [one for one in triggers if isinstance(one.trigger, _COMPARES)]
+        plain = [one for one in triggers if one.source and one not in compared]
+        polled = [one for one in triggers if not one.source]
+        now = timedelta(0)
         rounds = (
-            _round(service, tuple(one for one in triggers if one.source), back, timedelta(0)),
-            _round(service, tuple(one for one in triggers if not one.source), timedelta(0), ahead),
+            _round(service, plain, back, now),
+            _round(service, compared, _LATELY, now),
+            _round(service, polled, now, ahead),
         )
         await workflow.wait_condition(lambda: all(one.done for one in rounds))
         tallies = {tally.key: tally for one in rounds for tally in one.tallies}
@@ -83,17 +94,18 @@ def _verdict(watched: WatchedTrigger, tally: Tally | None) -> Verdict:
 
 
 def _round(
-    service: ServiceRef, triggers: tuple[WatchedTrigger, ...], back: timedelta, ahead: timedelta
+    service: ServiceRef, triggers: list[WatchedTrigger], back: timedelta, ahead: timedelta
 ) -> Round:
     now = workflow.now()
     return Round(
         WatchOrder(
             service=service,
-            triggers=triggers,
+            triggers=tuple(triggers),
             since=now - back,
             covers_from=now - back,
             until=now + ahead,
             interval=timedelta(seconds=1),
+            window=back,
             patient=False,  # what is readable now is enough to tell
         )
     )

@@ -138,7 +138,7 @@ class Deployment:
                     target=release.target,
                 )
                 await release.tell_guard(messages.RELEASE_BEGUN, begun)
-                release.deployed_at = workflow.now()
+                release.released_at = release.deployed_at = workflow.now()
                 self._journal.to_task_definition = release.released.task_definition
                 self._journal.call(f"UpdateService: {release.service} → {release.released.label}")
                 updated = await calls.update_service(

@@ -239,6 +239,7 @@ class Ending:
             before_deployments=prepared.state.deployment_ids if prepared else (),
             before_revision=prepared.revision_before(target) if prepared else None,
             policy=release.policy,
+            released_at=release.released_at,
             fired=finding.verdict,
             smoke_failed=finding.kind == "smoke",
             adopt=adopt,

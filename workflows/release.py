@@ -27,7 +27,7 @@ with workflow.unsafe.imports_passed_through():
         WatchedTrigger,
         WatchOrder,
     )
-    from lastgood.decisions import digests, findings, limits, rollout, targets
+    from lastgood.decisions import comparing, digests, findings, limits, rollout, targets
     from lastgood.decisions.notices import NoticeContext
     from lastgood.decisions.wording import sentence
     from lastgood.model import Revision, RollbackRecord
@@ -49,6 +49,8 @@ class Release:
         self.released: Revision | None = None
         self.deployment: str | None = None
         self.deployed_at = workflow.now()
+        self.released_at: datetime | None = None
+        """Right before the service was changed."""
         self._deadline: datetime | None = None
         """Of the rollout, if a hold has moved it."""
         self.rolled_out_at: datetime | None = None
@@ -211,6 +213,11 @@ class Release:
             return self.deployed_at
         return self.rolled_out_at
 
+    @property
+    def _rolling(self) -> str | None:
+        """ARN of the task definition whose tasks replace the old ones."""
+        return self.released.task_definition if self.released and not self.rolled_out_at else None
+
     async def tell_guard(self, name: str, payload: object) -> None:
         """Tell the guard; one that is gone learns it from our report, or from its successor's."""
         guard = self.order.guard_id
@@ -258,6 +265,11 @@ class Release:
             not_before=self.not_before,
             interval=interval,
             carry=carry,
+            released_at=self.released_at,
+            started=tuple(at for at in (self.deployed_at, self.rolled_out_at) if at),
+            window=self.policy.monitor.window,
+            rolling=None if self.shifts_traffic or goal != "rollout" else self._rolling,
+            previous=comparing.previous_of(self.order.good, self.policy.monitor.window),
         )
         service = ServiceWatchOrder(
             service=self.service,

@@ -252,6 +252,8 @@ class Rollback:
                 "until": until,
                 "interval": self._order.policy.monitor.interval,
                 "goal": goal,
+                "released_at": self._order.released_at,
+                "window": self._order.policy.monitor.window,
             }
         )
 

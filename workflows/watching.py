@@ -31,6 +31,8 @@ with workflow.unsafe.imports_passed_through():
 _SOURCES: dict[str, tuple[str, Any]] = {
     "error-rate": ("metrics", CloudWatchActivities.watch_metrics),
     "response-time": ("metrics", CloudWatchActivities.watch_metrics),
+    "regression": ("metrics", CloudWatchActivities.watch_metrics),
+    "band": ("metrics", CloudWatchActivities.watch_metrics),
     "health-check": ("health checks", HealthActivities.watch_health),
     "alarm": ("alarms", CloudWatchActivities.watch_alarms),
 }

@@ -193,6 +193,8 @@ class RollbackOrder(Model):
     """ECS already went back by itself: wait and verify only."""
     triggers: tuple[WatchedTrigger, ...] = ()
     """The triggers, resolved."""
+    released_at: datetime | None = None
+    """When the release was deployed: what was normal is what was before."""
 
 
 class RollbackReport(Model):

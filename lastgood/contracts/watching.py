@@ -27,6 +27,8 @@ class MetricSource(Model):
     """Multiply a datapoint by this to get a ratio, or milliseconds."""
     delay: timedelta = timedelta(0)
     """How late CloudWatch may show a datapoint, at most."""
+    limits: tuple[float, ...] = ()
+    """Milliseconds: how many answers took longer than each of these is counted, too."""
     counts: dict[str, MetricSource] = {}
     """Of the kind ``counts``: the metrics of ``requests``, ``errors`` and ``response_time``."""
 
@@ -75,6 +77,8 @@ class Tally(Model):
     """In verification: good again for as long as the trigger asks."""
     conclusion: Verdict | None = None
     """Set by the last look: what the whole window says."""
+    breach_since: datetime | None = None
+    """When a breach began that lasts, and that a guard does not let count yet."""
     would: Verdict | None = None
     """Of a trigger with dry_run: the first time that it would have fired."""
 
@@ -99,6 +103,16 @@ class WatchOrder(Model):
     """What an earlier watch of the same release remembered."""
     patient: bool = True
     """At the window's end, wait for datapoints that CloudWatch shows late."""
+    released_at: datetime | None = None
+    """When the release was deployed: its baseline ends there. None: at ``since``."""
+    started: tuple[datetime, ...] = ()
+    """When tasks of the release began to serve: they may be slow at first."""
+    window: timedelta = timedelta(0)
+    """How long the release is watched in all, after its rollout."""
+    rolling: str | None = None
+    """ARN of the task definition whose tasks replace the old ones one by one, while they do."""
+    previous: datetime | None = None
+    """When the last good release began its monitor window."""
 
     @property
     def patience(self) -> timedelta:

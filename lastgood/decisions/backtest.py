@@ -12,7 +12,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Literal
+from typing import Any, Literal
 
 from lastgood.contracts import Tally, WatchedTrigger
 from lastgood.decisions import band, thresholds
@@ -148,6 +148,8 @@ class _Release:
         if fired:
             verdict = fired.verdict
             return Replay("rolled_back", verdict.at, verdict.trigger, verdict.reason, judged)
+        if not deciding and any(one.measured for one in judged):
+            return Replay("healthy", None, None, "All triggers are dry runs: none decides.", judged)
         doubtful = [one.verdict for one in deciding if one.verdict.status is Status.INCONCLUSIVE]
         if doubtful or not deciding:
             return self._inconclusive(doubtful, judged)
@@ -174,7 +176,7 @@ class _Release:
 
     def _inconclusive(self, doubtful: Sequence[Verdict], judged: tuple[Judged, ...]) -> Replay:
         at = self._at(self._since + self._window)
-        reason = doubtful[0].reason if doubtful else "No trigger could be judged by these columns."
+        reason = _named(doubtful[0]) if doubtful else "No trigger could be judged by these columns."
         outcome, then = _INCONCLUSIVE[self._policy.monitor.on_inconclusive]
         trigger = doubtful[0].trigger if doubtful and outcome == "rolled_back" else None
         return Replay(outcome, None if outcome == "healthy" else at, trigger, reason + then, judged)
@@ -225,7 +227,10 @@ class _Release:
     # --- Plain thresholds ------------------------------------------------------------------
 
     def _threshold(self, given: ErrorRateTrigger | ResponseTimeTrigger) -> Verdict:
-        trigger = given.model_copy(update={"period": self._period_of(given), "dry_run": False})
+        own: dict[str, Any] = {"period": self._period_of(given), "dry_run": False}
+        if not given.counted and own["period"] > given.duration:
+            own["duration"] = own["period"]  # a breach is one datapoint long, at least
+        trigger = given.model_copy(update=own)
         period = thresholds.period_of(trigger).total_seconds()
         rows = self._resampled(self._rows, period)
         past = self._resampled(self._before(3600.0), period)
@@ -234,6 +239,7 @@ class _Release:
         since, until = self._at(self._since), self._at(self._since + self._window)
         points, before = points_of(rows), thresholds.value_before(points_of(past))
         warm_up = thresholds.warm_up_of(trigger, self._lasts)
+        evidence = self._evidence().evidence_for(trigger, period)
         tally = thresholds.look(
             watched,
             Tally(key=watched.key),
@@ -241,7 +247,7 @@ class _Release:
             since=since,
             now=until,
             before=before,
-            evidence=self._evidence,
+            evidence=evidence,
             started=(since,),
             warm_up=warm_up,
         )
@@ -253,7 +259,7 @@ class _Release:
             covers_from=since,
             until=until,
             before=before,
-            evidence=self._evidence,
+            evidence=evidence,
             started=(since,),
             warm_up=warm_up,
         )
@@ -262,9 +268,9 @@ class _Release:
         own = timedelta(seconds=self._recording.period)
         return max(own, trigger.period) if trigger.period else own
 
-    def _evidence(self, at: datetime) -> float | None:
+    def _evidence(self) -> Followed:
         """What the regression trigger knew by then, for the guards of the other triggers."""
-        return self._followed(self._comparing()).at(at)
+        return self._followed(self._comparing())
 
     # --- Health checks ---------------------------------------------------------------------
 
@@ -332,7 +338,8 @@ class _Release:
 
     def _new(self, trigger: RegressionTrigger) -> Followed:
         rows = self._before(trigger.baseline_for.total_seconds())
-        lasts = format_duration(trigger.baseline_for)
+        hour = trigger.baseline_for == timedelta(hours=1)
+        lasts = "hour" if hour else format_duration(trigger.baseline_for)
         text = f"the {lasts} before the release"
         known = (
             fixed_baseline(trigger.fixed, trigger)
@@ -352,14 +359,14 @@ class _Release:
     def _band(self, trigger: BandTrigger) -> Verdict:
         before = self._before(trigger.baseline_for.total_seconds())
         warm_up = thresholds.warm_up_of(trigger, self._lasts).total_seconds()
-        bands = band_of(trigger, before, self._rows, self._recording.period)
-        return band.verdict(
-            trigger,
-            bands,
-            warm=((self._since, self._since + warm_up),),
-            until=self._since + self._window,
-            evidence=self._evidence,
-        )
+        warm = ((self._since, self._since + warm_up),)
+        followed = []
+        for one in band_of(trigger, before, self._rows, self._recording.period):
+            gauge = band.Followed(trigger, one.facts, warm, self._evidence().at, self._since)
+            for point in one.points:
+                gauge.feed(point)
+            followed.append(gauge)
+        return band.verdict(trigger, followed, until=self._since + self._window)
 
     # --- Rows ------------------------------------------------------------------------------
 
@@ -374,4 +381,10 @@ class _Release:
 
 
 def _reasons(judged: Sequence[Judged]) -> list[str]:
-    return [one.verdict.reason.rstrip(".") + "." for one in judged]
+    return [_named(one.verdict).rstrip(".") + "." for one in judged]
+
+
+def _named(verdict: Verdict) -> str:
+    """Its reason, which tells of which trigger it is."""
+    own = verdict.reason.startswith(verdict.trigger)
+    return verdict.reason if own else f"{verdict.trigger}: {verdict.reason}"

@@ -12,7 +12,7 @@ five datapoints is too small: then it is inconclusive.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Literal, NamedTuple
 
@@ -123,34 +123,66 @@ def limits(trigger: BandTrigger, facts: BandFacts, requests: float | None) -> tu
     return facts.mean - max(width, matters), facts.mean + max(width, matters)
 
 
-def first_outside(
-    trigger: BandTrigger,
-    facts: BandFacts,
-    points: Iterable[Gauge],
-    warm: Sequence[tuple[float, float]] = (),
-    evidence: Evidence | None = None,
-) -> Left | None:
-    """The first stretch of the trigger's duration outside of the band; None if there is none."""
-    needed = max(3, math.ceil(facts.duration / facts.period))
-    run: list[Gauge] = []
-    side = 0
-    for point in points:
-        if _unused(trigger, facts, point, warm):
-            continue
-        if run and point.at - run[-1].at > facts.duration:
-            run = []
-        low, high = limits(trigger, facts, point.requests)
-        now = _side(trigger, point.value, low, high)
-        if now == 0 or now != side:
-            run = []
-        side = now
-        if now:
-            run.append(point)
-        if len(run) >= needed and _corroborated(facts, point, evidence):
-            last = run[-needed:]
-            mean = math.fsum(one.value for one in last) / needed
-            return Left(last[0].at, point.at + facts.period, mean, low, high)
-    return None
+class Followed:
+    """One gauge as it comes in; fed with its datapoints in the order of time, each once.
+
+    Args:
+        trigger: the policy's.
+        facts: what it was before.
+        warm: stretches of time in which new tasks may be slow.
+        evidence: how much speaks for a regression at a moment, to 1.
+        since: when its window began; left out: with its first datapoint.
+    """
+
+    def __init__(
+        self,
+        trigger: BandTrigger,
+        facts: BandFacts,
+        warm: Sequence[tuple[float, float]] = (),
+        evidence: Evidence | None = None,
+        since: float | None = None,
+    ) -> None:
+        self.facts = facts
+        self._trigger = trigger
+        self._warm = warm
+        self._evidence = evidence
+        self._needed = max(3, math.ceil(facts.duration / facts.period))
+        self._run: list[Gauge] = []
+        self._side = 0
+        self.left: Left | None = None
+        """The stretch outside that lasts now, if it is long enough."""
+        self.first: Left | None = None
+        """The first such stretch."""
+        self.begin = since
+        """From when on there should have been datapoints."""
+        self.datapoints = 0
+
+    def feed(self, point: Gauge) -> None:
+        """Take the next datapoint into account."""
+        self.begin = point.at if self.begin is None else self.begin
+        self.datapoints += 1
+        if _unused(self._trigger, self.facts, point, self._warm):
+            return
+        if self._run and point.at - self._run[-1].at > self.facts.duration:
+            self._run = []
+        low, high = limits(self._trigger, self.facts, point.requests)
+        side = _side(self._trigger, point.value, low, high)
+        if side == 0 or side != self._side:
+            self._run, self.left = [], None
+        self._side = side
+        if side:
+            self._run = [*self._run[1 - self._needed :], point]
+        if len(self._run) >= self._needed and _corroborated(self.facts, point, self._evidence):
+            mean = math.fsum(one.value for one in self._run) / self._needed
+            end = point.at + self.facts.period
+            self.left = Left(self._run[0].at, end, mean, low, high)
+            self.first = self.first or self.left
+
+    def enough(self, until: float) -> bool:
+        """Whether at least half of the datapoints up to then were there."""
+        if self.begin is None:
+            return False
+        return self.datapoints * self.facts.period >= ENOUGH * (until - self.begin)
 
 
 def _corroborated(facts: BandFacts, point: Gauge, evidence: Evidence | None) -> bool:
@@ -176,34 +208,24 @@ def _unused(
 
 
 def verdict(
-    trigger: BandTrigger,
-    bands: Sequence[Band],
-    *,
-    warm: Sequence[tuple[float, float]] = (),
-    until: float,
-    evidence: Evidence | None = None,
+    trigger: BandTrigger, followed: Sequence[Followed], *, until: float, ever: bool = True
 ) -> Verdict:
     """What the bands of one trigger say.
 
     Args:
         trigger: the policy's.
-        bands: its gauges, from the release on.
-        warm: stretches of time in which new tasks may be slow.
-        until: the end of the window, in seconds since the epoch.
-        evidence: how much speaks for a regression at a moment, to 1; a gauge of the requests that
-            leaves its band counts only with that.
+        followed: its gauges, fed from the release on.
+        until: the end of the window, or now, in seconds since the epoch.
+        ever: whether it counts that a gauge was outside and is no longer.
     """
-    useful = [one for one in bands if one.facts.datapoints >= LEAST]
-    found = [(one.facts, left) for one in useful if (left := _left(trigger, one, warm, evidence))]
-    if found:
-        facts, first = min(found, key=lambda pair: pair[1].end)
+    useful = [one for one in followed if one.facts.datapoints >= LEAST]
+    left = [(one.facts, out) for one in useful if (out := one.first if ever else one.left)]
+    if left:
+        facts, first = min(left, key=lambda pair: pair[1].end)
         return _fired(trigger, facts, first)
-    judged = [one for one in useful if one.points]
-    enough = any(
-        len(one.points) * one.facts.period >= ENOUGH * (until - one.points[0].at) for one in judged
-    )
-    if enough:
-        status, reason = Status.PASS, "; ".join(_inside(trigger, one) for one in judged)
+    judged = [one for one in useful if one.enough(until)]
+    if judged:
+        status, reason = Status.PASS, "; ".join(_inside(trigger, one.facts) for one in judged)
     elif not useful:
         status, reason = Status.INCONCLUSIVE, f"Too few datapoints before ({LEAST} are needed)."
     else:
@@ -211,15 +233,6 @@ def verdict(
     return Verdict(
         trigger=trigger.type, status=status, at=datetime.fromtimestamp(until, UTC), reason=reason
     )
-
-
-def _left(
-    trigger: BandTrigger,
-    band: Band,
-    warm: Sequence[tuple[float, float]],
-    evidence: Evidence | None,
-) -> Left | None:
-    return first_outside(trigger, band.facts, band.points, warm, evidence)
 
 
 def _fired(trigger: BandTrigger, facts: BandFacts, left: Left) -> Verdict:
@@ -242,9 +255,8 @@ def _fired(trigger: BandTrigger, facts: BandFacts, left: Left) -> Verdict:
     )
 
 
-def _inside(trigger: BandTrigger, band: Band) -> str:
-    low, high = limits(trigger, band.facts, None)
-    facts = band.facts
+def _inside(trigger: BandTrigger, facts: BandFacts) -> str:
+    low, high = limits(trigger, facts, None)
     name, top, bottom = _name(trigger, facts), in_words(facts, high), in_words(facts, max(low, 0.0))
     lasts = format_duration(timedelta(seconds=facts.duration))
     return f"{name} never left {bottom} to {top} for {lasts}"

@@ -68,15 +68,21 @@ def reach_of(watched: WatchedTrigger) -> timedelta | None:
     """How far back from now a look must read; None: from the release on.
 
     Where missing datapoints count for something, what was not read would look as if it were
-    missing; and a breach on few requests is as long as it takes to have seen enough of them.
+    missing. Further back, to where it began, only for a breach that lasts and does not count yet:
+    ``Tally.breach_since``.
     """
-    trigger, source = watched.trigger, watched.source
+    trigger = watched.trigger
     if not isinstance(trigger, MetricTrigger):
         raise TypeError(f"{trigger.type} is not judged by a threshold on a metric")
     if trigger.counted or trigger.missing_data in ("breaching", "not_breaching"):
         return None
-    counts = source is not None and source.kind != "metric"
-    return None if counts and volume_of(trigger) else lasts_of(trigger)
+    return lasts_of(trigger)
+
+
+def late_of(period: timedelta) -> timedelta:
+    """How far back each look reads what may have come late, or was shown in part before."""
+    fine = period < timedelta(minutes=1)
+    return max(timedelta(seconds=30), 5 * period) if fine else timedelta(minutes=5)
 
 
 def threshold_of(trigger: MetricTrigger) -> float:

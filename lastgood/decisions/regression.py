@@ -7,6 +7,13 @@ HTTP probes that fail. Each has evidence of its own against "no worse than befor
 1/``false_alarm``. Slow requests are not looked at during the warm-up. A bucket without data says
 nothing.
 
+Where new and old tasks serve side by side and are counted apart, they are compared with each other
+instead: what hits both, a neighbour's outage say, is no regression. While tasks are replaced one by
+one, only the new ones' share of the requests can have become worse, and the bets know it.
+
+A burst decides nothing by itself: within one block of time the evidence of each stream, and all
+of it together, grows by no more than a factor. So an outage that all streams see is one burst.
+
 A stream whose baseline is so small that it could not tell a doubtful rate from a normal one is left
 out, and that is said. Where the baseline is burstier than chance, evidence counts for less.
 """
@@ -17,8 +24,9 @@ import math
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from lastgood.decisions.samples import Baseline, Normal, Sample
+from lastgood.decisions.samples import Baseline, Normal, Sample, Side
 from lastgood.decisions.statistics.binomial import divergence, upper_bound
+from lastgood.decisions.statistics.conditional import ConcurrentEvidence
 from lastgood.decisions.statistics.evidence import TwoSampleEvidence
 from lastgood.policy_triggers import RegressionTrigger
 
@@ -28,12 +36,25 @@ _PROBE_RISE = 0.1
 _SLOW_RISE = 1.3
 """The smallest factor of slow requests that is bet on; and the smallest share more of them."""
 _MORE_SLOW = 0.02
+_PICKED = 0.001
+"""How likely the rate since may lie below what is claimed: a run was picked because it looks bad,
+so that its bound has to be stricter."""
+_MISSED = 0.01
+"""How likely the rate before may lie above what is claimed."""
 _USELESS = 0.5
 """A baseline that cannot exclude a rate this high is too small."""
 _STARTS = 20
 _TILT = 0.5
+_PIECE = 60.0
+"""Seconds; of a long window's pieces."""
 _FINENESS = 2
 """A burst of the length that is tolerated is cut into so many blocks: it touches one more."""
+_ALMOST = 0.95
+"""Of what decides: so far a burst may come."""
+
+
+Counted = tuple[float, float]
+"""Requests, and how many of them were bad."""
 
 
 @dataclass
@@ -61,15 +82,57 @@ class Stream:
     """When the present run of bad ones began."""
     run: list[float] = field(default_factory=lambda: [0.0, 0.0, 0.0])
     """Of that run: its log likelihood ratio, requests, bad ones."""
+    beside: ConcurrentEvidence | None = None
+    """Where new and old tasks are counted apart."""
+    sides: list[float] = field(default_factory=lambda: [0.0, 0.0, 0.0, 0.0])
+    """Requests and bad ones of the new tasks, then of the old ones, while both served."""
 
-    def take(self, at: float, requests: float, bad: float) -> None:
-        """Count some requests."""
+    @property
+    def value(self) -> float:
+        """The evidence of this stream."""
+        if self.beside is None:
+            return self.evidence.value
+        return (self.evidence.value + self.beside.value) / 2
+
+    @property
+    def seen(self) -> float:
+        """How many requests of the release were counted, in whatever comparison."""
+        return self.requests + self.sides[0]
+
+    @property
+    def is_beside(self) -> bool:
+        """Whether it is the comparison side by side that speaks."""
+        return self.beside is not None and self.beside.value > self.evidence.value
+
+    def start(self) -> None:
+        """A fault may begin now. Opens a block."""
+        self.evidence.start()
+        if self.beside:
+            self.beside.start()
+
+    def open_block(self) -> None:
+        """A new block of time begins."""
+        self.evidence.open_block()
+        if self.beside:
+            self.beside.open_block()
+
+    def take_beside(self, at: float, new: Counted, old: Counted) -> None:
+        """Count what new and old tasks answered at the same time."""
+        if self.beside is None:
+            return
+        self.first = self.first or at
+        self.beside.update(*new, *old)
+        counted = zip(self.sides, (*new, *old), strict=True)
+        self.sides = [before + now for before, now in counted]
+
+    def take(self, at: float, requests: float, bad: float, share: float = 1.0) -> None:
+        """Count some requests, of which new tasks answered a share."""
         if requests <= 0:
             return
         self.first = self.first or at
         self.requests += requests
         self.bad += bad
-        self.evidence.update(requests, bad)
+        self.evidence.update(requests, bad, share)
         self._follow_run(at, requests, bad)
 
     def _follow_run(self, at: float, requests: float, bad: float) -> None:
@@ -89,8 +152,8 @@ class Stream:
         if requests <= 0:
             return 0.0
         now, before = requests / self.normal.dispersion, self.normal.requests
-        low = 1 - upper_bound(max(0.0, requests - bad) / requests * now, now, 0.01)
-        high = upper_bound(self.normal.bad, before, 0.01)
+        low = 1 - upper_bound(max(0.0, requests - bad) / requests * now, now, _PICKED)
+        high = upper_bound(self.normal.bad, before, _MISSED)
         return max(0.0, low - high)
 
     @property
@@ -126,6 +189,11 @@ class Regression:
         self.period = period
         self.buckets = 0
         """How many said something."""
+        self.pieces = 0
+        """The window is cut into pieces: in how many there was a request or a probe."""
+        self.piece = max(period, min(_PIECE, window / _STARTS))
+        """Seconds."""
+        self._in_piece = -1
         self._slow = [slow.name for slow in baseline.slow]
         self._warm = tuple(warm)
         burst = trigger.burst.total_seconds()
@@ -137,30 +205,57 @@ class Regression:
         self.decides = 1 / trigger.false_alarm
         self.streams, self.too_small = _streams(trigger, baseline, blocks)
         self.value = self._mean()
+        # From 1 on it would take ``blocks`` of them to decide, whatever the streams say.
+        self._growth = (_ALMOST * self.decides) ** (1 / (blocks - 1))
+        self._room = self._growth
 
     def feed(self, sample: Sample) -> None:
         """Take one bucket into account."""
         self._open_block(sample.at)
         said = sample.requests is not None or sample.timed is not None or sample.probes > 0
         self.buckets += int(said)
+        piece = int((sample.at - self.since) // self.piece)
+        if piece != self._in_piece and (sample.requests or sample.timed or sample.probes):
+            self._in_piece = piece
+            self.pieces += 1
         for stream in self.streams:
-            requests, bad = self._counts(stream.name, sample)
-            stream.take(sample.at, requests, bad)
-        self.value = self._mean()
+            self._take(stream, sample)
+        # What one stream says alone has been held back by that stream already.
+        alone = max((one.weight * one.value for one in self.streams), default=0.0)
+        self.value = max(min(self._mean(), self._room), alone)
 
     def _open_block(self, at: float) -> None:
         block = int((at - self.since) // self._block)
         if block == self._in_block:
             return
         self._in_block = block
+        self._room = self._growth * max(1.0, self.value)
         again = at - self._started >= self._restart - self._block / 2
         if again:
             self._started = at
         for stream in self.streams:
             if again:
-                stream.evidence.start()
+                stream.start()
             else:
-                stream.evidence.open_block()
+                stream.open_block()
+
+    def _take(self, stream: Stream, sample: Sample) -> None:
+        if stream.beside is None or sample.beside is None:
+            requests, bad = self._counts(stream.name, sample)
+            stream.take(sample.at, requests, bad, sample.share)
+            return
+        new, old = (self._of_side(stream.name, side, sample.at) for side in sample.beside)
+        stream.take_beside(sample.at, new, old)
+
+    def _of_side(self, name: str, side: Side, at: float) -> Counted:
+        if name == "errors":
+            return side.requests, side.errors
+        if self._is_warm(at) or not side.slow:
+            return 0.0, 0.0
+        return side.timed, side.slow[self._slow.index(name)]
+
+    def _is_warm(self, at: float) -> bool:
+        return any(begin <= at < end for begin, end in self._warm)
 
     def _counts(self, name: str, sample: Sample) -> tuple[float, float]:
         if name == "errors":
@@ -168,18 +263,17 @@ class Regression:
             return (sample.requests or 0.0, sample.errors or 0.0) if known else (0.0, 0.0)
         if name == "probes":
             return sample.probes, sample.failed
-        warm = any(begin <= sample.at < end for begin, end in self._warm)
-        if warm or sample.slow is None or not sample.timed:
+        if self._is_warm(sample.at) or sample.slow is None or not sample.timed:
             return 0.0, 0.0
         return sample.timed, sample.slow[self._slow.index(name)]
 
     def _mean(self) -> float:
-        return math.fsum(stream.weight * stream.evidence.value for stream in self.streams)
+        return math.fsum(stream.weight * stream.value for stream in self.streams)
 
     @property
     def strongest(self) -> Stream | None:
         """The stream that speaks most against the release."""
-        return max(self.streams, key=lambda one: one.weight * one.evidence.value, default=None)
+        return max(self.streams, key=lambda one: one.weight * one.value, default=None)
 
 
 def _streams(
@@ -199,37 +293,46 @@ def _streams(
         smallest = baseline.probes.rate + _PROBE_RISE
         tolerance = _PROBE_RISE / 2
         found.append(("probes", baseline.probes, _WEIGHTS["probes"], tolerance, smallest, 0.0, 0.0))
-    useful = [one for one in found if _excludes(one[1], _USELESS)]
-    small = tuple(one[0] for one in found if not _excludes(one[1], _USELESS))
+    useful = [one for one in found if excludes(one[1], _USELESS)]
+    small = tuple(one[0] for one in found if not excludes(one[1], _USELESS))
     whole = math.fsum(one[2] for one in useful)
-    streams = [
-        Stream(
-            name=name,
-            normal=normal,
-            weight=share / whole,
-            evidence=TwoSampleEvidence(
-                normal.requests,
-                normal.bad,
-                tolerance=tolerance,
+    streams = []
+    for name, normal, share, tolerance, smallest, usual, limit in useful:
+        apart = baseline.beside and name != "probes"
+        weight, eta = share / whole, 1 / normal.dispersion
+        own = weight / 2 if apart else weight
+        streams.append(
+            Stream(
+                name=name,
+                normal=normal,
+                weight=weight,
+                evidence=TwoSampleEvidence(
+                    normal.requests,
+                    normal.bad,
+                    tolerance=tolerance,
+                    smallest=min(smallest, 0.95),
+                    false_alarm=trigger.false_alarm,
+                    weight=own,
+                    eta=eta,
+                    blocks=blocks,
+                    tilt=_TILT,
+                ),
                 smallest=min(smallest, 0.95),
+                tolerance=tolerance,
                 false_alarm=trigger.false_alarm,
-                weight=share / whole,
-                eta=1 / normal.dispersion,
-                blocks=blocks,
-                tilt=_TILT,
-            ),
-            smallest=min(smallest, 0.95),
-            tolerance=tolerance,
-            false_alarm=trigger.false_alarm,
-            usual=usual,
-            limit=limit,
+                usual=usual,
+                limit=limit,
+                beside=ConcurrentEvidence(
+                    false_alarm=trigger.false_alarm, weight=own, blocks=blocks
+                )
+                if apart
+                else None,
+            )
         )
-        for name, normal, share, tolerance, smallest, usual, limit in useful
-    ]
     return streams, small
 
 
-def _excludes(normal: Normal, rate: float) -> bool:
+def excludes(normal: Normal, rate: float) -> bool:
     """Whether the baseline speaks clearly against a rate."""
     if normal.requests <= 0 or normal.rate >= rate:
         return False

@@ -1,7 +1,8 @@
 """What a regression trigger concludes, in words that people on call can trust.
 
-The rule. It fails when its evidence decided. It passes if at least half of the window's buckets
-said something, and a rate of one half would have been seen for certain. Else it is inconclusive,
+The rule. It fails when its evidence decided. It passes if there were requests or probes in at least
+half of the window's minutes (of its twentieths, if these are shorter; of its buckets, if these are
+longer), and a rate of one half would have been seen for certain. Else it is inconclusive,
 and says what was missing: a baseline, data, or requests.
 """
 
@@ -11,17 +12,20 @@ import math
 from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 
-from lastgood.decisions.metrics import warm_up_of
-from lastgood.decisions.regression import Regression, Stream
-from lastgood.decisions.samples import Baseline, Sample
+from lastgood.decisions.false_alarms import Evidence
+from lastgood.decisions.metrics import MetricTrigger, warm_up_of
+from lastgood.decisions.regression import Regression, Stream, excludes
+from lastgood.decisions.samples import SLOW, Baseline, Sample
 from lastgood.decisions.statistics.binomial import divergence, upper_bound
 from lastgood.decisions.verdicts import ENOUGH
 from lastgood.model import Measurement, Reading, Status, Verdict
-from lastgood.policy_triggers import RegressionTrigger
+from lastgood.policy_triggers import ErrorRateTrigger, RegressionTrigger
 
 _OVERHEAD = 3.0
 """Nats that not knowing rate, size and start of a rise costs."""
 _VISIBLE = 0.5
+_MOST_TOLD = 1e9
+"""Evidence: more is told as this."""
 _NAMES = {
     "errors": "5xx",
     "slow": "slower answers",
@@ -95,6 +99,20 @@ class Followed:
             return fired.value  # whoever feeds it no longer knows as much as it needs
         return self._curve.get(moment.timestamp())
 
+    def evidence_for(self, trigger: MetricTrigger, period: float) -> Evidence | None:
+        """The evidence that a plain threshold's breach must have beside it.
+
+        None where it could say nothing of this metric, or not soon enough: errors that are not
+        counted, a baseline too small to tell the threshold from normal, longer buckets.
+        """
+        if self.regression.period > period:
+            return None
+        names = {stream.name: stream for stream in self.regression.streams}
+        if isinstance(trigger, ErrorRateTrigger):
+            errors = names.get("errors")
+            return self.at if errors and excludes(errors.normal, trigger.threshold) else None
+        return self.at if names.keys() & SLOW.keys() else None
+
     def verdict(self, until: float) -> Verdict:
         """What it says at the window's end: what it said when it fired, if it did."""
         return self.fired or verdict(self._trigger, self.regression, until=until)
@@ -132,7 +150,7 @@ def latest(regression: Regression) -> str:
     strongest = regression.strongest
     if strongest is None:
         return f"regression: {_no_baseline(regression)}"
-    told = f"{_rates(strongest)}; " if strongest.requests else ""
+    told = f"{_rates(strongest, regression)}; " if strongest.seen else ""
     return (
         f"regression: {told}evidence {_odds(regression.value)} "
         f"({regression.decides:,.0f} to 1 decides)"
@@ -141,73 +159,134 @@ def latest(regression: Regression) -> str:
 
 def in_words(stream: Stream, regression: Regression) -> str:
     """``5xx 0.4 % before (48,120 requests), 3.1 % since 14:02 (6,310 requests): …``."""
-    chance = 10 ** math.floor(math.log10(max(regression.value, regression.decides)) + 1e-9)
-    rise = stream.certain_rise
-    worse = f"at least {rise * 100:.1f} points worse" if rise >= 0.0005 else "worse"
+    if stream.is_beside:
+        return f"{_side_by_side(stream)}: worse, {_chance(regression)}"
+    rates = _rates(stream, regression, in_run=True)
+    return f"{rates}: {_worse(stream.certain_rise)}, {_chance(regression)}"
+
+
+def _side_by_side(stream: Stream) -> str:
+    """What new and old tasks answered at the same time."""
+    new, new_bad, old, old_bad = stream.sides
+    since = datetime.fromtimestamp(stream.first, UTC)
+    over = f" over {stream.limit:,.0f} ms" if stream.limit else ""
     return (
-        f"{_rates(stream, in_run=True)}: {worse}, chance of a false alarm below 1 in {chance:,.0f}"
+        f"{_NAMES[stream.name]}{over} {_percent(old_bad / max(old, 1.0))} on the old tasks "
+        f"({_counted(stream, old)}), {_percent(new_bad / max(new, 1.0))} on the new ones "
+        f"({_counted(stream, new)}), side by side since {since:%H:%M:%S} UTC"
     )
 
 
-def _rates(stream: Stream, *, in_run: bool = False) -> str:
+def _worse(rise: float) -> str:
+    tenths = math.floor(rise * 1000 + 1e-6)  # never more than is certain
+    if tenths < 1:
+        return "worse"
+    return f"at least {tenths / 10:.1f} points worse" if tenths != 10 else "at least 1 point worse"
+
+
+def _chance(regression: Regression) -> str:
+    """In round numbers, and never less than what was asked for."""
+    value = min(max(regression.value, regression.decides), _MOST_TOLD)
+    chance = max(regression.decides, 10 ** math.floor(math.log10(value) + 1e-9))
+    return f"chance of a false alarm below 1 in {math.floor(chance + 1e-6):,}"
+
+
+def _rates(stream: Stream, regression: Regression, *, in_run: bool = False) -> str:
     """What was normal, and what is so now."""
+    if all(stream.sides[::2]) and (stream.is_beside or not stream.requests):
+        return _side_by_side(stream)
     requests, bad = (stream.run[1], stream.run[2]) if in_run else (stream.requests, stream.bad)
-    now = bad / requests if requests else 0.0
     begin = stream.since if in_run else stream.first
     since = f"since {datetime.fromtimestamp(begin, UTC):%H:%M:%S} UTC" if requests else "now"
-    before = f"{_percent(stream.normal.rate)} before ({stream.normal.requests:,.0f} {stream.unit})"
-    after = f"{_percent(now)} {since} ({requests:,.0f} {stream.unit})"
+    known = "by the policy" if regression.baseline.written else "before"
+    if not regression.baseline.written:
+        known += f" ({_counted(stream, stream.normal.requests)})"
+    before = f"{_percent(stream.normal.rate)} {known}"
+    after = f"{since} ({_counted(stream, requests)})"
+    if requests:
+        after = f"{_percent(bad / requests)} {after}"
     if not stream.limit:
         return f"{_NAMES[stream.name]} {before}, {after}"
     return f"answers over {stream.usual:,.0f} ms {before}, over {stream.limit:,.0f} ms {after}"
 
 
+def _counted(stream: Stream, count: float) -> str:
+    """``6,310 requests``; ``1 probe``."""
+    number = f"{count:,.0f}"
+    return f"{number} {stream.unit.removesuffix('s') if number == '1' else stream.unit}"
+
+
 def _percent(rate: float) -> str:
-    return f"{rate * 100:.1f} %" if rate >= 0.0095 or rate == 0 else f"{rate * 100:.2g} %"
+    """One digit after the point; two that count where it is small: ``12.5 %``, ``0.04 %``."""
+    share = rate * 100
+    if share in (0, 100):
+        return f"{share:.0f} %"
+    if share < 0.0001:
+        return "under 0.0001 %"
+    if share >= 0.995:
+        return f"{min(share, 99.9):.1f} %"
+    digits = 1 - math.floor(math.log10(share))
+    return f"{share:.{digits}f}".rstrip("0") + " %"
 
 
 def _odds(value: float) -> str:
-    return f"{value:,.0f} to 1" if value >= 10 else f"{value:.1f} to 1"
+    return f"{math.floor(min(value, _MOST_TOLD)):,} to 1" if value >= 10 else f"{value:.1f} to 1"
 
 
 def _over_the_window(regression: Regression, until: float) -> tuple[Status, str]:
-    strongest = regression.strongest
-    if strongest is None:
+    stream = _to_tell(regression)
+    if stream is None:
         return Status.INCONCLUSIVE, f"Nothing to compare with: {_no_baseline(regression)}."
-    expected = math.floor((until - regression.since) / regression.period)
-    share = regression.buckets / expected if expected else 0.0
-    if share < ENOUGH:
+    lasted = until - regression.since
+    there = regression.buckets / max(1, math.floor(lasted / regression.period))
+    if there < ENOUGH:
+        return Status.INCONCLUSIVE, f"regression had data for only {there:.0%} of the window."
+    served = regression.pieces / max(1, math.floor(lasted / regression.piece))
+    if served < ENOUGH:
         return (
             Status.INCONCLUSIVE,
-            f"regression had data for only {min(share, 1):.0%} of the window.",
+            f"regression saw requests in only {served:.0%} of the window: "
+            f"{_counted(stream, stream.seen)} in all.",
         )
     visible = min((smallest_rise(one) for one in regression.streams), default=1.0)
-    told = f"no worse than {regression.baseline.text}, as far as chance allows: {_rates(strongest)}"
-    told += f"; evidence {_odds(regression.value)} ({regression.decides:,.0f} to 1 decides)"
+    told = f"no worse than {regression.baseline.text}, as far as chance allows: "
+    told += f"{_rates(stream, regression)}; evidence {_odds(regression.value)} "
+    told += f"({regression.decides:,.0f} to 1 decides)"
+    own = smallest_rise(stream)
     if visible >= _VISIBLE:
         return (
             Status.INCONCLUSIVE,
             f"Too few requests to tell: even half of them failing would not have been certain "
-            f"({strongest.requests:,.0f} {strongest.unit} in the window).",
+            f"({_counted(stream, stream.seen)} in the window).",
         )
-    told += f"; a rise by {visible * 100:.1f} points would have been seen"
+    if own < _VISIBLE:
+        told += f"; a rise by {own * 100:.1f} points would have been seen"
     return Status.PASS, told + _left_out(regression)
+
+
+def _to_tell(regression: Regression) -> Stream | None:
+    """The stream that speaks most against the release; where none does, the first there is."""
+    strongest = regression.strongest
+    if strongest is None or strongest.value >= 1:
+        return strongest
+    return next((one for one in regression.streams if one.seen), strongest)
 
 
 def smallest_rise(stream: Stream) -> float:
     """The smallest rise that the requests so far would have shown, as a share; 1 for none."""
-    if stream.requests <= 0:
+    requests = stream.seen
+    if requests <= 0:
         return 1.0
     normal = stream.normal
     known = normal.requests / normal.dispersion
     high = min(upper_bound(normal.rate * known, known, 0.05) + stream.tolerance, 0.98)
     needed = math.log(1 / (stream.false_alarm * stream.weight)) + _OVERHEAD
     low, top = 0.0, 0.99 - high
-    if stream.requests / normal.dispersion * divergence(high + top, high) < needed:
+    if requests / normal.dispersion * divergence(high + top, high) < needed:
         return 1.0
     for _ in range(30):
         middle = (low + top) / 2
-        enough = stream.requests / normal.dispersion * divergence(high + middle, high) >= needed
+        enough = requests / normal.dispersion * divergence(high + middle, high) >= needed
         low, top = (low, middle) if enough else (middle, top)
     return top + high - normal.rate
 
@@ -220,10 +299,12 @@ def _no_baseline(regression: Regression) -> str:
 
 
 def _left_out(regression: Regression) -> str:
-    if not regression.too_small:
-        return ""
-    names = ", ".join(_NAMES[name] for name in regression.too_small)
-    return f"; not compared, as {regression.baseline.text} has too few: {names}"
+    told = ""
+    if regression.too_small:
+        names = ", ".join(_NAMES[name] for name in regression.too_small)
+        told = f"; not compared, as {regression.baseline.text} has too few: {names}"
+    silent = ", ".join(_NAMES[one.name] for one in regression.streams if not one.seen)
+    return f"{told}; not measured since the release: {silent}" if silent else told
 
 
 def _evidence(regression: Regression, at: float) -> tuple[Measurement, ...]:
@@ -233,7 +314,7 @@ def _evidence(regression: Regression, at: float) -> tuple[Measurement, ...]:
         Measurement(
             at=moment,
             reading=_reading(one, regression),
-            text=f"{_rates(one)}; evidence {_odds(one.evidence.value)}",
+            text=f"{_rates(one, regression)}; evidence {_odds(one.value)}",
             value=one.bad / one.requests if one.requests else None,
         )
         for one in sorted(regression.streams, key=lambda one: one is not strongest)
@@ -241,7 +322,7 @@ def _evidence(regression: Regression, at: float) -> tuple[Measurement, ...]:
 
 
 def _reading(stream: Stream, regression: Regression) -> Reading:
-    if stream.requests <= 0:
+    if stream.seen <= 0:
         return Reading.NO_DATA
-    bad = stream.weight * stream.evidence.value * len(regression.streams) >= regression.decides
+    bad = stream.weight * stream.value * len(regression.streams) >= regression.decides
     return Reading.UNHEALTHY if bad else Reading.HEALTHY

@@ -88,6 +88,7 @@ def fixed_baseline(fixed: FixedBaseline, trigger: RegressionTrigger) -> Baseline
         text="what the policy says is normal",
         errors=None if errors is None else Normal(requests=_SURE, bad=errors * _SURE),
         slow=slow,
+        written=True,
     )
 
 
@@ -147,38 +148,38 @@ def _problems(rows: Sequence[Row]) -> tuple[Point, ...]:
 
 
 def resampled(rows: Sequence[Row], period: float) -> list[Row]:
-    """Rows of a coarser period: counts added up, times weighted by requests."""
-    merged: dict[float, Row] = {}
+    """Rows of a coarser period: counts added up, times weighted by requests.
+
+    Where errors were counted, only those requests count of which it is known how they ended.
+    """
+    groups: dict[float, list[Row]] = {}
     for row in rows:
-        if row.problem:
-            continue
-        at = row.at // period * period
-        into = merged.get(at)
-        merged[at] = (
-            _merged(into, row)
-            if into
-            else Row(at, row.requests, row.errors, row.average, row.upto, row.probes, row.failed)
-        )
-    return [merged[at] for at in sorted(merged)]
+        if not row.problem:
+            groups.setdefault(row.at // period * period, []).append(row)
+    return [_together(at, groups[at]) for at in sorted(groups)]
 
 
-def _merged(into: Row, row: Row) -> Row:
-    left, right = into.requests or 0.0, row.requests or 0.0
-    averages = [(n, a) for n, a in ((left, into.average), (right, row.average)) if a is not None]
-    weight = math.fsum(n for n, _ in averages)
-    average = math.fsum(n * a for n, a in averages) / weight if weight else None
+def _together(at: float, rows: Sequence[Row]) -> Row:
+    known = [row for row in rows if row.errors is not None] or rows
+    timed = [
+        (1.0 if row.requests is None else row.requests, row.average)
+        for row in rows
+        if row.average is not None
+    ]
+    weight = math.fsum(n for n, _ in timed)
     return Row(
-        at=into.at,
-        requests=_plus(into.requests, row.requests),
-        errors=_plus(into.errors, row.errors),
-        average=average if weight else into.average,
-        probes=_plus(into.probes, row.probes),
-        failed=_plus(into.failed, row.failed),
+        at,
+        _sum([row.requests for row in known]),
+        _sum([row.errors for row in known]),
+        math.fsum(n * average for n, average in timed) / weight if weight else None,
+        probes=_sum([row.probes for row in rows]),
+        failed=_sum([row.failed for row in rows]),
     )
 
 
-def _plus(left: float | None, right: float | None) -> float | None:
-    return left if right is None else right if left is None else left + right
+def _sum(numbers: Sequence[float | None]) -> float | None:
+    known = [number for number in numbers if number is not None]
+    return math.fsum(known) if known else None
 
 
 def error_gauges(rows: Sequence[Row]) -> list[Gauge]:
@@ -186,13 +187,17 @@ def error_gauges(rows: Sequence[Row]) -> list[Gauge]:
     return [
         Gauge(row.at, row.errors / row.requests, row.requests)
         for row in rows
-        if row.requests and row.errors is not None
+        if not row.problem and row.requests and row.errors is not None
     ]
 
 
 def time_gauges(rows: Sequence[Row]) -> list[Gauge]:
     """The mean response time, for a band."""
-    return [Gauge(row.at, row.average, row.requests) for row in rows if row.average is not None]
+    return [
+        Gauge(row.at, row.average, row.requests)
+        for row in rows
+        if not row.problem and row.average is not None
+    ]
 
 
 def band_of(

@@ -21,6 +21,16 @@ SLOW = {"slow": (0.75, 1.0), "slower": (0.95, 1.0), "slowest": (0.95, 2.0)}
 than the tolerance."""
 
 
+class Side(NamedTuple):
+    """What the old or the new tasks alone answered in a bucket."""
+
+    requests: float
+    errors: float
+    timed: float = 0.0
+    slow: tuple[float, ...] = ()
+    """As in ``Sample``."""
+
+
 class Sample(NamedTuple):
     """One bucket. No model: a window has thousands."""
 
@@ -37,6 +47,10 @@ class Sample(NamedTuple):
     probes: float = 0.0
     failed: float = 0.0
     """Of the probes."""
+    beside: tuple[Side, Side] | None = None
+    """The new tasks and the old ones, where both served at the same time and are counted apart."""
+    share: float = 1.0
+    """The share of new tasks among all, while they replace the old ones."""
 
 
 Count = tuple[float, float, float]
@@ -82,6 +96,10 @@ class Baseline(Model):
     slow: tuple[SlowNormal, ...] = ()
     probes: Normal | None = None
     buckets: int = 0
+    beside: bool = False
+    """Whether new tasks are counted apart from the old ones, where both serve."""
+    written: bool = False
+    """A person wrote it down: nothing was counted."""
 
 
 def normal_of(counts: Sequence[Count], period: float) -> Normal | None:

@@ -33,6 +33,7 @@ from lastgood.decisions.metrics import (
 from lastgood.decisions.metrics import MetricTrigger as MetricTrigger
 from lastgood.decisions.metrics import buckets_of as buckets_of
 from lastgood.decisions.metrics import lasts_of as lasts_of
+from lastgood.decisions.metrics import late_of as late_of
 from lastgood.decisions.metrics import period_of as period_of
 from lastgood.decisions.metrics import reach_of as reach_of
 from lastgood.decisions.metrics import warm_up_of as warm_up_of
@@ -103,6 +104,7 @@ def look(
             "value": value,
             "failing": _fired(grid, fires) if fires else None,
             "recovered": bool(newest and newest.below and reading is Reading.HEALTHY),
+            "breach_since": judged.last.began if judged.lasts and judged.last else None,
         }
     )
 

@@ -295,7 +295,7 @@ def test_guards_only_ever_hold_back(
     ("trigger", "kind", "reach"),
     [
         (MINUTES, "metric", 180),
-        (MINUTES, "load-balancer", None),
+        (MINUTES, "load-balancer", 180),
         (RAW, "load-balancer", 60),
         (SLOW, "load-balancer", 180),
         (error_rate(missing_data="breaching"), "metric", None),
@@ -307,3 +307,23 @@ def test_how_far_back_a_look_must_read(trigger: Trigger, kind: Any, reach: float
     source = MetricSource(kind=kind, namespace="x", dimensions={})
     one = watched(trigger).model_copy(update={"source": source})
     assert thresholds.reach_of(one) == (None if reach is None else seconds(reach))
+
+
+@given(pairs=some.lists(some.tuples(some.integers(1, 12), some.integers(0, 12)), max_size=40))
+def test_looks_that_read_only_what_they_must_fire_when_one_that_reads_all_does(
+    pairs: list[tuple[int, int]],
+) -> None:
+    """A breach on few requests may have begun long before what a look reads by itself."""
+    series = counted(*((n, min(k, n)) for n, k in pairs))
+    one = watched(MINUTES)
+    reach = thresholds.reach_of(one)
+    assert reach is not None
+    partly, first = tally(), None
+    for minute in range(1, len(pairs) + 1):
+        now = at(60 * minute)
+        start = max(T0, min(now - reach - seconds(60), partly.breach_since or now))
+        read = tuple(point for point in series if start <= point.start < now)
+        partly = thresholds.look(one, partly, read, since=start, now=now)
+        first = first or (partly.failing and partly.failing.at)
+    whole = look(series, now=60 * len(pairs)).failing
+    assert first == (whole and whole.at)

@@ -64,7 +64,9 @@ def test_the_service_alone_is_enough() -> None:
         "error-rate",
         "response-time",
         "health-check",
+        "regression",
     ]
+    assert [trigger.dry_run for trigger in policy.triggers] == [False, False, False, True]
 
 
 def test_numbers_and_quotes() -> None:

@@ -71,8 +71,18 @@ def beta_share(a: float, b: float, x: float) -> float:
         return float(x >= 1)
     if x > (a + 1) / (a + b + 2):
         return 1 - beta_share(b, a, 1 - x)
-    front = math.exp(a * math.log(x) + b * math.log1p(-x) - beta_log(a, b)) / a
-    return front * _continued(a, b, x)
+    return math.exp(_front_log(a, b, x)) / a * _continued(a, b, x)
+
+
+def beta_share_log(a: float, b: float, x: float) -> float:
+    """The logarithm of that share, exact also where it is as good as nothing; 0 < ``x`` < 1."""
+    if x > (a + 1) / (a + b + 2):
+        return math.log1p(-beta_share(b, a, 1 - x))
+    return _front_log(a, b, x) - math.log(a) + math.log(_continued(a, b, x))
+
+
+def _front_log(a: float, b: float, x: float) -> float:
+    return a * math.log(x) + b * math.log1p(-x) - beta_log(a, b)
 
 
 def _continued(a: float, b: float, x: float) -> float:

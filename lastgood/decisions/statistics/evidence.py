@@ -5,9 +5,7 @@ worse, its expectation stays at most 1 however long one plays, so that it ever r
 probability of at most a (Ville 1939). Whoever looks each second is as safe as who looks once.
 
 ``EvidenceProcess`` bets against one known limit: P(bad | past) <= limit for every request. It bets
-on ten alternatives at once, from several starts (a fault may begin late: Shiryaev's recursion, as
-in Shin, Ramdas and Rinaldo 2024). Within one block of time no bet may win more than a cap: a burst
-that touches only one or two blocks can never decide.
+on ten alternatives at once, from several starts and with a cap for each block of time (``bets``).
 
 ``TwoSampleEvidence`` does not know the rate from before, only a sample of it. It cuts the possible
 rates into cells. For each it multiplies the evidence that the baseline gives against rates as high
@@ -21,16 +19,12 @@ A bad request may count in part (0 to 1): the bets are convex in it. Bets are te
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
+
+from lastgood.decisions.statistics.bets import Bets, cap_of
 
 _ALTERNATIVES = 10
 _CELLS = 20
-_FIRST_SHARE = 0.5
-"""How much is bet at the first start; the rest in as many further starts as below."""
-_STARTS = 20
-_MOST = 1e300
-"""No bet counts for more: it decided long ago."""
-_MOST_POWER = 700.0
 _BASELINE_BETS = (
     (1.0, 0.40),
     (0.8, 0.12),
@@ -43,6 +37,9 @@ _BASELINE_BETS = (
 """How much lower the true rate may be than the cell's, and how much is bet on it."""
 
 
+_LEAST_SHARE = 0.01
+
+
 def logit_grid(low: float, high: float, count: int) -> list[float]:
     """Rates that are equally far apart in log odds."""
     first, last = (math.log(p / (1 - p)) for p in (low, high))
@@ -50,13 +47,7 @@ def logit_grid(low: float, high: float, count: int) -> list[float]:
     return [1 / (1 + math.exp(-step)) for step in steps]
 
 
-def cap_of(false_alarm: float, weight: float, blocks: int = 3) -> float:
-    """By how much a bet may grow in one block: fewer than ``blocks`` can never decide."""
-    decides = 1 / (false_alarm * weight * _FIRST_SHARE)
-    return float(0.95 * decides ** (1 / (blocks - 1)))
-
-
-class EvidenceProcess:
+class EvidenceProcess(Bets):
     """Bets against limits on a rate; several limits ("cells") at once.
 
     Args:
@@ -79,69 +70,49 @@ class EvidenceProcess:
         tilt: float = 0.0,
     ) -> None:
         self._count = alternatives
-        self._cap = cap
         shares = [(n + 1) ** -tilt for n in range(alternatives)]
-        self._shares = [share / math.fsum(shares) for share in shares] * len(limits)
+        super().__init__([share / math.fsum(shares) for share in shares] * len(limits), cap)
+        self._eta = eta
+        self._pairs = [
+            (limit, rate)
+            for limit, least in zip(limits, smallest, strict=True)
+            for rate in logit_grid(least, max(0.95, (1 + least) / 2), alternatives)
+        ]
+        self._dilute(1.0)
+
+    def _dilute(self, share: float) -> None:
+        """What is won by one bad request, and lost by any, if so many requests meet the fault."""
+        self._share = share
         self._bad: list[float] = []
         self._all: list[float] = []
-        for limit, least in zip(limits, smallest, strict=True):
-            for rate in logit_grid(least, max(0.95, (1 + least) / 2), alternatives):
-                fine = eta * math.log((1 - rate) / (1 - limit))
-                self._bad.append(eta * math.log(rate / limit) - fine)
-                self._all.append(fine)
-        self._bets = [0.0] * len(self._bad)
-        self._room = [0.0] * len(self._bad)
-        # A late start has less to bet: it may win as much as if it were the first one.
-        self._least = [0.0 if cap is None else cap * _FIRST_SHARE * part for part in self._shares]
-        self._left = 1.0
-        self._started = False
+        for limit, undiluted in self._pairs:
+            rate = limit + share * (undiluted - limit)
+            fine = self._eta * math.log((1 - rate) / (1 - limit))
+            self._bad.append(self._eta * math.log(rate / limit) - fine)
+            self._all.append(fine)
 
-    def start(self) -> None:
-        """Bet some of what is left from here on: a fault may begin now."""
-        share = min(self._left, (1 - _FIRST_SHARE) / _STARTS if self._started else _FIRST_SHARE)
-        self._started = True
-        self._left -= share
-        self._bets = [
-            bet + share * part for bet, part in zip(self._bets, self._shares, strict=True)
-        ]
-        self.open_block()
+    def update(self, requests: float, bad: float, share: float = 1.0) -> None:
+        """Settle the bets on some requests, ``bad`` of which were bad.
 
-    def open_block(self) -> None:
-        """A new block of time: what a bet may win counts from here."""
-        cap = self._cap
-        if cap is None:
-            self._room = [_MOST] * len(self._bets)
+        Args:
+            requests: how many.
+            bad: how many of them were bad.
+            share: of these, those that new tasks answered: only they can have become worse.
+        """
+        share = max(share, _LEAST_SHARE)
+        if share != self._share:
+            self._dilute(share)
+        if not bad:
+            self.settle([requests * per_all for per_all in self._all])
             return
-        self._room = [
-            room if (room := cap * bet) > least else least
-            for bet, least in zip(self._bets, self._least, strict=True)
-        ]
-        if max(self._room) > _MOST:
-            self._room = [min(room, _MOST) for room in self._room]
-
-    def update(self, requests: float, bad: float) -> None:
-        """Settle the bets on some requests, ``bad`` of which were bad."""
-        try:
-            self._settle(requests, bad, math.exp)
-        except OverflowError:
-            self._settle(requests, bad, lambda power: math.exp(min(power, _MOST_POWER)))
-
-    def _settle(self, requests: float, bad: float, exp: Callable[[float], float]) -> None:
-        self._bets = [
-            # A bet that has won all it may in this block waits for the next one.
-            bet
-            if bet >= room
-            else (won if (won := bet * exp(bad * per_bad + requests * per_all)) < room else room)
-            for bet, per_bad, per_all, room in zip(
-                self._bets, self._bad, self._all, self._room, strict=True
-            )
-        ]
+        pairs = zip(self._bad, self._all, strict=True)
+        self.settle([bad * per_bad + requests * per_all for per_bad, per_all in pairs])
 
     @property
     def values(self) -> list[float]:
         """The evidence against each limit."""
-        bets, count = self._bets, self._count
-        return [self._left + sum(bets[n : n + count]) for n in range(0, len(bets), count)]
+        count = self._count
+        return [self.value_of(n, n + count) for n in range(0, len(self._bad), count)]
 
 
 def baseline_evidence(rate: float, requests: float, bad: float, eta: float) -> float:
@@ -207,11 +178,11 @@ class TwoSampleEvidence:
         """A new block of time begins."""
         self._process.open_block()
 
-    def update(self, requests: float, bad: float) -> None:
-        """Take some requests into account."""
+    def update(self, requests: float, bad: float, share: float = 1.0) -> None:
+        """Take some requests into account; ``share`` of them were answered by new tasks."""
         if requests <= 0:
             return
-        self._process.update(requests, bad)
+        self._process.update(requests, bad, share)
         pairs = zip(self._before, self._process.values, strict=True)
         self.value = min(before * now for before, now in pairs)
 

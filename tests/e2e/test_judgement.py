@@ -1,0 +1,72 @@
+"""Releases judged against what the service was before, on the real command line and sandbox."""
+
+import re
+import time
+
+from tests.e2e.commands import Json
+from tests.e2e.scene import Scene
+
+REGRESSION: Json = {"type": "regression", "period": "1s", "burst": "2s", "baseline_for": "1m"}
+BASELINE = 20
+"""Seconds of traffic before the release."""
+SENTENCE = re.compile(
+    r"5xx [\d.]+ % before \([\d,]+ requests\), [\d.]+ % since \d\d:\d\d:\d\d UTC "
+    r"\([\d,]+ requests\): at least [\d.]+ points worse, "
+    r"chance of a false alarm below 1 in [\d,]+"
+)
+
+
+def served_for_a_while(scene: Scene, tag: str = "1.0") -> None:
+    """Two tasks, and enough traffic to know what is normal."""
+    scene.make(desired=2, image=f"{scene.repository}:{tag}")
+    scene.world.cloud.aws.traffic(40, scene.shop.load_balancer.split("/")[1])
+    time.sleep(BASELINE)
+
+
+def judged(scene: Scene, **changes: object) -> str:
+    """A policy with a plain threshold that would overlook it, and the regression trigger."""
+    plain = {"type": "error-rate", "threshold": "60%", "duration": "3s"}
+    return scene.policy(
+        triggers=[plain, {**REGRESSION, **changes}],
+        monitor={"window": "12s", "interval": "1s"},
+    )
+
+
+def explained(scene: Scene) -> Json:
+    """What `lastgood explain` says of the release."""
+    run = scene.lastgood("explain", "r1", "--service", scene.shop.name, "--output", "json")
+    assert run.code == 0, run
+    return run.json
+
+
+def test_what_is_worse_than_before_is_rolled_back_and_says_by_how_much(scene: Scene) -> None:
+    served_for_a_while(scene)
+    run = scene.deploy("2.0-errors-0.3", judged(scene))
+    assert run.code == 10, run
+    assert run.json["trigger"] == "regression"
+    assert run.json["rollback"]["verified"], run
+    assert scene.runs_only("1.0")
+    assert SENTENCE.search(run.json["reason"]), run.json["reason"]
+    assert scene.slack_says("points worse")
+
+
+def test_a_dry_run_says_what_it_would_have_done_and_does_nothing(scene: Scene) -> None:
+    served_for_a_while(scene)
+    run = scene.deploy("2.0-errors-0.3", judged(scene, dry_run=True))
+    assert run.code == 0, run
+    assert scene.runs_only("2.0-errors-0.3")
+    [said] = [one for one in run.json["evidence"] if one["trigger"] == "regression"]
+    assert said["dry_run"], said
+    assert said["status"] == "fail"
+    assert "would have rolled back at" in said["reason"]
+
+
+def test_a_service_that_was_bad_before_is_not_blamed_on_the_release(scene: Scene) -> None:
+    served_for_a_while(scene, "1.0-errors-0.3")
+    run = scene.deploy("2.0-errors-0.3", judged(scene))
+    assert run.code == 0, run
+    [said] = [
+        one for one in explained(scene)["explanation"]["verdicts"] if one["trigger"] == "regression"
+    ]
+    assert said["status"] == "pass", said
+    assert "no worse than the 1m before the release" in said["reason"]
