@@ -177,7 +177,7 @@ def as_yaml(policy: Policy, found: Suggestion, recording: Recording, name: str) 
         lines += _proposal_as_yaml(one)
     for trigger in policy.triggers:
         if type(trigger) not in proposed:
-            lines += ["  # as it was: it was not measured in this past", *_trigger(trigger)]
+            lines += ["  # as it was: nothing is proposed for it", *_trigger(trigger)]
     return lines
 
 
