@@ -23,6 +23,7 @@ _OPERATORS = (
 """All of one shape, in one file."""
 _VERBS = (
     *("deploy", "follow", "rollback", "status", "history", "explain", "check"),
+    "backtest",
     *(*_OPERATORS, "group", "policy", "worker"),
 )
 """In the order of ``--help``."""

@@ -21,7 +21,7 @@ Command = TypeVar("Command", bound=Callable[..., Any])
 T = TypeVar("T")
 
 
-class _Checked(click.ParamType[T]):
+class Checked(click.ParamType[T]):
     """Text of one shape, refused with the same words as in the policy file."""
 
     def __init__(self, name: str, kind: Any) -> None:
@@ -37,12 +37,12 @@ class _Checked(click.ParamType[T]):
             return self.fail(said, param, ctx)
 
 
-checked_service = _Checked[str]("service", ServiceName)
+checked_service = Checked[str]("service", ServiceName)
 service_argument = click.argument("service", metavar="CLUSTER/SERVICE", type=checked_service)
 group_argument = click.argument("group", metavar="GROUP")
 region_option = click.option(
     "--region",
-    type=_Checked[str]("region", Region),
+    type=Checked[str]("region", Region),
     help="The service's AWS region; without it, what AWS's own configuration says.",
 )
 policy_option = click.option(
@@ -72,7 +72,7 @@ release_option = click.option(
 
 def duration_option(name: str, field: str, text: str) -> Callable[[Command], Command]:
     """A duration, written as in the policy file."""
-    kind = _Checked[timedelta]("duration", Long)
+    kind = Checked[timedelta]("duration", Long)
     return click.option(name, field, metavar="DURATION", type=kind, help=text)
 
 

@@ -1,4 +1,4 @@
-"""``lastgood policy check | schema | init``: the policy file, before anything is released."""
+"""``lastgood policy check | schema | init | suggest``: the policy file, before any release."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ import click
 
 from lastgood import policy_file, policy_template
 from lastgood.cli import survey
+from lastgood.cli.suggest import suggest_triggers
 from lastgood.decisions.advice import warnings_of
 from lastgood.errors import UsageError
 from lastgood.group_policy import GroupPolicy
@@ -21,7 +22,10 @@ from lastgood.values import Like, Region, ServiceName
 
 @click.group()
 def policy() -> None:
-    """Check a policy file, publish its schema, write a first one."""
+    """Check a policy file, publish its schema, write a first one, propose its triggers."""
+
+
+policy.add_command(suggest_triggers)
 
 
 def _like(kind: object) -> Callable[[click.Context, click.Parameter, str | None], str | None]:

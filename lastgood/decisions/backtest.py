@@ -108,6 +108,24 @@ def replay(policy: Policy, recording: Recording, deployed_at: float) -> Replay:
     return _Release(policy, recording, deployed_at).judge()
 
 
+def evidence_of(
+    policy: Policy, recording: Recording, deployed_at: float
+) -> tuple[float, list[tuple[float, float]]]:
+    """How much spoke for a regression, bucket by bucket: what decides, and when there was how much.
+
+    Args: as for ``replay``. Without a regression trigger it is that of the default one.
+    """
+    return _Release(policy, recording, deployed_at).curve()
+
+
+def followed_of(policy: Policy, recording: Recording, deployed_at: float) -> Followed:
+    """All evidence of a release's window, as a regression trigger follows it.
+
+    Args: as for ``replay``.
+    """
+    return _Release(policy, recording, deployed_at).followed()
+
+
 class _Release:
     """One release of the past, and what its triggers have in common."""
 
@@ -136,6 +154,25 @@ class _Release:
         if doubtful or not deciding:
             return self._inconclusive(doubtful, judged)
         return Replay("healthy", None, None, " ".join(_reasons(deciding)), judged)
+
+    def curve(self) -> tuple[float, list[tuple[float, float]]]:
+        """What decides, and the evidence at the end of each bucket."""
+        followed = self.followed()
+        ends = [row.at + self._recording.period for row in self._rows]
+        values = [(end, followed.at(self._at(end))) for end in ends]
+        known = [(end, value) for end, value in values if value is not None]
+        return followed.regression.decides, known
+
+    def followed(self) -> Followed:
+        """The evidence about the whole release, also after it decided."""
+        followed = self._new(self._comparing())
+        for sample in samples_of(self._recording, self._rows, followed.regression.baseline):
+            followed.feed(sample)
+        return followed
+
+    def _comparing(self) -> RegressionTrigger:
+        triggers = (one for one in self._policy.triggers if isinstance(one, RegressionTrigger))
+        return next(triggers, _DEFAULT)
 
     def _inconclusive(self, doubtful: Sequence[Verdict], judged: tuple[Judged, ...]) -> Replay:
         at = self._at(self._since + self._window)
@@ -230,10 +267,7 @@ class _Release:
 
     def _evidence(self) -> Followed:
         """What the regression trigger knew by then, for the guards of the other triggers."""
-        trigger = next(
-            (one for one in self._policy.triggers if isinstance(one, RegressionTrigger)), _DEFAULT
-        )
-        return self._followed(trigger)
+        return self._followed(self._comparing())
 
     # --- Health checks ---------------------------------------------------------------------
 

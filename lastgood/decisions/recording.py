@@ -13,6 +13,7 @@ import csv
 import io
 import math
 import re
+from bisect import bisect_left
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
@@ -21,6 +22,8 @@ from itertools import pairwise
 
 _BOUND = re.compile(r"le_([0-9]+(?:\.[0-9]+)?)")
 _KNOWN = ("time", "requests", "errors", "latency_avg", "probes", "probes_failed")
+_LAST_SECOND = 253_370_764_800.0
+"""Of the year 9998: what is later was no number of seconds."""
 _NUMBER = ("requests", "errors", "latency_avg", "probes", "probes_failed")
 
 
@@ -56,15 +59,22 @@ class Recording:
     """Milliseconds, of ``Row.upto``."""
     columns: frozenset[str] = field(default_factory=frozenset)
     """Which were in the file; ``le`` for any of the response times' counts."""
+    iso: bool = False
+    """Whether the file writes its times as ISO 8601."""
 
     def between(self, begin: float, end: float) -> list[Row]:
         """The buckets that begin from ``begin`` on and before ``end``."""
-        return [row for row in self.rows if begin <= row.at < end]
+        first = bisect_left(self.rows, begin, key=_begin)
+        return self.rows[first : bisect_left(self.rows, end, lo=first, key=_begin)]
 
     @property
     def end(self) -> float:
         """When its last bucket ends."""
         return self.rows[-1].at + self.period if self.rows else 0.0
+
+
+def _begin(row: Row) -> float:
+    return row.at
 
 
 def moment(text: str) -> float:
@@ -78,7 +88,7 @@ def moment(text: str) -> float:
     except ValueError:
         at = datetime.fromisoformat(text.strip())
         return (at if at.tzinfo else at.replace(tzinfo=UTC)).timestamp()
-    if not math.isfinite(seconds):
+    if not 0 <= seconds < _LAST_SECOND:
         raise ValueError(f"{text} is no time")
     return seconds
 
@@ -93,11 +103,12 @@ def read(text: str, period: float | None = None) -> Recording:
     Raises:
         RecordingError: naming the line and the remedy.
     """
-    lines = csv.reader(io.StringIO(text.removeprefix("\ufeff")))
-    header = [name.strip().lower() for name in next(lines, [])]
+    lines = _lines(text)
+    header = [name.strip().lower() for name in next(lines, (1, []))[1]]
     columns, bounds = _columns(header)
     rows: dict[float, Row] = {}
-    for number, cells in enumerate(lines, 2):
+    iso = False
+    for number, cells in lines:
         if not cells or (len(cells) == 1 and not cells[0].strip()):
             continue
         if len(cells) != len(header):
@@ -106,6 +117,7 @@ def read(text: str, period: float | None = None) -> Recording:
                 "leave a missing one empty, between its commas"
             )
         row = _row(number, cells, columns, [column for _, column in bounds])
+        iso = iso or (not rows and not _is_number(cells[columns["time"]]))
         rows[row.at] = row  # a later line about the same bucket corrects an earlier one
     ordered = [rows[at] for at in sorted(rows)]
     return Recording(
@@ -113,7 +125,31 @@ def read(text: str, period: float | None = None) -> Recording:
         rows=ordered,
         bounds=tuple(bound for bound, _ in bounds),
         columns=frozenset(columns) | ({"le"} if bounds else frozenset()),
+        iso=iso,
     )
+
+
+def _lines(text: str) -> Iterator[tuple[int, list[str]]]:
+    """The lines of a file with their numbers."""
+    lines = csv.reader(io.StringIO(text.removeprefix("\ufeff"), newline=""))
+    number = 0
+    while True:
+        try:
+            cells = next(lines)
+        except StopIteration:
+            return
+        except csv.Error as error:
+            raise RecordingError(f"line {number + 1}: {error}: write plain CSV") from None
+        number += 1
+        yield number, cells
+
+
+def _is_number(text: str) -> bool:
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True
 
 
 def _columns(header: Sequence[str]) -> tuple[dict[str, int], list[tuple[float, int]]]:
@@ -163,7 +199,7 @@ def _row(number: int, cells: list[str], columns: dict[str, int], bounds: list[in
         named.get("probes"),
         named.get("probes_failed"),
     )
-    row.problem = _problem(row)
+    row.problem = problem_of(row)
     return row
 
 
@@ -185,7 +221,8 @@ def _number(cell: str) -> float | None:
         raise ValueError(f"{cell.strip()[:40]!r} is no number") from None
 
 
-def _problem(row: Row) -> str | None:
+def problem_of(row: Row) -> str | None:
+    """Why a bucket's numbers cannot be; None if they can."""
     named = {
         "requests": row.requests,
         "errors": row.errors,
