@@ -19,7 +19,7 @@ from lastgood import policy_file
 from lastgood.cli import backtest_files, backtest_plot, backtest_report
 from lastgood.cli.options import Checked, load_policy, output_option
 from lastgood.cli.output import print_json, print_text, say
-from lastgood.decisions.backtest import replay
+from lastgood.decisions.backtest import replay, window_of
 from lastgood.decisions.recording import Recording, moment
 from lastgood.decisions.sliding import HOUR, Sliding, TooShortError, slide
 from lastgood.errors import UsageError
@@ -221,7 +221,8 @@ def _one(asked: Asked, deployed_at: float, output: str, plot: Path | None) -> No
     if output == "json":
         print_json(backtest_report.as_json(found, asked.recording))
     else:
-        text = backtest_report.as_text(asked.title, found, asked.recording, deployed_at)
+        window = window_of(asked.policy, asked.recording, deployed_at)
+        text = backtest_report.as_text(asked.title, found, asked.recording, deployed_at, window)
         print_text(text)
     if plot:
         fired = [(one.trigger.type, one.fired_at) for one in found.triggers if one.fired_at]

@@ -63,12 +63,15 @@ def _judged_as_json(one: Judged, recording: Recording) -> dict[str, Any]:
     }
 
 
-def as_text(title: str, found: Replay, recording: Recording, deployed_at: float) -> list[str]:
+def as_text(
+    title: str, found: Replay, recording: Recording, deployed_at: float, window: float
+) -> list[str]:
     """The same for people, with the error rate as a line of bars."""
     head = f"{title}: {_HEADLINES[found.outcome]}"
     if found.at and found.outcome == "rolled_back":
         head += f", {_after(found.at, deployed_at)} after it was deployed"
-    lines = [head, f"  deployed {day(deployed_at)}; {_data(recording)}"]
+    watched = format_duration(timedelta(seconds=round(window)))
+    lines = [head, f"  deployed {day(deployed_at)}, watched for {watched}; {_data(recording)}"]
     if found.at:
         what = "rolled back" if found.outcome == "rolled_back" else "held"
         by = f" by {found.trigger}" if found.trigger else ""

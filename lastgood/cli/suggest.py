@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import click
+from pydantic import BaseModel
 
 from lastgood import policy_file
 from lastgood.cli import backtest_files
@@ -28,8 +29,12 @@ from lastgood.decisions.sliding import TooShortError
 from lastgood.decisions.suggesting import Proposal, Suggestion, chance_in_words, suggest
 from lastgood.errors import UsageError
 from lastgood.policy import Policy, format_duration
-from lastgood.policy_triggers import ErrorRateTrigger, MetricTrigger, RegressionTrigger
+from lastgood.policy_triggers import ErrorRateTrigger, MetricTrigger, RegressionTrigger, Trigger
 from lastgood.values import Long
+
+_FIRST = ("threshold", "duration", "min_requests")
+"""Written even where it is the default: it was proposed."""
+_RATIOS = {"threshold", "tolerance", "false_alarm", "error_rate", "margin"}
 
 
 @click.command(name="suggest")
@@ -172,7 +177,7 @@ def as_yaml(policy: Policy, found: Suggestion, recording: Recording, name: str) 
         lines += _proposal_as_yaml(one)
     for trigger in policy.triggers:
         if type(trigger) not in proposed:
-            lines += ["  # as it was: it was not measured in this past", *_trigger(trigger)]
+            lines += ["  # as it was: nothing is proposed for it", *_trigger(trigger)]
     return lines
 
 
@@ -187,27 +192,34 @@ def _comment(text: str, indent: str) -> list[str]:
     return [first, *(line.replace("# ", "#   ", 1) for line in others)]
 
 
-def _trigger(trigger: Any) -> list[str]:
+def _trigger(trigger: Trigger) -> list[str]:
     """A trigger as a file has it: what was written, in one line a key."""
-    written = {
-        key: value
-        for key, value in trigger.model_dump(exclude_unset=True).items()
-        if key != "type" and value is not None and value != type(trigger).model_fields[key].default
-    }
-    for key in ("duration", "threshold"):  # what was proposed is written even if it is the default
-        if key in trigger.model_fields_set:
-            written = {key: getattr(trigger, key)} | written
-    keys = [f"    {key}: {_flow(key, value)}" for key, value in written.items()]
-    return [f"  - type: {trigger.type}", *keys]
+    keys = [key for key in _written(trigger) if key != "type"]
+    keys.sort(key=lambda key: _FIRST.index(key) if key in _FIRST else len(_FIRST))
+    lines = [f"    {key}: {_flow(key, getattr(trigger, key))}" for key in keys]
+    return [f"  - type: {trigger.type}", *lines]
+
+
+def _written(part: BaseModel) -> list[str]:
+    """The keys of a part that say something, in the order of the model."""
+    fields = type(part).model_fields
+    said = [key for key in fields if key in part.model_fields_set]
+    return [
+        key
+        for key in said
+        if key in _FIRST or getattr(part, key) not in (None, fields[key].get_default())
+    ]
 
 
 def _flow(key: str, value: Any) -> str:
     """A value on one line."""
     if isinstance(value, timedelta):
         return format_duration(value)
-    if key in ("threshold", "tolerance", "false_alarm", "error_rate") and isinstance(value, float):
+    if isinstance(value, float) and key in _RATIOS:
         return f"{value * 100:g}%"
+    if isinstance(value, BaseModel):
+        value = {name: getattr(value, name) for name in _written(value)}
     if isinstance(value, dict):
-        inner = (f"{name}: {_flow(name, one)}" for name, one in value.items() if one is not None)
+        inner = (f"{name}: {_flow(name, one)}" for name, one in value.items())
         return f"{{{', '.join(inner)}}}"
     return json.dumps(value, ensure_ascii=False)

@@ -1,11 +1,11 @@
 """A policy over all of a service's past: what if it had been released in every hour?
 
-The rule. A release is pretended once in each hour (more seldom, if
-windows would overlap) that has an hour before it, and a window after it. Its minute changes from
-hour to hour and is spread evenly: what a job does each hour on the hour counts as often as a
-release would meet it, no more and no less. Each is judged as a release is. As nothing was released,
-whatever fires is a false alarm, unless something else was wrong then. A rate by the week counts
-what fired over the time that the pretended releases stand for.
+The rule. A release is pretended once in each hour (more seldom, if windows would overlap) that has
+an hour before it, and a window after it. Its minute changes from hour to hour and is spread evenly:
+what a job does each hour on the hour counts as often as a release would meet it, no more and no
+less. Each is judged as a release is. As nothing was released, whatever fires is a false alarm,
+unless something else was wrong then. A rate by the week counts what fired over the time that the
+pretended releases stand for.
 """
 
 from __future__ import annotations

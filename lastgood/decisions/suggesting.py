@@ -22,7 +22,7 @@ from datetime import timedelta
 from typing import Generic, TypeVar
 
 from lastgood.decisions.backtest import followed_of
-from lastgood.decisions.metrics import in_words, lasts_of, limit_in_words, threshold_of
+from lastgood.decisions.metrics import in_words, lasts_of, limit_in_words, threshold_of, volume_of
 from lastgood.decisions.recording import Recording, Row
 from lastgood.decisions.regression_verdicts import smallest_rise
 from lastgood.decisions.sliding import Sliding, same_hour, slide, watched_for
@@ -367,7 +367,8 @@ def _of_threshold(
         return
     lasts = lasts_of(trigger)
     day = quiet_day(recording, value_of)
-    top = highest(day, value_of, recording.period, lasts.total_seconds())
+    least = (volume_of(trigger) or (0, 0))[0]
+    top = highest(day, value_of, recording.period, lasts.total_seconds(), least)
     if top is not None and top > threshold_of(trigger):
         yield (
             f"the service exceeds {limit_in_words(trigger)} even on its quietest day "

@@ -1,7 +1,8 @@
 """What is usual for a service: its traffic, its error rate, its response time, by the hour.
 
-The rule. A rate or a mean of an hour is what a release would be compared with. The usual one is the
-median of the hours; a busy hour's is that which 99 of 100 hours do not exceed. Traffic is that of a
+The rule. A rate or a mean of an hour is what a release would be compared with. The usual time is
+the median of the hours, the usual rate that of 19 of 20; a bad hour's is that which 99 of 100 hours
+do not exceed. Traffic is that of a
 quiet hour: nine of ten have more. The quiet day is the full day on which the least failed.
 """
 
@@ -15,6 +16,8 @@ from lastgood.decisions.recording import Recording, Row
 from lastgood.decisions.replaying import resampled
 
 HOUR, DAY = 3600.0, 86400.0
+_USUAL = 0.95
+"""The worst of twenty hours is not usual."""
 _FULL = 0.5
 """The share of a day that must have data."""
 
@@ -49,12 +52,24 @@ def usual_of(recording: Recording) -> Usual:
     times = sorted(row.average for row in rows if row.average is not None)
     return Usual(
         requests=quantile(traffic, 0.1),
-        error_rate=quantile(rates, 0.5),
+        error_rate=_usual_rate(counted, quantile(rates, _USUAL)),
         high_error_rate=quantile(rates, 0.99),
         time=quantile(times, 0.5),
         high_time=quantile(times, 0.99),
         hours=len(rows),
     )
+
+
+def _usual_rate(hours: Iterable[Row], most: float | None) -> float | None:
+    """The share of failed requests in all hours but the worst: few requests have no median."""
+    if most is None:
+        return None
+    known = [
+        (row.requests, row.errors)
+        for row in hours
+        if row.requests and row.errors is not None and row.errors / row.requests <= most
+    ]
+    return math.fsum(bad for _, bad in known) / math.fsum(n for n, _ in known)
 
 
 def _has_data(row: Row) -> bool:
@@ -93,14 +108,31 @@ def quiet_day(recording: Recording, value_of: Callable[[Row], float | None]) -> 
 
 
 def highest(
-    rows: Iterable[Row], value_of: Callable[[Row], float | None], period: float, lasts: float
+    rows: Iterable[Row],
+    value_of: Callable[[Row], float | None],
+    period: float,
+    lasts: float,
+    least: float = 0.0,
 ) -> float | None:
-    """The highest mean over so many seconds, cut into equal pieces; None without data."""
+    """The highest mean over so many seconds, cut into equal pieces; None without data.
+
+    Args:
+        rows: of the past.
+        value_of: what is looked at.
+        period: of a row, in seconds.
+        lasts: the length of a piece, in seconds.
+        least: pieces with fewer requests are left out, where requests are counted.
+    """
     pieces: dict[float, list[Row]] = {}
     for row in rows:
         if value_of(row) is not None:
             pieces.setdefault(row.at // max(lasts, period), []).append(row)
-    return max((_mean(some, value_of) for some in pieces.values()), default=None)
+    enough = (some for some in pieces.values() if _counted(some) >= least)
+    return max((_mean(some, value_of) for some in enough), default=None)
+
+
+def _counted(rows: Iterable[Row]) -> float:
+    return math.fsum(math.inf if row.requests is None else row.requests for row in rows)
 
 
 def _mean(rows: Sequence[Row], value_of: Callable[[Row], float | None]) -> float:
