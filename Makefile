@@ -39,7 +39,7 @@ campaign: $(STAMP) ## All tests, also those of every strategy, step, stranger an
 	$(BIN)/python -m pytest --numprocesses 4 --dist worksteal --ignore tests/e2e -m "campaign or not campaign"
 	$(BIN)/python -m pytest tests/e2e -m "campaign or not campaign"
 
-bench: $(STAMP) ## Measure: overhead, reaction time, history, time back to steady, detection
+bench: $(STAMP) ## Measure: overhead, reaction time, history, time back to steady, detection, judging
 	$(BIN)/python -m benchmarks
 
 picture: $(STAMP) ## Draw the README's picture from a real rollback, and that of docs/judgement.md

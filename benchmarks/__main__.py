@@ -11,7 +11,7 @@ import time
 from collections.abc import Awaitable, Sequence
 from typing import Protocol
 
-from benchmarks import history, overhead, reaction, recovery, traffic
+from benchmarks import history, judging, overhead, reaction, recovery, traffic
 from benchmarks.detection import benchmark as detection
 from benchmarks.report import Report, as_json, as_text, machine
 
@@ -27,7 +27,7 @@ class Benchmark(Protocol):
 
 
 ALL: dict[str, Benchmark] = {
-    one.NAME: one for one in (overhead, reaction, history, recovery, traffic, detection)
+    one.NAME: one for one in (overhead, reaction, history, recovery, traffic, detection, judging)
 }
 
 

@@ -9,6 +9,8 @@ and says what was missing: a baseline, data, or requests.
 from __future__ import annotations
 
 import math
+from array import array
+from bisect import bisect_left
 from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 
@@ -45,7 +47,7 @@ class Followed:
         started: when tasks of the release began to serve, likewise.
         period: of a bucket, in seconds.
         window: how long the release is watched.
-        keep: of so many of the newest buckets the evidence is remembered.
+        keep: of so many of the newest buckets, at least, the evidence is remembered.
     """
 
     def __init__(
@@ -70,7 +72,7 @@ class Followed:
             window=window.total_seconds(),
             warm=[(begin, begin + warm_up) for begin in started],
         )
-        self._curve: dict[float, float] = {}
+        self._ends, self._values = array("d"), array("d")
         self.fired: Verdict | None = None
         """Its verdict of the moment when the evidence first decided."""
 
@@ -79,9 +81,10 @@ class Followed:
         regression = self.regression
         regression.feed(sample)
         end = sample.at + regression.period
-        self._curve[end] = regression.value
-        if len(self._curve) > self._keep:
-            del self._curve[next(iter(self._curve))]
+        self._ends.append(end)
+        self._values.append(regression.value)
+        if len(self._ends) >= 2 * self._keep:
+            del self._ends[: -self._keep], self._values[: -self._keep]
         if self.fired is None and self.decides:
             self.fired = verdict(self._trigger, regression, until=end)
 
@@ -95,9 +98,11 @@ class Followed:
         if not self.regression.streams:
             return None
         fired = self.fired
-        if fired and moment > fired.at and moment.timestamp() not in self._curve:
-            return fired.value  # whoever feeds it no longer knows as much as it needs
-        return self._curve.get(moment.timestamp())
+        index = bisect_left(self._ends, moment.timestamp())
+        if index < len(self._ends) and self._ends[index] == moment.timestamp():
+            return self._values[index]
+        # After it fired, whoever feeds it need not know as much any more.
+        return fired.value if fired and moment > fired.at else None
 
     def evidence_for(self, trigger: MetricTrigger, period: float) -> Evidence | None:
         """The evidence that a plain threshold's breach must have beside it.

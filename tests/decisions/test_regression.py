@@ -1,6 +1,7 @@
 """The evidence about one release: bursts, streams, starts, and the least that it claims."""
 
 import math
+import tracemalloc
 from random import Random
 
 import pytest
@@ -168,6 +169,20 @@ def test_a_fault_that_begins_late_is_found():
     assert judge.value >= judge.decides
     assert judge.strongest is not None
     assert judge.strongest.since >= 590, "what was fine before is not part of the run"
+
+
+def test_a_long_window_holds_no_more_than_a_short_one():
+    judge = regression(period=1.0)
+    sizes = []
+    tracemalloc.start()
+    try:
+        for number in range(600):
+            judge.feed(sample(float(number), 1.0))
+            if number in (199, 599):
+                sizes.append(tracemalloc.get_traced_memory()[0])
+    finally:
+        tracemalloc.stop()
+    assert sizes[1] - sizes[0] < 1000, "bytes"
 
 
 def test_no_stream_decides_in_fewer_blocks_than_its_cap_says():

@@ -295,3 +295,31 @@ def test_what_it_said_when_it_fired_stays_its_word():
     assert followed.fired is not None
     assert followed.verdict(DEPLOYED + 1200) == followed.fired
     assert followed.fired.at < T0 + timedelta(seconds=100)
+
+
+def test_the_evidence_of_the_newest_buckets_is_remembered_and_no_more():
+    followed = Followed(
+        RegressionTrigger(),
+        Baseline(text=HOUR, errors=Normal(requests=36_000, bad=180)),
+        since=DEPLOYED,
+        started=[],
+        period=10,
+        window=timedelta(minutes=60),
+        keep=20,
+    )
+    told = {}
+    for at in range(200):
+        followed.feed(Sample(DEPLOYED + 10 * at, 100, float(at % 2)))
+        told[at] = followed.regression.value
+        known = [
+            n
+            for n in range(at + 1)
+            if followed.at(T0 + timedelta(seconds=10 * (n + 1))) is not None
+        ]
+        assert known == list(range(known[0], at + 1))
+        assert min(20, at + 1) <= len(known) < 40
+        assert followed.at(T0 + timedelta(seconds=10 * (at + 1))) == told[at]
+        assert followed.at(T0 + timedelta(seconds=10 * known[0] + 10)) == told[known[0]]
+    assert followed.at(T0) is None
+    assert followed.at(T0 + timedelta(seconds=2005)) is None, "between two ends"
+    assert followed.at(T0 + timedelta(hours=2)) is None

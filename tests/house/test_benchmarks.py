@@ -15,7 +15,7 @@ from benchmarks.records import Record, way_back
 
 ROOT = Path(__file__).parents[2]
 HISTORIES = ROOT / "tests" / "replay" / "histories"
-NAMES = ["overhead", "reaction", "history", "recovery", "traffic", "detection"]
+NAMES = ["overhead", "reaction", "history", "recovery", "traffic", "detection", "judging"]
 
 
 def test_lists_what_there_is(capsys):

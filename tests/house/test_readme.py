@@ -8,7 +8,7 @@ import pytest
 
 from lastgood.policy import Policy
 from lastgood.policy_file import parse
-from lastgood.policy_triggers import AlarmTrigger, HealthCheckTrigger
+from lastgood.policy_triggers import AlarmTrigger, BandTrigger, HealthCheckTrigger
 
 ROOT = Path(__file__).resolve().parents[2]
 README = (ROOT / "README.md").read_text()
@@ -29,7 +29,9 @@ def test_the_policy_loads_and_its_comments_are_not_wishes() -> None:
     assert policy.rollback == default.rollback
     assert policy.triggers[1] == default.triggers[1]
     assert isinstance(policy.triggers[2], HealthCheckTrigger)
-    assert isinstance(policy.triggers[3], AlarmTrigger)
+    assert policy.triggers[3] == default.triggers[3]
+    assert isinstance(policy.triggers[4], AlarmTrigger)
+    assert isinstance(policy.triggers[5], BandTrigger)
 
 
 @pytest.mark.parametrize("target", sorted(set(re.findall(r"\]\(([^)#]+)\)", README))))
