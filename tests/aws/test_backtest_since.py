@@ -12,6 +12,8 @@ import pytest
 from click.testing import CliRunner, Result
 
 from lastgood.cli.backtest import backtest
+from lastgood.decisions import past_metrics
+from lastgood.decisions.recording import read
 from lastgood.errors import LastgoodError
 from sandbox import Sandbox
 from sandbox.scenarios.stack import Stack, make_stack
@@ -176,3 +178,36 @@ def test_releases_without_temporal(policy: Path, monkeypatch: pytest.MonkeyPatch
     result = run("--policy", policy, "--since", "5h", "--releases")
     assert str(result.exception).startswith("The real releases are not known: ")
     assert "Without --releases one is pretended" in str(result.exception)
+
+
+def test_an_answer_in_pages_is_read_to_its_end(
+    sandbox: Sandbox, tmp_path: Path, begin: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """18 series of four days are more than CloudWatch hands out at once."""
+    minutes = 5700
+    names = {"load_balancer": "app/long/1", "target_group": "targetgroup/long/1"}
+    dimensions = [
+        {"Name": "LoadBalancer", "Value": names["load_balancer"]},
+        {"Name": "TargetGroup", "Value": names["target_group"]},
+    ]
+    cloudwatch = sandbox.client("cloudwatch")
+    start = begin + (MINUTES - minutes) * 60
+    for name, value in (("RequestCount", 60.0), ("TargetResponseTime", 0.005)):
+        data = [
+            {
+                "MetricName": name,
+                "Dimensions": dimensions,
+                "Timestamp": datetime.fromtimestamp(start + n * 60, UTC),
+                "Value": value,
+            }
+            for n in range(minutes)
+        ]
+        for first in range(0, minutes, 1000):
+            part = data[first : first + 1000]
+            cloudwatch.put_metric_data(Namespace="AWS/ApplicationELB", MetricData=part)
+    monkeypatch.setattr(past_metrics, "MOST_POINTS", 10**9)
+    saved = tmp_path / "long.csv"
+    judged("--policy", written(tmp_path, "any/service", **names), "--since", "4d", "--save", saved)
+    rows = read(saved.read_text()).rows
+    assert len(rows) > 5600
+    assert {row.upto for row in rows} == {(60.0,) * len(past_metrics.BOUNDS)}
