@@ -1,9 +1,9 @@
 """What a regression trigger concludes, in words that people on call can trust.
 
-The rule. It fails when its evidence decided. It passes if there were requests or probes in at least
-half of the window's minutes (of its twentieths, if these are shorter; of its buckets, if these are
-longer), and a rate of one half would have been seen for certain. Else it is inconclusive,
-and says what was missing: a baseline, data, or requests.
+The rule. It fails when its evidence decided. It passes if there were requests (or probes, if these
+alone are compared) in at least half of the window's minutes (of its twentieths, if these are
+shorter; of its buckets, if these are longer), and a rate of one half would have been seen for
+certain. Else it is inconclusive, and says what was missing: a baseline, data, or requests.
 """
 
 from __future__ import annotations
