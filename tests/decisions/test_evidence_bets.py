@@ -153,6 +153,7 @@ def test_the_baseline_is_drawn_too(old, tolerance, eta, blocks):
 
 
 @given(SHARES, SHARES, st.integers(1, 12), st.integers(1, 12), ETAS, CAPS)
+@example(0.001, 1.0, 12, 12, 1.0, None)
 def test_old_and_new_alike_win_nothing(old, part, new_requests, old_requests, eta, cap):
     """Exact, of two binomials: what is bet on is a share of the bad ones, which spreads more."""
     blocks = None if cap is None else 3

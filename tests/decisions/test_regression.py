@@ -76,7 +76,7 @@ def highest(judge: Regression, begin: float, lasts: float, *, bad: dict[str, obj
 OUTAGE = {"errors": 1.0, "slow": (1.0, 1.0, 1.0), "failing": 1.0}
 
 
-@pytest.mark.parametrize("begin", [300, 305, 307, 311, 613])
+@pytest.mark.parametrize("begin", [0, 1, 5, 9, 300, 305, 307, 311, 613])
 @pytest.mark.parametrize("period", [10, 60])
 @pytest.mark.parametrize(
     "bad", [{"errors": 1.0}, {"slow": (1.0, 1.0, 1.0)}, OUTAGE], ids=["errors", "slow", "outage"]
