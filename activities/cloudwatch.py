@@ -16,6 +16,7 @@ from activities.metric_watch import FINE_READABLE, MetricWatch
 from activities.rollout_share import RolloutShare
 from activities.watch import conclude_polled, watch
 from lastgood.contracts import (
+    AlarmChange,
     AlarmQuery,
     AlarmState,
     MetricFacts,
@@ -25,7 +26,7 @@ from lastgood.contracts import (
     WatchOrder,
     WatchReport,
 )
-from lastgood.decisions import thresholds
+from lastgood.decisions import recorded, records, thresholds
 from lastgood.decisions.health import look_at_alarm, look_failed, unseen_from
 from lastgood.model import Reading
 from lastgood.policy_triggers import AlarmTrigger, MetricTrigger
@@ -104,14 +105,40 @@ async def _look_at(
 ) -> Tally:
     """Count one look at an alarm, with what it did since the last one."""
     start = unseen_from(order, tally, state)
-    if state is None or start is None:
+    if state is None:
         return look_at_alarm(watched, tally, state, now)
+    if start is None:
+        return _recorded(order, watched, tally, state, now, ())
     try:
         changes = await changes_of(client, state.name, start)
     except ApplicationError as error:
         if not error.non_retryable:
             return look_failed(tally, error.message, now)  # asked again: it is still unseen
-        seen = look_at_alarm(watched, tally, state, now)
+        seen = _recorded(order, watched, tally, state, now, ())
         text = f"{seen.latest}; what it did in between cannot be read: {error.message}"
         return seen.model_copy(update={"latest": text})
-    return look_at_alarm(watched, tally, state, now, changes)
+    return _recorded(order, watched, tally, state, now, changes)
+
+
+def _recorded(
+    order: WatchOrder,
+    watched: WatchedTrigger,
+    tally: Tally,
+    state: AlarmState,
+    now: datetime,
+    changes: tuple[AlarmChange, ...],
+) -> Tally:
+    """One look at an alarm, with its record if it fires now."""
+    looked = look_at_alarm(watched, tally, state, now, changes)
+    fires = looked.failing is not None and looked.failing.at == now
+    if not fires or not records.wanted(order, watched, looked, last=False):
+        return looked
+    given = recorded.OfAlarm(
+        state=state,
+        changes=changes,
+        muted=watched.muted_until_ok,
+        seen_ok=tally.seen_ok,
+        alarm=tally.alarm,
+        now=now,
+    )
+    return records.with_record(looked, records.record_of(given))

@@ -24,10 +24,11 @@ from activities.compared_series import (
 )
 from activities.metric_series import Asked, Read, read
 from lastgood.contracts import Tally, WatchedTrigger, WatchOrder
-from lastgood.decisions import band, comparing, regression_verdicts
+from lastgood.decisions import band, comparing, recorded, records, regression_verdicts
 from lastgood.decisions.false_alarms import Evidence
 from lastgood.decisions.metrics import late_of, warm_up_of
 from lastgood.decisions.readings import counted
+from lastgood.decisions.record_columns import Columns
 from lastgood.decisions.replaying import fixed_baseline
 from lastgood.decisions.samples import SLOW, Baseline, Sample, SlowNormal, normal_of
 from lastgood.decisions.series import floor_to, is_awaited
@@ -93,6 +94,10 @@ class Comparison:
         )
         return counted(tally, reading, text, now).model_copy(update={"awaiting": awaiting})
 
+    def _record(self, until: float) -> str:
+        """What it is judged from, up to then."""
+        raise NotImplementedError
+
     def _said(self, tally: Tally, verdict: Verdict, last: bool) -> Tally:
         """The tally with what the trigger says now; ``verdict``: of all that was fed."""
         late = self._order.not_before is None or verdict.at > self._order.not_before
@@ -102,7 +107,11 @@ class Comparison:
             told["reading"] = Reading.UNHEALTHY
         if last:
             told["conclusion"] = verdict
-        return tally.model_copy(update=told)
+        said = tally.model_copy(update=told)
+        decides = last or fails
+        if not decides or not records.wanted(self._order, self._watched, said, last=last):
+            return said
+        return records.with_record(said, self._record(verdict.at.timestamp()))
 
 
 class RegressionComparison(Comparison):
@@ -141,6 +150,7 @@ class RegressionComparison(Comparison):
             raise RuntimeError("what is normal is read first")
         self._whole = True
         self._feeds = [self._feed()]
+        self._kept = recorded.kept_samples()
         self.followed = regression_verdicts.Followed(
             self._regression,
             self._baseline,
@@ -234,13 +244,28 @@ class RegressionComparison(Comparison):
             return self._note(tally, found, now, last, "regression: late data is read again")
         self._whole = False
         for sample in taken or ():
-            self.followed.feed(sample._replace(share=self.share))
+            fed = sample._replace(share=self.share)
+            self.followed.feed(fed)
+            self._kept.add(recorded.flat(fed))
         regression = self.followed.regression
         noted = self._note(tally, found, now, last, regression_verdicts.latest(regression))
-        fed = min(self._feeds[0].next, now.timestamp())
-        verdict = regression_verdicts.verdict(self._regression, regression, until=fed)
+        until = min(self._feeds[0].next, now.timestamp())
+        verdict = regression_verdicts.verdict(self._regression, regression, until=until)
         good = regression.buckets >= _RECOVERED and regression.value < _WEAK
         return self._said(noted, verdict, last).model_copy(update={"recovered": good})
+
+    def _record(self, until: float) -> str:
+        if self._baseline is None:
+            raise RuntimeError("what is normal is read first")
+        given = recorded.OfRegression(
+            baseline=self._baseline,
+            since=self._order.since.timestamp(),
+            started=tuple(at.timestamp() for at in self._order.started),
+            period=self._period.total_seconds(),
+            window=self._order.window,
+            until=until,
+        )
+        return records.record_of(given, self._kept)
 
 
 class BandComparison(Comparison):
@@ -253,9 +278,10 @@ class BandComparison(Comparison):
         if not isinstance(watched.trigger, BandTrigger):
             raise TypeError(f"{watched.trigger.type} is no band trigger")
         self._band = watched.trigger
-        self._evidence = evidence
+        self._evidence = records.Noted(evidence) if evidence else None
         self._facts: list[band.BandFacts] = []
         self._followed: dict[str, band.Followed] = {}
+        self._kept: dict[str, Columns] = {}
 
     async def prepare(self, client: Any) -> None:
         """Read what is normal, once."""
@@ -281,6 +307,7 @@ class BandComparison(Comparison):
             facts.kind: band.Followed(self._band, facts, self.warm, self._evidence)
             for facts in self._facts
         }
+        self._kept = {facts.kind: recorded.kept_gauges() for facts in self._facts}
 
     def judge(self, tally: Tally, found: Read, now: datetime, last: bool) -> Tally:
         """Take what was read into account."""
@@ -298,6 +325,7 @@ class BandComparison(Comparison):
                 )
             for point in taken or ():
                 followed.feed(point)
+                self._kept[kind].add(point)
         self._whole = False
         bands = list(self._followed.values())
         fed = min(min((feed.next for feed in self._feeds), default=math.inf), now.timestamp())
@@ -307,6 +335,15 @@ class BandComparison(Comparison):
             verdict.status is Status.PASS and min(one.datapoints for one in bands) >= _RECOVERED
         )
         return self._said(noted, verdict, last).model_copy(update={"recovered": inside})
+
+    def _record(self, until: float) -> str:
+        given = recorded.OfBand(
+            facts=tuple(self._facts),
+            warm=tuple(self.warm),
+            asked=self._evidence.asked if self._evidence else None,
+            until=until,
+        )
+        return records.record_of(given, *self._kept.values())
 
 
 async def _read_one(client: Any, asked: Asked, end: datetime) -> Read:

@@ -12,6 +12,7 @@ from temporalio.exceptions import ApplicationError
 from activities.http import Prober
 from activities.watch import conclude_polled, watch
 from lastgood.contracts import Tally, WatchedTrigger, WatchOrder, WatchReport
+from lastgood.decisions import recorded, records
 from lastgood.decisions.health import look_at_health, look_failed
 from lastgood.policy_triggers import HealthCheckTrigger
 
@@ -31,13 +32,15 @@ class HealthActivities:
         self, order: WatchOrder, tallies: Sequence[Tally], now: datetime, last: bool
     ) -> tuple[Tally, ...]:
         pairs = zip(order.triggers, tallies, strict=True)
-        looked = await asyncio.gather(*(self._one(w, tally, now) for w, tally in pairs))
+        looked = await asyncio.gather(*(self._one(order, w, tally, now) for w, tally in pairs))
         return tuple(
             conclude_polled(order, watched, tally, last)
             for watched, tally in zip(order.triggers, looked, strict=True)
         )
 
-    async def _one(self, watched: WatchedTrigger, tally: Tally, now: datetime) -> Tally:
+    async def _one(
+        self, order: WatchOrder, watched: WatchedTrigger, tally: Tally, now: datetime
+    ) -> Tally:
         trigger = watched.trigger
         if not isinstance(trigger, HealthCheckTrigger) or watched.url is None:
             raise TypeError(f"{watched.key} is no resolved health check")
@@ -45,4 +48,9 @@ class HealthActivities:
             answer = await self._prober.probe(watched.url, trigger.expect, trigger.timeout)
         except ApplicationError as error:
             return look_failed(tally, error.message, now)
-        return look_at_health(watched, tally, answer, now)
+        looked = look_at_health(watched, tally, answer, now)
+        if looked.failing is None or not records.wanted(order, watched, looked, last=False):
+            return looked
+        before = looked.streak - len(looked.recent)
+        given = recorded.OfHealth(checks=looked.recent, before=before)
+        return records.with_record(looked, records.record_of(given))

@@ -14,10 +14,10 @@ from activities.comparisons import BandComparison, RegressionComparison
 from activities.metric_series import FINE_KEPT, Asked, Read, metric_trigger, read
 from activities.rollout_share import RolloutShare
 from lastgood.contracts import Tally, WatchedTrigger, WatchOrder
-from lastgood.decisions import thresholds
+from lastgood.decisions import recorded, records, thresholds
 from lastgood.decisions.false_alarms import Evidence
 from lastgood.decisions.health import look_failed
-from lastgood.decisions.series import floor_to, is_awaited
+from lastgood.decisions.series import Point, floor_to, is_awaited
 from lastgood.policy_triggers import BandTrigger, RegressionTrigger
 
 FINE_READABLE = FINE_KEPT - timedelta(minutes=5)
@@ -115,7 +115,9 @@ class MetricWatch:
         trigger, _ = metric_trigger(watched)
         since = max(order.since, asked.start)
         before = (self._before or {}).get(watched.key)
-        evidence = self._evidence_of_threshold(watched)
+        found_evidence = self._evidence_of_threshold(watched)
+        noted = records.Noted(found_evidence)
+        evidence = noted if found_evidence else None
         warm_up = thresholds.warm_up_of(trigger, order.window)
         looked = thresholds.look(
             watched,
@@ -129,8 +131,17 @@ class MetricWatch:
             started=order.started,
             warm_up=warm_up,
         )
+        given = recorded.OfThreshold(
+            since=since,
+            now=now,
+            not_before=order.not_before,
+            before=before,
+            started=order.started,
+            warm_up=warm_up,
+            **looked.model_dump(include={"latest", "value", "error"}),
+        )
         if not last:
-            return looked
+            return self._recorded(watched, looked, given, found.points, noted)
         verdict = looked.failing or thresholds.conclude_metric(
             watched,
             looked,
@@ -145,7 +156,26 @@ class MetricWatch:
         )
         period = thresholds.period_of(trigger)
         awaiting = is_awaited(found.newest, period, since=order.covers_from, until=order.until)
-        return looked.model_copy(update={"conclusion": verdict, "awaiting": awaiting})
+        looked = looked.model_copy(update={"conclusion": verdict, "awaiting": awaiting})
+        covers = {"covers_from": max(order.covers_from, asked.start)}
+        given = given.model_copy(update=covers)
+        return self._recorded(watched, looked, given, found.points, noted)
+
+    def _recorded(
+        self,
+        watched: WatchedTrigger,
+        tally: Tally,
+        given: recorded.OfThreshold,
+        points: tuple[Point, ...],
+        noted: records.Noted,
+    ) -> Tally:
+        """The tally with the record of what decides now, if something does."""
+        last = tally.conclusion is not None
+        fires = last or tally.failing is not None
+        if not fires or not records.wanted(self._order, watched, tally, last=last):
+            return tally
+        whole = given.model_copy(update={"points": points, "asked": noted.asked})
+        return records.with_record(tally, records.record_of(whole))
 
     # --- Evidence --------------------------------------------------------------------------
 

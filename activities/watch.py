@@ -18,6 +18,7 @@ from temporalio import activity
 from temporalio.exceptions import ApplicationError, ApplicationErrorCategory
 
 from lastgood.contracts import Tally, WatchedTrigger, WatchOrder, WatchReport
+from lastgood.decisions import recorded, records
 from lastgood.decisions.health import look_failed
 from lastgood.decisions.verdicts import conclude, first_of, remembered
 from lastgood.model import Model, Verdict
@@ -112,12 +113,14 @@ def _memory(order: WatchOrder, tallies: Sequence[Tally]) -> Memory:
         f"{tally.latest}; its last datapoint is waited for" if tally.awaiting else tally.latest
         for tally in tallies
     )
-    return Memory(watching=words, until=order.until, tallies=tuple(tallies))
+    light = tuple(records.light(tally) for tally in tallies)
+    return Memory(watching=words, until=order.until, tallies=light)
 
 
 def _report(tallies: Sequence[Tally], fired: Verdict | None = None) -> WatchReport:
     verdicts = tuple(tally.conclusion for tally in tallies if tally.conclusion)
-    return WatchReport(fired=fired, verdicts=verdicts, tallies=tuple(tallies))
+    bare = tuple(records.bare(tally) for tally in tallies)
+    return WatchReport(fired=fired, verdicts=verdicts, tallies=bare)
 
 
 def fired_among(order: WatchOrder, tallies: Sequence[Tally], moment: datetime) -> Verdict | None:
@@ -181,21 +184,11 @@ def _concluded(tallies: Sequence[Tally]) -> bool:
 
 def _give_up(order: WatchOrder, tallies: Sequence[Tally]) -> list[Tally]:
     """The last look failed for too long: conclude from the counts, without data."""
-    keys = {one.key: one.trigger for one in order.triggers}
     return [
         tally
         if tally.conclusion
-        else tally.model_copy(
-            update={
-                "conclusion": conclude(
-                    tally.model_copy(update={"healthy": 0, "unhealthy": 0}),
-                    keys[tally.key],
-                    1,
-                    order.until,
-                )
-            }
-        )
-        for tally in tallies
+        else _counted(order, watched, tally.model_copy(update={"healthy": 0, "unhealthy": 0}), 1)
+        for watched, tally in zip(order.triggers, tallies, strict=True)
     ]
 
 
@@ -214,5 +207,18 @@ def conclude_polled(order: WatchOrder, watched: WatchedTrigger, tally: Tally, la
     if not last:
         return tally
     expected = (order.until - order.covers_from) / order.interval
-    verdict = tally.failing or conclude(tally, watched.trigger, expected, order.until)
-    return tally.model_copy(update={"conclusion": verdict})
+    if tally.failing:
+        return tally.model_copy(update={"conclusion": tally.failing})
+    return _counted(order, watched, tally, expected)
+
+
+def _counted(order: WatchOrder, watched: WatchedTrigger, tally: Tally, expected: float) -> Tally:
+    """Add what a trigger's counts say of a window that should have had so many."""
+    verdict = conclude(tally, watched.trigger, expected, order.until)
+    concluded = tally.model_copy(update={"conclusion": verdict})
+    if not records.wanted(order, watched, tally, last=True):
+        return concluded
+    counts = {"healthy", "unhealthy", "no_data", "error", "latest"}
+    counted = tally.model_dump(include=counts)
+    given = recorded.OfCounts(**counted, expected=expected, at=order.until)
+    return records.with_record(concluded, records.record_of(given))

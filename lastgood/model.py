@@ -244,6 +244,13 @@ class Verdict(Model):
     """It is told, and decides nothing."""
     severity: Literal["warning", "critical"] = "critical"
     """How loudly people are told of it."""
+    record: str | None = None
+    """What it was decided from, compressed: see ``lastgood.decisions.records``."""
+
+    @property
+    def bare(self) -> Verdict:
+        """Without its record, which is long: for what is sent often, or remembered."""
+        return self.model_copy(update={"record": None}) if self.record else self
 
 
 class RollbackRecord(Model):

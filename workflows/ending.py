@@ -240,7 +240,7 @@ class Ending:
             before_revision=prepared.revision_before(target) if prepared else None,
             policy=release.policy,
             released_at=release.released_at,
-            fired=finding.verdict,
+            fired=finding.verdict.bare if finding.verdict else None,
             smoke_failed=finding.kind == "smoke",
             adopt=adopt,
             triggers=prepared.triggers if prepared else (),

@@ -69,7 +69,7 @@ class _Time(click.ParamType[float]):
     "--period",
     type=click.FloatRange(min=0.001, max=86400),
     metavar="SECONDS",
-    help="The length of a bucket. Left out: the most frequent step between lines.",
+    help="The length of a bucket. Left out: the shortest usual step between lines.",
 )
 @click.option(
     "--since",

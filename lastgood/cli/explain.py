@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import click
 
-from lastgood.cli import asking, explanation, tracing
+from lastgood.cli import asking, explanation, judged_again, tracing
 from lastgood.cli.group_following import find_anywhere, standing_line
 from lastgood.cli.options import checked_service, output_option, region_option, service_ref
 from lastgood.cli.output import print_json, print_text, result_lines
-from lastgood.contracts import GroupProgress
+from lastgood.contracts import Explanation, GroupProgress
 from lastgood.errors import UsageError
 from lastgood.model import ServiceRef
 
@@ -22,8 +24,13 @@ from lastgood.model import ServiceRef
     help="Whose release it was. Without it, the newest release of this id is looked for.",
 )
 @region_option
+@click.option(
+    "--again",
+    is_flag=True,
+    help="Judge each verdict again, from its record and by the decisions of this version.",
+)
 @output_option
-def explain(release: str, service: str | None, region: str | None, output: str) -> int:
+def explain(release: str, service: str | None, region: str | None, again: bool, output: str) -> int:
     """Tell a release's whole decision: what was measured, what followed, who was told.
 
     \b
@@ -36,10 +43,12 @@ def explain(release: str, service: str | None, region: str | None, output: str) 
     2 if there is no such release.
     """
     ref = service_ref(service, region) if service else None
-    return asking.run(_explain(release, ref, region, output), lambda: "Stopped.")
+    return asking.run(_explain(release, ref, region, output, again), lambda: "Stopped.")
 
 
-async def _explain(release: str, ref: ServiceRef | None, region: str | None, output: str) -> int:
+async def _explain(
+    release: str, ref: ServiceRef | None, region: str | None, output: str, again: bool
+) -> int:
     client = await asking.reach()
     traced = await tracing.trace(client, release, service=ref, region=region)
     group = None if traced or ref else await find_anywhere(client, release, region)
@@ -61,15 +70,20 @@ async def _explain(release: str, ref: ServiceRef | None, region: str | None, out
                 "result": result.model_dump(mode="json") if result else None,
                 "remark": None if told else traced.remark,
                 "calls": list(told.calls if told else traced.calls),
+                **({"again": _again(told)} if again else {}),
             }
         )
     elif told:
-        print_text(explanation.lines(told, result))
+        print_text(explanation.lines(told, result, again=again))
     else:
         head = result_lines(result) if result else [f"Release {release} of {traced.service}"]
         calls = ["", "Calls", *(f"  {call}" for call in traced.calls)] if traced.calls else []
         print_text([*head, f"  {traced.remark}", *calls])
     return 0
+
+
+def _again(told: Explanation | None) -> list[dict[str, Any]]:
+    return [judged_again.judge(told, one).as_json() for one in told.verdicts] if told else []
 
 
 def _show_group(group: GroupProgress, output: str) -> None:

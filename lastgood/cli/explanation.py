@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from lastgood.cli import judged_again
 from lastgood.cli.output import clock, day, headline, label, mark, seconds
 from lastgood.contracts import Decided, Explanation, Progress
 from lastgood.decisions import limits
@@ -14,8 +15,14 @@ from lastgood.policy import format_duration
 _CHANNELS = ("slack", "email", "sns", "webhook")
 
 
-def lines(told: Explanation, result: ReleaseResult | None) -> list[str]:
-    """All of it, in the order in which one asks: what, why, by which numbers, who."""
+def lines(told: Explanation, result: ReleaseResult | None, *, again: bool = False) -> list[str]:
+    """All of it, in the order in which one asks: what, why, by which numbers, who.
+
+    Args:
+        told: what the release says.
+        result: how it ended, if it has.
+        again: judge its verdicts again.
+    """
     result = result or told.progress.result
     ended = result is not None and not told.progress.held
     return [
@@ -24,7 +31,7 @@ def lines(told: Explanation, result: ReleaseResult | None) -> list[str]:
         *_section("Asked for", _asked(told)),
         *_section("Steps", _steps(told.progress)),
         *_section("Target of a rollback", _target(told)),
-        *_section("Triggers", (line for one in told.verdicts for line in _verdict(one))),
+        *_section("Triggers", _verdicts(told, again)),
         *_section("Limits as they stood", _limits(told)),
         *_section("Decisions", (line for one in told.decisions for line in _decision(one))),
         *_section("Calls", told.calls, "none: nothing was changed"),
@@ -74,6 +81,13 @@ def _target(told: Explanation) -> Iterator[str]:
         yield describe(target) + proven
     if told.target_reason:
         yield f"why: {told.target_reason}"
+
+
+def _verdicts(told: Explanation, again: bool) -> Iterator[str]:
+    for one in told.verdicts:
+        yield from _verdict(one)
+        if again:
+            yield f"     {judged_again.judge(told, one).text}"
 
 
 def _verdict(verdict: Verdict) -> Iterator[str]:

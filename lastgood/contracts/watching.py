@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from typing import Literal
 
-from lastgood.model import Model, Reading, ServiceRef, Verdict
+from lastgood.model import Measurement, Model, Reading, ServiceRef, Verdict
 from lastgood.policy_triggers import Trigger
 
 
@@ -66,6 +66,8 @@ class Tally(Model):
     error: int = 0
     streak: int = 0
     """Consecutive measurements with the same reading as the latest."""
+    recent: tuple[Measurement, ...] = ()
+    """The newest of a streak of failed health checks."""
     seen_ok: bool = False
     """An alarm has been OK since the release began."""
     alarm: AlarmSeen | None = None

@@ -12,7 +12,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Literal
+from typing import Any, Literal
 
 from lastgood.contracts import Tally, WatchedTrigger
 from lastgood.decisions import band, thresholds
@@ -227,7 +227,10 @@ class _Release:
     # --- Plain thresholds ------------------------------------------------------------------
 
     def _threshold(self, given: ErrorRateTrigger | ResponseTimeTrigger) -> Verdict:
-        trigger = given.model_copy(update={"period": self._period_of(given), "dry_run": False})
+        own: dict[str, Any] = {"period": self._period_of(given), "dry_run": False}
+        if not given.counted and own["period"] > given.duration:
+            own["duration"] = own["period"]  # a breach is one datapoint long, at least
+        trigger = given.model_copy(update=own)
         period = thresholds.period_of(trigger).total_seconds()
         rows = self._resampled(self._rows, period)
         past = self._resampled(self._before(3600.0), period)

@@ -111,9 +111,12 @@ def trigger_of(finding: Finding | None) -> str | None:
 
 
 def evidence_of(finding: Finding | None, verdicts: Iterable[Verdict]) -> tuple[Verdict, ...]:
-    """What a release's result tells: what decided it, and which dry runs would have."""
-    would = tuple(one for one in verdicts if one.dry_run and one.status is Status.FAIL)
-    return (*((finding.verdict,) if finding and finding.verdict else ()), *would)
+    """What a release's result tells: what decided it, and which dry runs would have.
+
+    Without their records, which ``explain`` tells: a result is printed, sent and remembered.
+    """
+    would = tuple(one.bare for one in verdicts if one.dry_run and one.status is Status.FAIL)
+    return (*((finding.verdict.bare,) if finding and finding.verdict else ()), *would)
 
 
 def reason_after(finding: Finding, report: RollbackReport) -> str:

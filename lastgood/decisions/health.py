@@ -27,6 +27,8 @@ from lastgood.decisions.verdicts import said_by
 from lastgood.model import Measurement, Reading, Status, Verdict
 from lastgood.policy_triggers import AlarmTrigger, HealthCheckTrigger
 
+_MOST_RECENT = 20
+
 
 def _count(tally: Tally, reading: Reading, text: str, now: datetime) -> Tally:
     return tally.model_copy(
@@ -38,6 +40,7 @@ def _count(tally: Tally, reading: Reading, text: str, now: datetime) -> Tally:
             "streak": tally.streak + 1 if reading == tally.reading else 1,
             "failing": None,
             "recovered": False,
+            "recent": (),
         }
     )
 
@@ -58,10 +61,13 @@ def look_at_health(
     if not isinstance(trigger, HealthCheckTrigger):
         raise TypeError(f"{trigger.type} is not a health check")
     reading = Reading.HEALTHY if answer.ok else Reading.UNHEALTHY
+    streak = tally.recent
     tally = _count(tally, reading, answer.text, now)
     enough = tally.streak >= trigger.threshold
+    this = () if answer.ok else (Measurement(at=now, reading=reading, text=answer.text),)
     return tally.model_copy(
         update={
+            "recent": (*streak, *this)[-_MOST_RECENT:] if this else (),
             "value": 0.0 if answer.ok else float(tally.streak),
             "recovered": answer.ok and enough,
             "failing": None if answer.ok or not enough else _health_failed(trigger, tally, now),

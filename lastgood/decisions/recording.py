@@ -98,7 +98,7 @@ def read(text: str, period: float | None = None) -> Recording:
 
     Args:
         text: the whole file.
-        period: the length of a bucket in seconds; left out: the most frequent step between lines.
+        period: the length of a bucket in seconds; left out: the shortest usual step between lines.
 
     Raises:
         RecordingError: naming the line and the remedy.
@@ -258,8 +258,9 @@ def _step(rows: Sequence[Row]) -> float:
     steps = Counter(round(right.at - left.at, 3) for left, right in pairwise(rows))
     if not steps:
         return 60.0
-    most = max(steps.values())
-    return min(step for step, count in steps.items() if count == most)
+    # Gaps make longer steps, and more of them than there are short ones if most lines are lost.
+    enough = max(2, 0.02 * steps.total()) if steps.total() > 2 else 1
+    return min((step for step, count in steps.items() if count >= enough), default=min(steps))
 
 
 def write(recording: Recording) -> Iterator[str]:

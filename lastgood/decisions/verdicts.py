@@ -93,6 +93,11 @@ def would_have(fired: Verdict) -> Verdict:
     return fired.model_copy(update={"reason": reason, "dry_run": True})
 
 
+def is_would_have(verdict: Verdict) -> bool:
+    """Whether a dry run's verdict tells when it would have fired."""
+    return verdict.reason.startswith(f"{_DRY}would have rolled back")
+
+
 def over_error_limit(trigger: Trigger, tally: Tally) -> str | None:
     """Why so many failed measurements are too many, in words; None: they are not."""
     limit = trigger.error_limit
@@ -161,8 +166,9 @@ def with_keys(report: WatchReport) -> WatchReport:
         for tally in report.tallies
         if tally.would and not tally.conclusion
     )
-    failing = (tally.key for tally in report.tallies if tally.failing == report.fired)
     fired = report.fired
+    bare = fired.bare if fired else None
+    failing = (one.key for one in report.tallies if one.failing and one.failing.bare == bare)
     if fired:
         fired = fired.model_copy(update={"key": next(failing, None)})
     return report.model_copy(update={"verdicts": named, "fired": fired})

@@ -15,6 +15,7 @@ from activities.cloudwatch import CloudWatchActivities
 from activities.health import HealthActivities
 from activities.http import Prober, check_transport
 from lastgood.contracts import WatchedTrigger, WatchReport
+from lastgood.decisions import records
 from lastgood.decisions.series import floor_to
 from lastgood.model import Reading, Status
 from lastgood.policy_triggers import AlarmTrigger, HealthCheckTrigger
@@ -113,6 +114,9 @@ async def test_health_fires_after_failures_in_a_row(health: HealthActivities, do
     assert report.fired.trigger == "health-check"
     assert "failed 3 times in a row" in report.fired.reason
     assert door.asked == 7
+    trigger = order.triggers[0].trigger
+    assert records.judge_again(trigger, report.fired) == report.fired
+    assert report.tallies[0].failing == report.fired.bare
 
 
 async def test_a_dry_run_ends_no_watch_and_is_told(health: HealthActivities, door: Door) -> None:
@@ -128,6 +132,7 @@ async def test_a_dry_run_ends_no_watch_and_is_told(health: HealthActivities, doo
     assert (verdict.status, verdict.dry_run) == (Status.FAIL, True)
     assert verdict.reason.startswith("dry run: would have rolled back at ")
     assert remembered(watch.heartbeats)[0].would == verdict
+    assert records.judge_again(trigger, verdict) == verdict
 
 
 async def test_health_ends_at_its_end(health: HealthActivities, door: Door) -> None:
@@ -137,6 +142,7 @@ async def test_health_ends_at_its_end(health: HealthActivities, door: Door) -> N
     assert (report.fired, statuses(report)) == (None, [Status.PASS])
     assert now() >= order.until
     assert report.verdicts[0].at == order.until
+    assert records.judge_again(order.triggers[0].trigger, report.verdicts[0]) == report.verdicts[0]
     assert remembered(watch.heartbeats)[0].healthy == door.asked
     assert watch.heartbeats[-1]["watching"] == [report.tallies[0].latest]
 
@@ -387,6 +393,8 @@ async def test_metrics_fire(cloudwatch: CloudWatchActivities, plain_client: Clie
     report = await Attempt().run(cloudwatch.watch_metrics, order)
     assert report.fired
     assert (report.fired.value, report.fired.at) == (0.4, begin + 3 * SECOND)
+    trigger = order.triggers[0].trigger
+    assert records.judge_again(trigger, report.fired) == report.fired
 
 
 async def test_what_was_before_the_release_does_not_fire(
@@ -414,6 +422,8 @@ async def test_an_outage_of_metrics_is_overcome_by_the_datas_own_time(
     report = await watch.run(cloudwatch.watch_metrics, order)
     assert (report.fired, statuses(report)) == (None, [Status.PASS])
     assert report.tallies[0].error == 4
+    trigger = order.triggers[0].trigger
+    assert records.judge_again(trigger, report.verdicts[0]) == report.verdicts[0]
 
 
 async def test_an_outage_that_does_not_end_is_inconclusive(

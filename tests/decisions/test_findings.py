@@ -83,6 +83,9 @@ def test_what_a_result_tells() -> None:
     assert findings.evidence_of(finding("trigger", verdict=fired), seen) == (fired, would)
     assert findings.evidence_of(None, seen) == (would,)
     assert findings.evidence_of(finding("operator"), []) == ()
+    recorded = [one.model_copy(update={"record": "long"}) for one in (fired, would)]
+    told = findings.evidence_of(finding("trigger", verdict=recorded[0]), recorded)
+    assert told == (fired, would), "a result is remembered without records"
 
 
 @pytest.mark.parametrize(

@@ -79,6 +79,10 @@ def test_verdicts_are_named_by_the_trigger_that_said_them() -> None:
     assert told.fired.key == "1 alarm"
     assert [one.key for one in told.verdicts] == ["0 alarm", "1 alarm"]
     assert with_keys(WatchReport(fired=a)).fired == a
+    fired = b.model_copy(update={"record": "long"})
+    told = with_keys(report.model_copy(update={"fired": fired}))
+    assert told.fired
+    assert (told.fired.key, told.fired.record) == ("1 alarm", "long")
 
 
 @pytest.mark.parametrize(

@@ -62,6 +62,9 @@ async def test_a_rollback_is_explained_from_the_request_to_the_notification(dev_
         "through slack, email",
     ):
         assert text in told, told
+    assert "judged again" not in told
+    again = await explained(dev_desk, tmp_path, "r2", "--again")
+    assert "     cannot be judged again: it has no record\n" in again.out
     assert told.index("Triggers") < told.index("Decisions") < told.index("Who did what")
 
 

@@ -32,11 +32,20 @@ def judged(scene: Scene, **changes: object) -> str:
     )
 
 
-def explained(scene: Scene) -> Json:
+def explained(scene: Scene, *arguments: str) -> Json:
     """What `lastgood explain` says of the release."""
-    run = scene.lastgood("explain", "r1", "--service", scene.shop.name, "--output", "json")
+    asked = ("explain", "r1", "--service", scene.shop.name, *arguments, "--output", "json")
+    run = scene.lastgood(*asked)
     assert run.code == 0, run
     return run.json
+
+
+def same_when_judged_again(scene: Scene, *triggers: str) -> bool:
+    """Whether each of these triggers' verdicts has a record, and says the same once more."""
+    again = explained(scene, "--again")["again"]
+    said = {one["trigger"]: one["same"] for one in again}
+    assert all(said[trigger] for trigger in triggers), again
+    return True
 
 
 def test_what_is_worse_than_before_is_rolled_back_and_says_by_how_much(scene: Scene) -> None:
@@ -48,6 +57,8 @@ def test_what_is_worse_than_before_is_rolled_back_and_says_by_how_much(scene: Sc
     assert scene.runs_only("1.0")
     assert SENTENCE.search(run.json["reason"]), run.json["reason"]
     assert scene.slack_says("points worse")
+    assert same_when_judged_again(scene, "regression")
+    assert not any(one["record"] for one in run.json["evidence"])
 
 
 def test_a_dry_run_says_what_it_would_have_done_and_does_nothing(scene: Scene) -> None:
@@ -59,6 +70,7 @@ def test_a_dry_run_says_what_it_would_have_done_and_does_nothing(scene: Scene) -
     assert said["dry_run"], said
     assert said["status"] == "fail"
     assert "would have rolled back at" in said["reason"]
+    assert same_when_judged_again(scene, "regression", "error-rate")
 
 
 def test_a_service_that_was_bad_before_is_not_blamed_on_the_release(scene: Scene) -> None:
@@ -70,3 +82,4 @@ def test_a_service_that_was_bad_before_is_not_blamed_on_the_release(scene: Scene
     ]
     assert said["status"] == "pass", said
     assert "no worse than the 1m before the release" in said["reason"]
+    assert same_when_judged_again(scene, "regression", "error-rate")

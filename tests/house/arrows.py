@@ -33,6 +33,7 @@ PURE = {
 PURE_STDLIB = {
     *("__future__", "collections", "copy", "dataclasses", "datetime", "email", "enum"),
     *("functools", "hashlib", "html", "ipaddress", "itertools", "json", "math", "operator", "re"),
+    *("array", "base64", "zlib"),
     *("bisect", "csv", "io", "string", "textwrap", "typing", "unicodedata", "urllib"),
 }
 CLOCKS = {"now", "utcnow", "today"}

@@ -281,14 +281,16 @@ def test_percentiles_are_read_from_the_histogram():
     assert percentile(one._replace(requests=0), 0.75) is None
 
 
-def test_ours_are_left_out_until_there_is_a_judge(monkeypatch):
-    monkeypatch.setattr("benchmarks.detection.ours._judge", lambda: None)
-    assert lastgood(Views(steady())) == {}
-    answer = {"regression": DEPLOYED_AT + 90.0, "band": None}
-    monkeypatch.setattr("benchmarks.detection.ours._judge", lambda: lambda _: answer)
-    found = seconds(lastgood(Views(steady())))
-    assert found["Lastgood @10"] == found["Lastgood regression alone @60"] == 90
-    assert found["Lastgood band alone @10"] is None
+def test_ours_are_the_decisions_of_production():
+    good = seconds(lastgood(Views(steady())))
+    assert set(good.values()) == {None}
+    outage = next(one for one in scenarios(7) if one.name.startswith("rollback.outage"))
+    window = generate(7, outage, 10)
+    found = lastgood(Views(window))
+    assert found["Lastgood @10"], window.truth
+    assert found["Lastgood @10"] >= window.truth.fault_at
+    alone = [found[f"Lastgood {name} alone @10"] for name in ("regression", "health-check")]
+    assert any(alone)
 
 
 def test_scores_are_counted_right():

@@ -1,0 +1,64 @@
+"""A recorded release judged again: by the record of each verdict, and the decisions of today."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+from lastgood.contracts import Explanation
+from lastgood.decisions import records
+from lastgood.model import Verdict
+from lastgood.policy_triggers import Trigger
+
+
+class Again(NamedTuple):
+    """What became of one verdict."""
+
+    said: Verdict
+    now: Verdict | None
+    """What the decisions of today say; None if it cannot be judged again."""
+    why_not: str | None = None
+
+    @property
+    def same(self) -> bool | None:
+        """Whether that is the same verdict; None if it cannot be told."""
+        return records.same(self.said, self.now) if self.now else None
+
+    @property
+    def text(self) -> str:
+        """One line."""
+        if self.now is None:
+            return f"cannot be judged again: {self.why_not}"
+        if self.same:
+            return "judged again from its record: the same verdict"
+        return (
+            f"judged again from its record, today it is {self.now.status.value} "
+            f"at {self.now.at:%H:%M:%S} UTC: {self.now.reason}"
+        )
+
+    def as_json(self) -> dict[str, Any]:
+        """For programs."""
+        now = self.now.bare.model_dump(mode="json") if self.now else None
+        named = {"key": self.said.key, "trigger": self.said.trigger}
+        return {**named, "same": self.same, "now": now, "text": self.text}
+
+
+def judge(told: Explanation, verdict: Verdict) -> Again:
+    """Judge one of a release's verdicts again."""
+    trigger = _trigger_of(told, verdict)
+    why_not = records.why_not(verdict)
+    if trigger is None:
+        why_not = why_not or "its trigger is not in the policy"
+    if why_not or trigger is None:
+        return Again(verdict, None, why_not)
+    return Again(verdict, records.judge_again(trigger, verdict))
+
+
+def _trigger_of(told: Explanation, verdict: Verdict) -> Trigger | None:
+    """The policy's trigger that a verdict is of: its key begins with its position."""
+    triggers = told.release.policy.triggers
+    position = (verdict.key or "").split(" ")[0]
+    of_type = [one for one in triggers if one.type == verdict.trigger]
+    if not position.isdecimal():
+        return of_type[0] if len(of_type) == 1 else None
+    at = int(position)
+    return triggers[at] if at < len(triggers) and triggers[at].type == verdict.trigger else None
