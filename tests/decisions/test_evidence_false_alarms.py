@@ -76,7 +76,7 @@ def alarms(
 
 @pytest.mark.parametrize(
     ("service", "period", "window"),
-    [(BAD, 1, 300), (BURSTY, 10, 1200), (QUIET, 60, 3600)],
+    [(BAD, 1, 150), (BURSTY, 10, 600), (QUIET, 60, 2400)],
     ids=["bad each second", "bursty each 10 s", "quiet each minute"],
 )
 def test_false_alarms_are_rarer_than_was_asked_for(service, period, window):
