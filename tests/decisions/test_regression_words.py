@@ -7,7 +7,8 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from lastgood.decisions.regression import Regression
-from lastgood.decisions.regression_verdicts import Followed, in_words, latest, verdict
+from lastgood.decisions.regression_verdicts import Followed, latest, verdict
+from lastgood.decisions.regression_words import in_words
 from lastgood.decisions.samples import Baseline, Normal, Sample, SlowNormal
 from lastgood.model import Reading, Status
 from lastgood.policy_triggers import RegressionTrigger
