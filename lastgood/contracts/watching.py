@@ -77,6 +77,8 @@ class Tally(Model):
     """Set while the trigger is firing."""
     recovered: bool = False
     """In verification: good again for as long as the trigger asks."""
+    sure: str | None = None
+    """Of a regression trigger whose window may end early: proof that nothing got worse."""
     conclusion: Verdict | None = None
     """Set by the last look: what the whole window says."""
     breach_since: datetime | None = None
@@ -103,6 +105,8 @@ class WatchOrder(Model):
     """Return as soon as something fires, or as soon as everything is good."""
     carry: tuple[Tally, ...] = ()
     """What an earlier watch of the same release remembered."""
+    goes_on: bool = False
+    """The window goes on after ``until``, unless it may end there: nothing is waited for."""
     patient: bool = True
     """At the window's end, wait for datapoints that CloudWatch shows late."""
     released_at: datetime | None = None
@@ -119,7 +123,7 @@ class WatchOrder(Model):
     @property
     def patience(self) -> timedelta:
         """How long after its end the window's last datapoints are waited for."""
-        if not self.patient or self.goal == "recovery":
+        if not self.patient or self.goes_on or self.goal == "recovery":
             return timedelta(0)
         delays = (one.source.delay for one in self.triggers if one.source)
         return max(delays, default=timedelta(0))
