@@ -42,9 +42,10 @@ campaign: $(STAMP) ## All tests, also those of every strategy, step, stranger an
 bench: $(STAMP) ## Measure: overhead, reaction time, history, time back to steady, detection, judging
 	$(BIN)/python -m benchmarks
 
-picture: $(STAMP) ## Draw the README's picture from a real rollback
+picture: $(STAMP) ## Draw the README's picture from a real rollback, and that of docs/judgement.md
 	@$(BIN)/python -m pip --quiet install --require-hashes --only-binary :all: -r requirements/docs.txt
 	$(BIN)/python scripts/draw_picture.py
+	$(BIN)/python scripts/draw_backtest.py
 
 histories: $(STAMP) ## Record anew what tests/replay replays, after a change of workflows
 	$(BIN)/python -m scripts.record_histories

@@ -1,9 +1,10 @@
-"""Two weeks of a made-up service, and the picture of a release in them: docs/backtest.svg.
+"""Two weeks of a made-up service: what docs/judgement.md shows of them, and its picture.
 
     python scripts/draw_backtest.py --csv web.csv     writes the two weeks, and no picture
-    python scripts/draw_backtest.py                   draws docs/backtest.svg (make picture)
+    python scripts/draw_backtest.py                   draws docs/backtest.svg, and prints what
+                                                      docs/judgement.md shows anew (make picture)
 
-The service is busy by day and quiet at night and on Sundays, has a slow batch at 02:00, a neighbour
+The service is busy by day and quiet at night and on Sundays, has a slow job at 02:00, a neighbour
 that failed for four minutes, a release that was bad, and twenty minutes of metrics that were lost.
 """
 
@@ -11,7 +12,10 @@ from __future__ import annotations
 
 import argparse
 import math
+import os
 import random
+import re
+import shlex
 import subprocess
 import sys
 import tempfile
@@ -29,14 +33,20 @@ RELEASE = 9 * DAY + 842
 """Wednesday 2026-11-11, 14:02: it was bad, and was taken back by hand after 25 minutes."""
 BAD = range(RELEASE + 1, RELEASE + 26)
 LOST = range(11 * DAY + 600, 11 * DAY + 620)
+PAGE = ROOT / "docs" / "judgement.md"
 POLICY = """\
 service: shop/web
+monitor: {window: 20m}
 triggers:
   - {type: error-rate}
   - {type: response-time}
   - {type: regression, dry_run: true}
-  - {type: band, dry_run: true}
 """
+"""As the page shows it."""
+STRICTER = POLICY.replace("error-rate}", "error-rate, threshold: 1%, duration: 3m}")
+SHOWN = re.compile(r"(?<=```\n)\$ (lastgood [^\n]*)\n(.*?)(?=```)", re.DOTALL)
+"""A command and what it printed."""
+_RUN = "import sys; from lastgood.cli.main import run; sys.exit(run())"
 
 
 def traffic(minute: int) -> float:
@@ -72,25 +82,54 @@ def _share(of_median: float) -> float:
     return 0.5 + 0.5 * math.erf(math.log(of_median) / (0.55 * math.sqrt(2)))
 
 
+def run(folder: Path, *command: str) -> str:
+    """What a command prints, run where the two weeks are."""
+    start = [sys.executable, "-c", _RUN, *command]
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    return subprocess.run(
+        start, cwd=folder, env=environment, check=True, stdout=subprocess.PIPE, text=True
+    ).stdout
+
+
+def lay_out(folder: Path) -> None:
+    """The files that the page's commands name."""
+    lines = list(minutes())
+    (folder / "web.csv").write_text("\n".join(lines) + "\n")
+    around = lines[RELEASE - 89 : RELEASE + 61]
+    (folder / "release.csv").write_text("\n".join([lines[0], *around]) + "\n")
+    (folder / "lastgood.yaml").write_text(POLICY)
+    (folder / "one.yaml").write_text(STRICTER)
+
+
+def draw(folder: Path) -> None:
+    """Draw the bad release."""
+    deployed_at = ("--deployed-at", str(BEGIN + 60 * RELEASE))
+    files = ("--policy", "lastgood.yaml", "--metrics", "release.csv")
+    run(folder, "backtest", *files, *deployed_at, "--plot", str(TARGET))
+
+
+def print_anew(folder: Path) -> None:
+    """Put what the page's commands print now in place of what they printed."""
+
+    def shown(found: re.Match[str]) -> str:
+        return f"$ {found[1]}\n{run(folder, *shlex.split(found[1])[1:])}"
+
+    PAGE.write_text(SHOWN.sub(shown, PAGE.read_text()))
+
+
 def main() -> int:
-    """Write the two weeks, or draw the release."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    """Write the two weeks, or draw the release and print the results anew."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--csv", type=Path, metavar="FILE", help="only write the two weeks")
     arguments = parser.parse_args()
-    lines = list(minutes())
     if arguments.csv:
-        arguments.csv.write_text("\n".join(lines) + "\n")
+        arguments.csv.write_text("\n".join(minutes()) + "\n")
         return 0
-    around = range(RELEASE - 90, RELEASE + 60)
-    with tempfile.TemporaryDirectory() as folder:
-        metrics, policy = Path(folder) / "web.csv", Path(folder) / "lastgood.yaml"
-        metrics.write_text("\n".join([lines[0], *(lines[n + 1] for n in around)]) + "\n")
-        policy.write_text(POLICY)
-        command = ["backtest", "--policy", str(policy), "--metrics", str(metrics)]
-        command += ["--deployed-at", str(BEGIN + 60 * RELEASE), "--plot", str(TARGET)]
-        start = "import sys; from lastgood.cli.main import run; sys.exit(run())"
-        done = subprocess.run([sys.executable, "-c", start, *command], cwd=ROOT)
-    return done.returncode
+    with tempfile.TemporaryDirectory() as name:
+        lay_out(Path(name))
+        draw(Path(name))
+        print_anew(Path(name))
+    return 0
 
 
 if __name__ == "__main__":
