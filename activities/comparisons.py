@@ -59,6 +59,7 @@ class Comparison:
             released_at=order.released_at or order.since,
             window=order.window,
             previous=order.previous,
+            troubled=order.troubled,
         )
 
     @property

@@ -242,6 +242,7 @@ class Ending:
             before_revision=prepared.revision_before(target) if prepared else None,
             policy=release.policy,
             released_at=release.released_at,
+            troubled=release.order.troubled,
             fired=finding.verdict.bare if finding.verdict else None,
             smoke_failed=finding.kind == "smoke",
             adopt=adopt,

@@ -273,6 +273,7 @@ class Release:
             released_at=self.released_at,
             started=tuple(at for at in (self.deployed_at, self.rolled_out_at) if at),
             window=self.policy.monitor.window,
+            troubled=self.order.troubled,
             rolling=None if self.shifts_traffic or goal != "rollout" else self._rolling,
             previous=comparing.previous_of(self.order.good, self.policy.monitor.window),
         )

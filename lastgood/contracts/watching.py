@@ -87,6 +87,13 @@ class Tally(Model):
     """Of a trigger with dry_run: the first time that it would have fired."""
 
 
+class Stretch(Model):
+    """From one moment to another."""
+
+    begin: datetime
+    end: datetime
+
+
 class WatchOrder(Model):
     """What a watch watches, from when, until when."""
 
@@ -115,6 +122,8 @@ class WatchOrder(Model):
     """When tasks of the release began to serve: they may be slow at first."""
     window: timedelta = timedelta(0)
     """How long the release is watched in all, after its rollout."""
+    troubled: tuple[Stretch, ...] = ()
+    """When releases ran that did not become good: that is not what is normal."""
     rolling: str | None = None
     """ARN of the task definition whose tasks replace the old ones one by one, while they do."""
     previous: datetime | None = None
