@@ -24,7 +24,7 @@ from activities.compared_series import (
 )
 from activities.metric_series import Asked, Read, read
 from lastgood.contracts import Tally, WatchedTrigger, WatchOrder
-from lastgood.decisions import band, comparing, recorded, records, regression_verdicts
+from lastgood.decisions import band, comparing, early_end, recorded, records, regression_verdicts
 from lastgood.decisions.false_alarms import Evidence
 from lastgood.decisions.metrics import late_of, warm_up_of
 from lastgood.decisions.readings import counted
@@ -59,6 +59,7 @@ class Comparison:
             released_at=order.released_at or order.since,
             window=order.window,
             previous=order.previous,
+            troubled=order.troubled,
         )
 
     @property
@@ -252,7 +253,12 @@ class RegressionComparison(Comparison):
         until = min(self._feeds[0].next, now.timestamp())
         verdict = regression_verdicts.verdict(self._regression, regression, until=until)
         good = regression.buckets >= _RECOVERED and regression.value < _WEAK
-        return self._said(noted, verdict, last).model_copy(update={"recovered": good})
+        sure = last and self._order.goes_on
+        update = {
+            "recovered": good,
+            "sure": early_end.no_worse(self._regression, regression) if sure else None,
+        }
+        return self._said(noted, verdict, last).model_copy(update=update)
 
     def _record(self, until: float) -> str:
         if self._baseline is None:

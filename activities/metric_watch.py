@@ -13,8 +13,8 @@ from typing import Any
 from activities.comparisons import BandComparison, RegressionComparison
 from activities.metric_series import FINE_KEPT, Asked, Read, metric_trigger, read
 from activities.rollout_share import RolloutShare
-from lastgood.contracts import Tally, WatchedTrigger, WatchOrder
-from lastgood.decisions import recorded, records, thresholds
+from lastgood.contracts import Stretch, Tally, WatchedTrigger, WatchOrder
+from lastgood.decisions import comparing, recorded, records, thresholds
 from lastgood.decisions.false_alarms import Evidence
 from lastgood.decisions.health import look_failed
 from lastgood.decisions.series import Point, floor_to, is_awaited
@@ -78,18 +78,22 @@ class MetricWatch:
             if isinstance(one.trigger, thresholds.MetricTrigger)
             and not (one.trigger.raw or one.trigger.counted)
         ]
-        if until is None or self._order.goal == "recovery" or not guarded:
+        if until is None or self._order.goal == "recovery":
             return {}
-        asked = []
-        for one in guarded:
+        start = max(until - _BEFORE, now - FINE_READABLE)
+        asked = [
+            Asked(one, floor_to(start, thresholds.period_of(metric_trigger(one)[0])))
+            for one in guarded
+        ]
+        found = await read(self._client, asked, until) if asked else []
+        whole = [Stretch(begin=start, end=until)]
+        values = {}
+        for one, what in zip(guarded, found, strict=True):
             period = thresholds.period_of(metric_trigger(one)[0])
-            start = until - _BEFORE
-            if period < timedelta(minutes=1):
-                start = max(start, now - FINE_READABLE)
-            asked.append(Asked(one, floor_to(start, period)))
-        found = await read(self._client, asked, until)
-        rows = zip(guarded, found, strict=True)
-        return {one.key: thresholds.value_before(what.points) for one, what in rows}
+            normal = comparing.without(whole, self._order.troubled, period)
+            points = [p for p in what.points if any(s.begin <= p.start < s.end for s in normal)]
+            values[one.key] = thresholds.value_before(points)
+        return values
 
     def _asked(self, watched: WatchedTrigger, tally: Tally, now: datetime, last: bool) -> Asked:
         compared = self._regressions.get(watched.key) or self._bands.get(watched.key)

@@ -139,7 +139,7 @@ async def watch(order: WatchOrder, look: Look) -> WatchReport:
     """
     tallies: Sequence[Tally] = _remembered(order)
     due = order.until + order.patience
-    too_late = max(due, now()) + GRACE
+    too_late = due if order.goes_on else max(due, now()) + GRACE
     try:
         async with beating() as heart:
             heart.beat(_memory(order, tallies))

@@ -117,6 +117,33 @@ class MonitorPolicy(Part):
     min_window: Annotated[Window | None, Field(examples=["5m"])] = None
     """The window never ends earlier than this. Left out: half of the window."""
 
+    @model_validator(mode="after")
+    def _early_end(self) -> Self:
+        if self.min_window is None:
+            return self
+        if not self.may_end_early:
+            refuse(
+                (
+                    "min_window",
+                    "is not used, as nothing ends the window early: add consecutive_success or "
+                    "good_enough, or leave it out",
+                )
+            )
+        if self.min_window > self.window:
+            limit = format_duration(self.window)
+            refuse(("min_window", f"must not be longer than window ({limit})"))
+        return self
+
+    @property
+    def may_end_early(self) -> bool:
+        """Whether the window may end before its time."""
+        return self.good_enough or self.consecutive_success is not None
+
+    @property
+    def least(self) -> timedelta:
+        """The window never ends earlier than this."""
+        return self.window / 2 if self.min_window is None else self.min_window
+
 
 class RollbackPolicy(Part):
     """When the service is brought back, and how often."""

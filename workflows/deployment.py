@@ -16,7 +16,7 @@ from workflows.ending import Ending
 from workflows.explaining import explain
 from workflows.hooks import let_go_on
 from workflows.preflight import RefusedError, prepare
-from workflows.release import Release
+from workflows.release import Part, Release
 from workflows.smoke import smoke
 from workflows.watching import Round, until_after
 
@@ -37,7 +37,7 @@ with workflow.unsafe.imports_passed_through():
         UpdateOrder,
         WatchedTrigger,
     )
-    from lastgood.decisions import findings
+    from lastgood.decisions import early_end, findings
     from lastgood.decisions.targets import images_of
     from lastgood.model import Revision
 
@@ -277,20 +277,52 @@ class Deployment:
             release.window_end = workflow.now() + release.policy.monitor.window
         end = self._journal.window_ends_at = release.window_end
         with self._journal.step("monitor", f"until {end:%H:%M:%S} UTC"):
+            part = self._part(end, None)
             while True:
                 stopped = self._stopped()
                 if stopped:
                     return stopped
-                self._round = current = release.watch("window", end, carry=carry)
+                self._round = current = release.watch("window", end, carry=carry, part=part)
                 await self._until_news(current)
                 self._journal.judged(*current.verdicts)
                 finding = self._seen()
-                if finding or release.orders.promoted:
+                if finding or release.orders.promoted or self._ends_early(current, part, end):
                     current.cancel()
                     return finding
                 if current.done:
                     return findings.of_window(current.verdicts, release.policy.monitor)
-                carry = await self._hand_over()
+                if part and current.goes_on:
+                    carry, part = current.carried, self._part(end, part)
+                    continue
+                carry, part = await self._hand_over(), self._part(end, None)
+
+    def _part(self, end: datetime, before: Part | None) -> Part | None:
+        """The next part of a window that may end early; None: it may not, and is one."""
+        policy, now = self._release.policy.monitor, workflow.now()
+        if not policy.may_end_early:
+            return None
+        begin = before.begin if before else now
+        later = max(now, before.until) if before else now  # a watch that failed at once, too
+        until = early_end.next_moment(policy, begin=begin, now=later, end=end)
+        return Part(begin, until, self._round if before else None)
+
+    def _ends_early(self, current: Round, part: Part | None, end: datetime) -> bool:
+        """Whether the window ends with this part of it."""
+        release = self._release
+        if part is None or not current.goes_on or release.prepared is None:
+            return False
+        why = early_end.decide(
+            release.policy.monitor,
+            release.prepared.triggers,
+            current.tallies,
+            begin=part.begin,
+            now=part.until,
+            end=end,
+        )
+        release.ended_early = why or ""
+        if why:
+            self._journal.note(f"The window ends early, {why}.")
+        return why is not None
 
     async def _hand_over(self) -> tuple[Tally, ...]:
         """What the last round remembers, for the next one."""
@@ -331,6 +363,7 @@ class Deployment:
             lambda: bool(
                 self._seen()
                 or current.done
+                or current.goes_on
                 or self._release.not_before != waited_for
                 or self._release.orders.promoted
             )

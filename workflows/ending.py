@@ -99,7 +99,9 @@ class Ending:
         orders = self._release.orders
         by, done = orders.approved or orders.promoted, "approved" if orders.approved else "promoted"
         if by is None:
-            return result_of(self._release, Outcome.HEALTHY, "The window ended clean.")
+            early = self._release.ended_early
+            reason = f"The window ended clean {early}." if early else "The window ended clean."
+            return result_of(self._release, Outcome.HEALTHY, reason)
         self._proven = f"{done} by {by.actor}"
         reason = f"{by.actor} {done} it: {sentence(by.reason)}"
         if orders.approved and self._held:
@@ -240,6 +242,7 @@ class Ending:
             before_revision=prepared.revision_before(target) if prepared else None,
             policy=release.policy,
             released_at=release.released_at,
+            troubled=release.order.troubled,
             fired=finding.verdict.bare if finding.verdict else None,
             smoke_failed=finding.kind == "smoke",
             adopt=adopt,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from datetime import datetime, timedelta
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from temporalio import workflow
 from temporalio.exceptions import ActivityError
@@ -56,6 +56,8 @@ class Release:
         self.rolled_out_at: datetime | None = None
         self.smoke_tested = False
         self.window_end: datetime | None = None
+        self.ended_early = ""
+        """After how long, and why, if the window ended before its time."""
         self.not_before: datetime | None = None
         self.rolling_back = False
         self.judged_good = False
@@ -243,6 +245,7 @@ class Release:
         armed_until: datetime | None = None,
         triggers: tuple[WatchedTrigger, ...] | None = None,
         carry: tuple[Tally, ...] = (),
+        part: Part | None = None,
     ) -> Round:
         """Start a round of watches over this release.
 
@@ -252,6 +255,7 @@ class Release:
             armed_until: when the triggers' watches end; left out: with the service watch.
             triggers: which to watch; left out: all.
             carry: what an earlier round remembers.
+            part: of the window that this round is, if the window may end early.
         """
         if self.prepared is None or self.released is None:
             raise RuntimeError("watching comes after deploy")
@@ -260,14 +264,16 @@ class Release:
             service=self.service,
             triggers=self.prepared.triggers if triggers is None else triggers,
             since=self._judged_from,
-            covers_from=workflow.now(),
-            until=armed_until or until,
+            covers_from=part.begin if part else workflow.now(),
+            until=part.until if part else armed_until or until,
+            goes_on=part is not None and part.until < until,
             not_before=self.not_before,
             interval=interval,
             carry=carry,
             released_at=self.released_at,
             started=tuple(at for at in (self.deployed_at, self.rolled_out_at) if at),
             window=self.policy.monitor.window,
+            troubled=self.order.troubled,
             rolling=None if self.shifts_traffic or goal != "rollout" else self._rolling,
             previous=comparing.previous_of(self.order.good, self.policy.monitor.window),
         )
@@ -281,7 +287,17 @@ class Release:
             interval=interval,
             goal=goal,
         )
-        return Round(order, service)
+        return Round(order, service, part.after if part else None)
+
+
+class Part(NamedTuple):
+    """A part of a monitor window that may end early: up to when it is asked whether it does."""
+
+    begin: datetime
+    """Of the window."""
+    until: datetime
+    after: Round | None
+    """The part before."""
 
 
 def _left(until: datetime, since: datetime, whole: timedelta) -> timedelta:

@@ -253,6 +253,7 @@ class Rollback:
                 "interval": self._order.policy.monitor.interval,
                 "goal": goal,
                 "released_at": self._order.released_at,
+                "troubled": self._order.troubled,
                 "window": self._order.policy.monitor.window,
             }
         )

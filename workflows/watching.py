@@ -47,9 +47,15 @@ class Round:
     Args:
         order: what to watch; its triggers are split by source.
         service: the service watch that goes with it, if any.
+        after: an earlier round whose service watch goes on, in place of another.
     """
 
-    def __init__(self, order: WatchOrder, service: ServiceWatchOrder | None = None) -> None:
+    def __init__(
+        self,
+        order: WatchOrder,
+        service: ServiceWatchOrder | None = None,
+        after: Round | None = None,
+    ) -> None:
         self._order = order
         self._watches: list[tuple[WatchOrder, ActivityHandle[WatchReport]]] = []
         options = watch_options(order.until - workflow.now())
@@ -66,8 +72,8 @@ class Round:
             )
             handle.add_done_callback(_look_at)
             self._watches.append((part, handle))
-        self._service: ActivityHandle[ServiceNews] | None = None
-        if service:
+        self._service: ActivityHandle[ServiceNews] | None = after._service if after else None
+        if service and after is None:
             self._service = workflow.start_activity_method(
                 EcsActivities.watch_service,
                 service,
@@ -81,6 +87,16 @@ class Round:
         """All watches have ended."""
         service_done = self._service is None or self._service.done()
         return service_done and all(handle.done() for _, handle in self._watches)
+
+    @property
+    def goes_on(self) -> bool:
+        """The triggers' watches have ended, and their window may not have."""
+        return self._order.goes_on and all(handle.done() for _, handle in self._watches)
+
+    @property
+    def carried(self) -> tuple[Tally, ...]:
+        """What the watches of the same window's next part go on with: their counts too."""
+        return tuple(tally.model_copy(update={"conclusion": None}) for tally in self.tallies)
 
     @property
     def fired(self) -> Verdict | None:

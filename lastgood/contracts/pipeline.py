@@ -8,7 +8,7 @@ from typing import Literal
 from lastgood.contracts.asking import OperatorRequest, ReleaseOrder, RollbackRequest
 from lastgood.contracts.memory import Freeze, LedgerEntry, Limits, Quarantined
 from lastgood.contracts.telling import Notice
-from lastgood.contracts.watching import WatchedTrigger
+from lastgood.contracts.watching import Stretch, WatchedTrigger
 from lastgood.model import (
     Action,
     ChannelFailure,
@@ -36,6 +36,8 @@ class DeploymentOrder(Model):
     frozen: Freeze | None = None
     last_released: Revision | None = None
     """What we released last, to tell what others changed since."""
+    troubled: tuple[Stretch, ...] = ()
+    """When releases ran that did not become good."""
     guard_id: str | None = None
 
 
@@ -195,6 +197,8 @@ class RollbackOrder(Model):
     """The triggers, resolved."""
     released_at: datetime | None = None
     """When the release was deployed: what was normal is what was before."""
+    troubled: tuple[Stretch, ...] = ()
+    """When releases ran that did not become good."""
 
 
 class RollbackReport(Model):

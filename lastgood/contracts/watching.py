@@ -77,12 +77,21 @@ class Tally(Model):
     """Set while the trigger is firing."""
     recovered: bool = False
     """In verification: good again for as long as the trigger asks."""
+    sure: str | None = None
+    """Of a regression trigger whose window may end early: proof that nothing got worse."""
     conclusion: Verdict | None = None
     """Set by the last look: what the whole window says."""
     breach_since: datetime | None = None
     """When a breach began that lasts, and that a guard does not let count yet."""
     would: Verdict | None = None
     """Of a trigger with dry_run: the first time that it would have fired."""
+
+
+class Stretch(Model):
+    """From one moment to another."""
+
+    begin: datetime
+    end: datetime
 
 
 class WatchOrder(Model):
@@ -103,6 +112,8 @@ class WatchOrder(Model):
     """Return as soon as something fires, or as soon as everything is good."""
     carry: tuple[Tally, ...] = ()
     """What an earlier watch of the same release remembered."""
+    goes_on: bool = False
+    """The window goes on after ``until``, unless it may end there: nothing is waited for."""
     patient: bool = True
     """At the window's end, wait for datapoints that CloudWatch shows late."""
     released_at: datetime | None = None
@@ -111,6 +122,8 @@ class WatchOrder(Model):
     """When tasks of the release began to serve: they may be slow at first."""
     window: timedelta = timedelta(0)
     """How long the release is watched in all, after its rollout."""
+    troubled: tuple[Stretch, ...] = ()
+    """When releases ran that did not become good: that is not what is normal."""
     rolling: str | None = None
     """ARN of the task definition whose tasks replace the old ones one by one, while they do."""
     previous: datetime | None = None
@@ -119,7 +132,7 @@ class WatchOrder(Model):
     @property
     def patience(self) -> timedelta:
         """How long after its end the window's last datapoints are waited for."""
-        if not self.patient or self.goal == "recovery":
+        if not self.patient or self.goes_on or self.goal == "recovery":
             return timedelta(0)
         delays = (one.source.delay for one in self.triggers if one.source)
         return max(delays, default=timedelta(0))

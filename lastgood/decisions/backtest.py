@@ -91,10 +91,14 @@ class Replay:
 
 
 def window_of(policy: Policy, recording: Recording, deployed_at: float) -> float:
-    """How long a release is watched, in seconds: as the policy says, or to the recording's end."""
-    there = max(0.0, recording.end - deployed_at)
+    """How long a release is watched, in seconds.
+
+    As the policy says; if it leaves that open, to the end of a recording that is longer. Where the
+    recording ends before, the rest is missing.
+    """
+    window = policy.monitor.window.total_seconds()
     written = "window" in policy.monitor.model_fields_set
-    return min(there, policy.monitor.window.total_seconds()) if written else there
+    return window if written else max(window, recording.end - deployed_at)
 
 
 def replay(policy: Policy, recording: Recording, deployed_at: float) -> Replay:

@@ -1,10 +1,13 @@
 """What a release is compared with, and how its buckets reach whoever compares them.
 
 The rule. ``before`` is the time right before the release; ``previous`` is the same age of the last
-good release; ``same-time`` is the same time on the seven days before. A bucket counts once it is
-complete and readable. One that is missing is waited for until a later one has come, or until
-CloudWatch can no longer be late; then it is missing for good. Buckets are handed over in the order
-of time, each once. One that changed after it was handed over makes all of them start anew.
+good release; ``same-time`` is the same time on the seven days before. What was measured while a
+release of ours was under way that did not become good is not normal, and is left out.
+
+A bucket counts once it is complete and readable. One that is missing is waited for until a later
+one has come, or until CloudWatch can no longer be late; then it is missing for good. Buckets are
+handed over in the order of time, each once. One that changed after it was handed over makes all of
+them start anew.
 """
 
 from __future__ import annotations
@@ -13,7 +16,9 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Generic, NamedTuple, TypeVar
 
-from lastgood.model import Revision, ServiceState
+from lastgood.contracts import Stretch
+from lastgood.decisions.series import ceil_to, floor_to
+from lastgood.model import Outcome, ReleaseResult, Revision, ServiceState
 from lastgood.policy import format_duration
 from lastgood.policy_triggers import BandTrigger, RegressionTrigger
 
@@ -24,6 +29,7 @@ _DAY = timedelta(days=1)
 _MINUTE = timedelta(minutes=1)
 _PERIODS = (60, 30, 20, 10, 5, 1)
 _SHORT = timedelta(seconds=20)
+_REMEMBERED_TROUBLES = 20
 _REMEMBERED = 600
 """Of so many of the newest buckets is known what was handed over."""
 
@@ -54,8 +60,51 @@ def past_of(
     released_at: datetime,
     window: timedelta,
     previous: datetime | None,
+    troubled: Sequence[Stretch] = (),
 ) -> Past:
     """The stretches of time that a trigger compares with; none if there is no such past."""
+    past = _past_of(trigger, released_at, window, previous)
+    whole = [Stretch(begin=begin, end=end) for begin, end in past.stretches]
+    clean = without(whole, troubled, period_of(trigger))
+    return past._replace(stretches=tuple((one.begin, one.end) for one in clean))
+
+
+def without(
+    stretches: Sequence[Stretch], troubled: Sequence[Stretch], period: timedelta
+) -> tuple[Stretch, ...]:
+    """What is left of some stretches, in whole buckets: begins and ends are those of buckets."""
+    left = list(stretches)
+    for bad in troubled:
+        left = [
+            part
+            for one in left
+            for part in (
+                Stretch(begin=one.begin, end=min(one.end, bad.begin)),
+                Stretch(begin=max(one.begin, bad.end), end=one.end),
+            )
+            if part.begin < part.end and not (bad.end <= one.begin or bad.begin >= one.end)
+        ] + [one for one in left if bad.end <= one.begin or bad.begin >= one.end]
+    whole = [
+        Stretch(begin=ceil_to(one.begin, period), end=floor_to(one.end, period)) for one in left
+    ]
+    return tuple(sorted((one for one in whole if one.begin < one.end), key=lambda one: one.begin))
+
+
+def troubled(results: Sequence[ReleaseResult]) -> tuple[Stretch, ...]:
+    """When releases ran that did not become good, the newest first."""
+    return tuple(
+        Stretch(begin=one.started_at, end=one.finished_at)
+        for one in results
+        if one.started_at
+        and one.finished_at
+        and one.to_task_definition
+        and one.outcome not in (Outcome.HEALTHY, Outcome.REFUSED)
+    )[:_REMEMBERED_TROUBLES]
+
+
+def _past_of(
+    trigger: Compared, released_at: datetime, window: timedelta, previous: datetime | None
+) -> Past:
     lasts = trigger.baseline_for
     if trigger.baseline == "before":
         text = f"the {format_duration(lasts)} before the release"

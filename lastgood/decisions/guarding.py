@@ -22,7 +22,7 @@ from lastgood.contracts import (
     RollbackReport,
     RollbackRequest,
 )
-from lastgood.decisions import alerts, ledger, limits
+from lastgood.decisions import alerts, comparing, ledger, limits
 from lastgood.decisions.notices import NoticeContext
 from lastgood.decisions.operators import Phase, Standing, frozen_now
 from lastgood.decisions.targets import SURVIVED
@@ -174,6 +174,7 @@ def order_for(
         demoted=tuple(one for one in state.ledger if one.status == "demoted" and one.blamed),
         frozen=frozen_now(state, now),
         last_released=next(iter(state.good), None),
+        troubled=comparing.troubled(state.results),
         guard_id=guard,
     )
 

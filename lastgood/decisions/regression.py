@@ -190,7 +190,8 @@ class Regression:
         self.buckets = 0
         """How many said something."""
         self.pieces = 0
-        """The window is cut into pieces: in how many there was a request or a probe."""
+        """The window is cut into pieces: in how many there was a request; if requests are not
+        compared, a probe."""
         self.piece = max(period, min(_PIECE, window / _STARTS))
         """Seconds."""
         self._in_piece = -1
@@ -215,7 +216,10 @@ class Regression:
         said = sample.requests is not None or sample.timed is not None or sample.probes > 0
         self.buckets += int(said)
         piece = int((sample.at - self.since) // self.piece)
-        if piece != self._in_piece and (sample.requests or sample.timed or sample.probes):
+        served = sample.requests or sample.timed
+        if all(stream.name == "probes" for stream in self.streams):
+            served = sample.probes
+        if piece != self._in_piece and served:
             self._in_piece = piece
             self.pieces += 1
         for stream in self.streams:

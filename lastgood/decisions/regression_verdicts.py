@@ -1,9 +1,9 @@
 """What a regression trigger concludes, in words that people on call can trust.
 
-The rule. It fails when its evidence decided. It passes if there were requests or probes in at least
-half of the window's minutes (of its twentieths, if these are shorter; of its buckets, if these are
-longer), and a rate of one half would have been seen for certain. Else it is inconclusive,
-and says what was missing: a baseline, data, or requests.
+The rule. It fails when its evidence decided. It passes if there were requests (or probes, if these
+alone are compared) in at least half of the window's minutes (of its twentieths, if these are
+shorter; of its buckets, if these are longer), and a rate of one half would have been seen for
+certain. Else it is inconclusive, and says what was missing: a baseline, data, or requests.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from datetime import UTC, datetime, timedelta
 from lastgood.decisions.false_alarms import Evidence
 from lastgood.decisions.metrics import MetricTrigger, warm_up_of
 from lastgood.decisions.regression import Regression, Stream, excludes
+from lastgood.decisions.regression_words import NAMES, counted, in_words, odds, rates
 from lastgood.decisions.samples import SLOW, Baseline, Sample
 from lastgood.decisions.statistics.binomial import divergence, upper_bound
 from lastgood.decisions.verdicts import ENOUGH
@@ -26,15 +27,6 @@ from lastgood.policy_triggers import ErrorRateTrigger, RegressionTrigger
 _OVERHEAD = 3.0
 """Nats that not knowing rate, size and start of a rise costs."""
 _VISIBLE = 0.5
-_MOST_TOLD = 1e9
-"""Evidence: more is told as this."""
-_NAMES = {
-    "errors": "5xx",
-    "slow": "slower answers",
-    "slower": "slowest 5 % of answers",
-    "slowest": "very slow answers",
-    "probes": "failed probes",
-}
 
 
 class Followed:
@@ -155,87 +147,11 @@ def latest(regression: Regression) -> str:
     strongest = regression.strongest
     if strongest is None:
         return f"regression: {_no_baseline(regression)}"
-    told = f"{_rates(strongest, regression)}; " if strongest.seen else ""
+    told = f"{rates(strongest, regression)}; " if strongest.seen else ""
     return (
-        f"regression: {told}evidence {_odds(regression.value)} "
+        f"regression: {told}evidence {odds(regression.value)} "
         f"({regression.decides:,.0f} to 1 decides)"
     )
-
-
-def in_words(stream: Stream, regression: Regression) -> str:
-    """``5xx 0.4 % before (48,120 requests), 3.1 % since 14:02 (6,310 requests): …``."""
-    if stream.is_beside:
-        return f"{_side_by_side(stream)}: worse, {_chance(regression)}"
-    rates = _rates(stream, regression, in_run=True)
-    return f"{rates}: {_worse(stream.certain_rise)}, {_chance(regression)}"
-
-
-def _side_by_side(stream: Stream) -> str:
-    """What new and old tasks answered at the same time."""
-    new, new_bad, old, old_bad = stream.sides
-    since = datetime.fromtimestamp(stream.first, UTC)
-    over = f" over {stream.limit:,.0f} ms" if stream.limit else ""
-    return (
-        f"{_NAMES[stream.name]}{over} {_percent(old_bad / max(old, 1.0))} on the old tasks "
-        f"({_counted(stream, old)}), {_percent(new_bad / max(new, 1.0))} on the new ones "
-        f"({_counted(stream, new)}), side by side since {since:%H:%M:%S} UTC"
-    )
-
-
-def _worse(rise: float) -> str:
-    tenths = math.floor(rise * 1000 + 1e-6)  # never more than is certain
-    if tenths < 1:
-        return "worse"
-    return f"at least {tenths / 10:.1f} points worse" if tenths != 10 else "at least 1 point worse"
-
-
-def _chance(regression: Regression) -> str:
-    """In round numbers, and never less than what was asked for."""
-    value = min(max(regression.value, regression.decides), _MOST_TOLD)
-    chance = max(regression.decides, 10 ** math.floor(math.log10(value) + 1e-9))
-    return f"chance of a false alarm below 1 in {math.floor(chance + 1e-6):,}"
-
-
-def _rates(stream: Stream, regression: Regression, *, in_run: bool = False) -> str:
-    """What was normal, and what is so now."""
-    if all(stream.sides[::2]) and (stream.is_beside or not stream.requests):
-        return _side_by_side(stream)
-    requests, bad = (stream.run[1], stream.run[2]) if in_run else (stream.requests, stream.bad)
-    begin = stream.since if in_run else stream.first
-    since = f"since {datetime.fromtimestamp(begin, UTC):%H:%M:%S} UTC" if requests else "now"
-    known = "by the policy" if regression.baseline.written else "before"
-    if not regression.baseline.written:
-        known += f" ({_counted(stream, stream.normal.requests)})"
-    before = f"{_percent(stream.normal.rate)} {known}"
-    after = f"{since} ({_counted(stream, requests)})"
-    if requests:
-        after = f"{_percent(bad / requests)} {after}"
-    if not stream.limit:
-        return f"{_NAMES[stream.name]} {before}, {after}"
-    return f"answers over {stream.usual:,.0f} ms {before}, over {stream.limit:,.0f} ms {after}"
-
-
-def _counted(stream: Stream, count: float) -> str:
-    """``6,310 requests``; ``1 probe``."""
-    number = f"{count:,.0f}"
-    return f"{number} {stream.unit.removesuffix('s') if number == '1' else stream.unit}"
-
-
-def _percent(rate: float) -> str:
-    """One digit after the point; two that count where it is small: ``12.5 %``, ``0.04 %``."""
-    share = rate * 100
-    if share in (0, 100):
-        return f"{share:.0f} %"
-    if share < 0.0001:
-        return "under 0.0001 %"
-    if share >= 0.995:
-        return f"{min(share, 99.9):.1f} %"
-    digits = 1 - math.floor(math.log10(share))
-    return f"{share:.{digits}f}".rstrip("0") + " %"
-
-
-def _odds(value: float) -> str:
-    return f"{math.floor(min(value, _MOST_TOLD)):,} to 1" if value >= 10 else f"{value:.1f} to 1"
 
 
 def _over_the_window(regression: Regression, until: float) -> tuple[Status, str]:
@@ -251,18 +167,18 @@ def _over_the_window(regression: Regression, until: float) -> tuple[Status, str]
         return (
             Status.INCONCLUSIVE,
             f"regression saw requests in only {served:.0%} of the window: "
-            f"{_counted(stream, stream.seen)} in all.",
+            f"{counted(stream, stream.seen)} in all.",
         )
     visible = min((smallest_rise(one) for one in regression.streams), default=1.0)
     told = f"no worse than {regression.baseline.text}, as far as chance allows: "
-    told += f"{_rates(stream, regression)}; evidence {_odds(regression.value)} "
+    told += f"{rates(stream, regression)}; evidence {odds(regression.value)} "
     told += f"({regression.decides:,.0f} to 1 decides)"
     own = smallest_rise(stream)
     if visible >= _VISIBLE:
         return (
             Status.INCONCLUSIVE,
             f"Too few requests to tell: even half of them failing would not have been certain "
-            f"({_counted(stream, stream.seen)} in the window).",
+            f"({counted(stream, stream.seen)} in the window).",
         )
     if own < _VISIBLE:
         told += f"; a rise by {own * 100:.1f} points would have been seen"
@@ -298,7 +214,7 @@ def smallest_rise(stream: Stream) -> float:
 
 def _no_baseline(regression: Regression) -> str:
     if regression.too_small:
-        names = ", ".join(_NAMES[name] for name in regression.too_small)
+        names = ", ".join(NAMES[name] for name in regression.too_small)
         return f"too few requests in {regression.baseline.text} to know what is normal ({names})"
     return f"no data in {regression.baseline.text}"
 
@@ -306,9 +222,9 @@ def _no_baseline(regression: Regression) -> str:
 def _left_out(regression: Regression) -> str:
     told = ""
     if regression.too_small:
-        names = ", ".join(_NAMES[name] for name in regression.too_small)
+        names = ", ".join(NAMES[name] for name in regression.too_small)
         told = f"; not compared, as {regression.baseline.text} has too few: {names}"
-    silent = ", ".join(_NAMES[one.name] for one in regression.streams if not one.seen)
+    silent = ", ".join(NAMES[one.name] for one in regression.streams if not one.seen)
     return f"{told}; not measured since the release: {silent}" if silent else told
 
 
@@ -319,7 +235,7 @@ def _evidence(regression: Regression, at: float) -> tuple[Measurement, ...]:
         Measurement(
             at=moment,
             reading=_reading(one, regression),
-            text=f"{_rates(one, regression)}; evidence {_odds(one.value)}",
+            text=f"{rates(one, regression)}; evidence {odds(one.value)}",
             value=one.bad / one.requests if one.requests else None,
         )
         for one in sorted(regression.streams, key=lambda one: one is not strongest)

@@ -122,7 +122,7 @@ def test_all_bets_together_over_several_looks(limit, least, looks, cap):
 @pytest.mark.parametrize(("old", "tolerance"), [(0.02, 0.05), (0.1, 0.01), (0.5, 0.0), (0.9, 0.02)])
 def test_the_baseline_is_drawn_too(old, tolerance, eta, blocks):
     """Whatever it shows: on average over it and over the release there is nothing to win."""
-    requests, looks, each = 8, 2, 5
+    requests, looks, each = 6, 2, 4
     new = chances(each, min(old + tolerance, 0.98))
     total = at_first = 0.0
     for bad_before, chance in enumerate(chances(requests, old)):
@@ -153,6 +153,7 @@ def test_the_baseline_is_drawn_too(old, tolerance, eta, blocks):
 
 
 @given(SHARES, SHARES, st.integers(1, 12), st.integers(1, 12), ETAS, CAPS)
+@example(0.001, 1.0, 12, 12, 1.0, None)
 def test_old_and_new_alike_win_nothing(old, part, new_requests, old_requests, eta, cap):
     """Exact, of two binomials: what is bet on is a share of the bad ones, which spreads more."""
     blocks = None if cap is None else 3

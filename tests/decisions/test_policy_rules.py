@@ -79,3 +79,32 @@ def test_what_can_never_fire_is_refused(keys: dict[str, Any], window: str, key: 
 )
 def test_m_and_n(keys: dict[str, Any], counted: tuple[int, int] | None) -> None:
     assert ResponseTimeTrigger.model_validate(keys).counted == counted
+
+
+@pytest.mark.parametrize(
+    ("keys", "words"),
+    [
+        (
+            {"min_window": "5m"},
+            "min_window: is not used, .* add consecutive_success or good_enough",
+        ),
+        ({"min_window": "11m", "good_enough": True}, r"min_window: must not be longer .* \(10m\)"),
+        ({"min_window": "11m", "consecutive_success": 3}, "min_window: must not be longer"),
+    ],
+)
+def test_an_early_end_that_makes_no_sense_is_refused(keys: dict[str, Any], words: str) -> None:
+    with pytest.raises(ValidationError, match=words):
+        Policy.model_validate({"service": "a/b", "monitor": keys})
+
+
+@pytest.mark.parametrize(
+    "keys",
+    [
+        {"min_window": "10m", "good_enough": True},
+        {"consecutive_success": 30},
+        {"good_enough": True},
+    ],
+)
+def test_an_early_end_travels_as_it_is(keys: dict[str, Any]) -> None:
+    written = Policy.model_validate({"service": "a/b", "monitor": keys})
+    assert Policy.model_validate_json(written.model_dump_json()) == written

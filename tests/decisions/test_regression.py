@@ -76,7 +76,7 @@ def highest(judge: Regression, begin: float, lasts: float, *, bad: dict[str, obj
 OUTAGE = {"errors": 1.0, "slow": (1.0, 1.0, 1.0), "failing": 1.0}
 
 
-@pytest.mark.parametrize("begin", [300, 305, 307, 311, 613])
+@pytest.mark.parametrize("begin", [0, 5, 305, 311])
 @pytest.mark.parametrize("period", [10, 60])
 @pytest.mark.parametrize(
     "bad", [{"errors": 1.0}, {"slow": (1.0, 1.0, 1.0)}, OUTAGE], ids=["errors", "slow", "outage"]
@@ -176,9 +176,9 @@ def test_a_long_window_holds_no_more_than_a_short_one():
     sizes = []
     tracemalloc.start()
     try:
-        for number in range(600):
+        for number in range(300):
             judge.feed(sample(float(number), 1.0))
-            if number in (199, 599):
+            if number in (99, 299):
                 sizes.append(tracemalloc.get_traced_memory()[0])
     finally:
         tracemalloc.stop()
@@ -215,8 +215,8 @@ def claims(before: float, after: float, each: int, runs: int, seed: int) -> list
 )
 def test_at_least_so_much_worse_is_true(before, after, each):
     """The run is picked as it looks bad, just then when it does: a plain bound is too bold."""
-    found = claims(before, after, each, 150, seed=5)
-    assert len(found) > 50
+    found = claims(before, after, each, 90, seed=5)
+    assert len(found) > 30
     assert sum(claim > after - before for claim in found) <= 0.01 * len(found)
 
 

@@ -92,6 +92,8 @@ class FakeAws:
         self.resolved: list[ResolveOrder] = []
         self.exclusive = True
         """Whether the load balancer has no target groups but the service's."""
+        self.proofs: dict[str, str] = {}
+        """What tallies have as ``sure``."""
         self.watch_crashes = 0
         """So many attempts of watches over metrics die without an answer."""
         self.frozen: str | None = None
@@ -406,6 +408,9 @@ class FakeAws:
         reading = Reading.UNHEALTHY if fires else Reading.HEALTHY
         text = f"{kind} is {'bad' if fires else 'good'}"
         tally = Tally(key=watched.key, latest=text, reading=reading, measured_at=now, healthy=100)
+        tally = tally.model_copy(
+            update={"streak": int((now - order.covers_from) / order.interval), **self.proofs}
+        )
         if silent:
             tally = tally.model_copy(update={"healthy": 0, "no_data": 100, "latest": "no data"})
         if fires:
