@@ -127,7 +127,8 @@ def backtest(
     bucket of time; time is its begin, latency_avg is in ms, le_MS is how many requests took at
     most MS milliseconds. An empty cell or an absent line is missing, never 0.
 
-    The window is monitor.window of the policy if it is written there, else as long as the file;
+    The window is monitor.window of the policy if it is written there, else to the file's end (a
+    day at most);
     without --deployed-at it is always monitor.window.
 
     With --output json, times are seconds since the epoch if the file's are, else ISO 8601; of a

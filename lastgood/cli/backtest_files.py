@@ -8,6 +8,8 @@ from pathlib import Path
 from lastgood.decisions.recording import Recording, RecordingError, read, write
 from lastgood.errors import UsageError
 
+_A_DAY = 86_400.0
+
 
 def load(path: Path, period: float | None = None) -> Recording:
     """Read a file of metrics.
@@ -48,13 +50,18 @@ def check_moment(recording: Recording, deployed_at: float, name: str) -> None:
     """See that a file tells something about a release.
 
     Raises:
-        UsageError: if it ends before.
+        UsageError: if it ends before, or begins more than a day later.
     """
-    if deployed_at >= recording.end:
+    begin, end = recording.rows[0].at, recording.end
+    line, why = 0, ""
+    if deployed_at >= end:
+        line, why = len(recording.rows) + 1, f"the file ends at {_day(end)}, before"
+    elif deployed_at < begin - _A_DAY:
+        line, why = 2, f"the file begins at {_day(begin)}, long after"
+    if why:
         raise UsageError(
-            f"{name}: line {len(recording.rows) + 1}: the file ends at {_day(recording.end)}, "
-            f"before --deployed-at ({_day(deployed_at)}): nothing is left to judge. Give a time "
-            "within the file"
+            f"{name}: line {line}: {why} --deployed-at ({_day(deployed_at)}): there is nothing to "
+            "judge. Give a time within the file"
         )
 
 

@@ -44,6 +44,9 @@ from lastgood.policy_triggers import (
 Result = Literal["healthy", "rolled_back", "held"]
 
 _DEFAULT = RegressionTrigger()
+_LONGEST = 86_400.0
+_FINE = (1, 5, 10, 20, 30)
+"""Seconds: periods that CloudWatch knows, beside whole minutes."""
 _INCONCLUSIVE: dict[str, tuple[Result, str]] = {
     "hold": ("held", ""),
     "promote": ("healthy", " The policy promotes then."),
@@ -91,14 +94,13 @@ class Replay:
 
 
 def window_of(policy: Policy, recording: Recording, deployed_at: float) -> float:
-    """How long a release is watched, in seconds.
+    """How long a release is watched, in seconds: as the policy says, or to the recording's end.
 
-    As the policy says; if it leaves that open, to the end of a recording that is longer. Where the
-    recording ends before, the rest is missing.
+    Never longer than a policy could say: one wrong time in a file would make it years.
     """
-    window = policy.monitor.window.total_seconds()
+    there = max(0.0, recording.end - deployed_at)
     written = "window" in policy.monitor.model_fields_set
-    return window if written else max(window, recording.end - deployed_at)
+    return min(there, policy.monitor.window.total_seconds() if written else _LONGEST)
 
 
 def replay(policy: Policy, recording: Recording, deployed_at: float) -> Replay:
@@ -269,8 +271,10 @@ class _Release:
         )
 
     def _period_of(self, trigger: ErrorRateTrigger | ResponseTimeTrigger) -> timedelta:
-        own = timedelta(seconds=self._recording.period)
-        return max(own, trigger.period) if trigger.period else own
+        """The file's, or the policy's where that is longer: one that a policy could say."""
+        known = (one for one in _FINE if one >= self._recording.period)
+        own = next(known, math.ceil(self._recording.period / 60) * 60)
+        return max(timedelta(seconds=own), trigger.period or timedelta(0))
 
     def _evidence(self) -> Followed:
         """What the regression trigger knew by then, for the guards of the other triggers."""

@@ -13,7 +13,7 @@ from __future__ import annotations
 import math
 import re
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
@@ -24,7 +24,7 @@ from lastgood.policy import Policy, format_duration
 from lastgood.policy_triggers import BandTrigger, RegressionTrigger, Trigger
 
 HOUR = 3600.0
-WEEK = 7 * 24 * HOUR
+DAY, WEEK = 24 * HOUR, 7 * 24 * HOUR
 _GOLDEN = (math.sqrt(5) - 1) / 2
 """Its multiples spread evenly, however many there are."""
 _PATTERN = 3
@@ -98,9 +98,25 @@ def releases_of(policy: Policy, recording: Recording) -> list[float]:
             "monitor.window): give more, or say --deployed-at"
         )
     first = math.ceil((begin + before) / HOUR) * HOUR
-    hours = (first + number * step for number in range(math.ceil((last - first) / step + 1)))
-    spread = (at + _minute(number, recording.period) for number, at in enumerate(hours))
+    spread = (
+        first + number * step + _minute(number, recording.period)
+        for number in _numbers(recording, first, step)
+    )
     return [at for at in spread if at <= last] or [begin + before]
+
+
+def _numbers(recording: Recording, first: float, step: float) -> Iterator[int]:
+    """Which steps lie on a day with data, or the one before or after it.
+
+    Others are far away from any: one wrong time in a file would make it years.
+    """
+    known = {int(row.at // DAY) for row in recording.rows}
+    days = sorted({day + more for day in known for more in (-1, 0, 1)})
+    for day in days:
+        number = max(0, math.ceil((day * DAY - first) / step))
+        while first + number * step < (day + 1) * DAY:
+            yield number
+            number += 1
 
 
 def _step(window: float) -> float:

@@ -172,6 +172,35 @@ def test_numbers_that_cannot_be_are_neither_good_nor_bad(
     assert found["outcome"] == ("rolled_back" if bad_from else "healthy"), found
 
 
+@pytest.mark.parametrize("deployed_at", [DEPLOYED, None])
+@pytest.mark.parametrize("wrong", ["1000000000", "1900000000", "250000000000"])
+def test_one_wrong_time_does_not_make_it_years(
+    tmp_path, policy, wrong: str, deployed_at: int | None
+) -> None:
+    file = written(tmp_path, text([*lines(), f"{wrong},100,1,120,1,0"]))
+    given = [] if deployed_at is None else ["--deployed-at", deployed_at]
+    done = run("--metrics", file, "--policy", policy, "--output", "json", *given)
+    found = json.loads(done.stdout)
+    if deployed_at is None:
+        assert found["windows"] < 100
+    else:
+        assert found["outcome"] != "rolled_back"
+
+
+@pytest.mark.parametrize("step", [0.5, 2, 7, 15, 45, 90, 120])
+@pytest.mark.parametrize("bad", [False, True])
+def test_data_of_any_period(tmp_path, policy, step: float, bad: bool) -> None:
+    """Also of periods that CloudWatch does not know."""
+    count = int(10 * step)
+    rows = []
+    for n in range(int(4800 / step)):
+        at = BEGIN + n * step
+        errors = count // 4 if bad and at >= DEPLOYED else 0
+        rows.append(f"{at:.1f},{count},{errors},120,1,0")
+    found = judge(written(tmp_path, text(rows)), "--policy", policy)
+    assert found["outcome"] == ("rolled_back" if bad else "healthy"), found
+
+
 def test_gaps_are_no_zeros(tmp_path, policy) -> None:
     rows = [row for n, row in enumerate(lines(bad_from=120)) if n % 4]
     found = judge(written(tmp_path, text(rows)), "--policy", policy)
@@ -192,6 +221,7 @@ def test_gaps_are_no_zeros(tmp_path, policy) -> None:
         (b"time,requests\n1700000000,\xff\n", "web.csv: line 2: is no UTF-8: save it as UTF-8"),
         (f"time,requests\n{'9' * 200000},1\n", "web.csv: line 2: field larger than"),
         ("time,requests\n1600000000,5\n", "web.csv: line 2: the file ends at 2020-09-13"),
+        ("time,requests\n1800000000,5\n", "web.csv: line 2: the file begins at 2027-01-15"),
     ],
 )
 def test_a_file_that_cannot_be_used(tmp_path, content: str | bytes, sentence: str) -> None:
