@@ -312,6 +312,9 @@ def judge_file(
         return {"file": file.name, "error": str(error)}
     except TooShortError as error:
         return {"file": file.name, "error": f"{file.name}: {error}"}
+    except Exception as error:  # noqa: BLE001 - the others are to be judged all the same
+        what = f"{type(error).__name__}: {error}"
+        return {"file": file.name, "error": f"{file.name}: unexpected: {what}"}
     return {"file": file.name, **found}
 
 
