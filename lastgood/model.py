@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, SerializerFunctionWrapHandler, model_serializer
 
 
 class Model(BaseModel):
@@ -246,6 +246,14 @@ class Verdict(Model):
     """How loudly people are told of it."""
     record: str | None = None
     """What it was decided from, compressed: see ``lastgood.decisions.records``."""
+
+    @model_serializer(mode="wrap")
+    def _without_an_empty_record(self, write: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """Where there is no record, nothing says so: results look as they always did."""
+        written: dict[str, Any] = write(self)
+        if self.record is None:
+            written.pop("record", None)
+        return written
 
     @property
     def bare(self) -> Verdict:

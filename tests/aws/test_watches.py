@@ -18,7 +18,7 @@ from lastgood.contracts import WatchedTrigger, WatchReport
 from lastgood.decisions import records
 from lastgood.decisions.series import floor_to
 from lastgood.model import Reading, Status
-from lastgood.policy_triggers import AlarmTrigger, HealthCheckTrigger
+from lastgood.policy_triggers import AlarmTrigger, HealthCheckTrigger, RegressionTrigger
 from sandbox import Sandbox
 from tests.aws.conftest import Attempt, now, remembered, unique, watch_order
 from tests.aws.test_cloudwatch import SECOND, error_rate, put
@@ -145,6 +145,20 @@ async def test_health_ends_at_its_end(health: HealthActivities, door: Door) -> N
     assert records.judge_again(order.triggers[0].trigger, report.verdicts[0]) == report.verdicts[0]
     assert remembered(watch.heartbeats)[0].healthy == door.asked
     assert watch.heartbeats[-1]["watching"] == [report.tallies[0].latest]
+
+
+async def test_a_windows_next_part_goes_on_from_what_was_counted(
+    health: HealthActivities, door: Door
+) -> None:
+    first = watch_order(check(door.url), goes_on=True)
+    seen = await Attempt().run(health.watch_health, first)
+    assert statuses(seen) == [Status.PASS]
+    carried = seen.tallies[0].model_copy(update={"conclusion": None})
+    order = first.model_copy(update={"until": now() + timedelta(seconds=1), "carry": (carried,)})
+    report = await Attempt().run(health.watch_health, order)
+    assert report.tallies[0].healthy == door.asked > seen.tallies[0].healthy
+    assert report.tallies[0].streak == door.asked
+    assert statuses(report) == [Status.PASS]
 
 
 async def test_nobody_listening_is_a_failed_check(health: HealthActivities) -> None:
@@ -435,6 +449,51 @@ async def test_an_outage_that_does_not_end_is_inconclusive(
     assert (report.fired, statuses(report)) == (None, [Status.INCONCLUSIVE])
     assert report.tallies[0].reading is Reading.ERROR
     assert "Rate exceeded" in report.verdicts[0].reason
+
+
+async def test_a_part_of_a_window_waits_for_nothing(
+    cloudwatch: CloudWatchActivities, calm: Sandbox
+) -> None:
+    """Neither for late datapoints nor for an outage's end: the others must go on watching."""
+    calm.throttle("GetMetricData", times=None)
+    order = watch_order(error_rate("Shop", delay=timedelta(minutes=3)), goes_on=True)
+    report = await Attempt().run(cloudwatch.watch_metrics, order)
+    assert now() < order.until + timedelta(seconds=5)
+    assert (report.fired, statuses(report)) == (None, [Status.INCONCLUSIVE])
+
+
+@pytest.mark.parametrize(("errors", "sure"), [(0.0, True), (40.0, False)])
+async def test_proof_that_nothing_got_worse(
+    cloudwatch: CloudWatchActivities, plain_client: Client, errors: float, sure: bool
+) -> None:
+    namespace = unique("Shop")
+    end = floor_to(now(), SECOND)
+    begin = end - 40 * SECOND
+    put(plain_client, namespace, [200.0] * 40, end, "Requests")
+    put(plain_client, namespace, [0.0] * 38 + [errors] * 2, end, "Errors")
+    metrics = {
+        "requests": {"namespace": namespace, "name": "Requests", "dimensions": {"S": "x"}},
+        "errors": {"namespace": namespace, "name": "Errors", "dimensions": {"S": "x"}},
+    }
+    trigger = RegressionTrigger.model_validate(
+        {"baseline": "fixed", "fixed": {"error_rate": "0.5%"}, "metrics": metrics, "period": "1s"}
+    )
+    counts = {name: {"kind": "metric", "statistic": "Sum", **one} for name, one in metrics.items()}
+    source = {"kind": "counts", "namespace": "", "dimensions": {}, "counts": counts}
+    watched = WatchedTrigger.model_validate(
+        {"key": "0 regression", "trigger": trigger, "source": source}
+    )
+    order = watch_order(watched, since=begin, covers_from=begin, until=end, goes_on=True)
+    report = await Attempt().run(cloudwatch.watch_metrics, order)
+    [tally] = report.tallies
+    assert bool(tally.sure) == sure, tally
+    if tally.sure:
+        assert tally.sure.startswith("no worse than what the policy says is normal: 5xx at most 0.")
+    assert records.judge_again(trigger, report.verdicts[0]) == report.verdicts[0]
+    without = await Attempt().run(
+        cloudwatch.watch_metrics, order.model_copy(update={"goes_on": False})
+    )
+    assert without.tallies[0].sure is None
 
 
 async def test_after_a_crash_the_gap_is_read_too(

@@ -220,14 +220,14 @@ def test_the_highest_rate() -> None:
 
 @pytest.mark.parametrize("rate", [0.02, 0.3])
 def test_the_highest_rate_is_missed_as_seldom_as_it_says_at_any_look(rate: float) -> None:
-    """A hundred runs of thirty looks; one in ten may ever be wrong."""
+    """Sixty runs of twenty looks; one in ten may ever be wrong."""
     missed = 0
-    for seed in range(100):
+    for seed in range(60):
         rng = random.Random(seed)
         bad = 0
-        for look in range(1, 31):
+        for look in range(1, 21):
             bad += sum(rng.random() < rate for _ in range(30))
             if highest_rate(bad, 30 * look, 0.1) < rate:
                 missed += 1
                 break
-    assert missed <= 15, missed
+    assert missed <= 11, missed

@@ -416,6 +416,15 @@ def test_a_record_that_is_too_long_or_not_whole_says_so() -> None:
         records.judge_again(RegressionTrigger(), one)
 
 
+def test_without_a_record_a_verdict_is_written_as_it_always_was() -> None:
+    one = Verdict(trigger="alarm", status=Status.PASS, reason="fine", at=T0)
+    assert "record" not in one.model_dump_json()
+    assert "record" not in one.model_dump(mode="json")
+    recorded_one = kept(one, "x")
+    assert Verdict.model_validate(recorded_one.model_dump()) == recorded_one
+    assert recorded_one.bare == one.model_copy(update={"key": "3 some"})
+
+
 def test_heartbeats_and_reports_stay_small() -> None:
     long = "x" * 9000
     verdict = Verdict(trigger="band", status=Status.FAIL, reason="bad", at=T0, record=long)

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from lastgood.contracts import ServiceWatchOrder, WatchOrder
+from lastgood.contracts import WatchOrder
 from lastgood.model import Outcome
-from tests.durable.desk import METRIC, Desk
+from tests.durable.desk import METRIC, RELEASE, Desk
 
 IN_A_ROW = {"window": "10m", "interval": "10s", "consecutive_success": 30}
 ENOUGH = {"window": "10m", "interval": "10s", "good_enough": True, "min_window": "2m"}
@@ -18,6 +18,14 @@ SILENT = frozenset({"health-check"})
 def parts(desk: Desk) -> list[WatchOrder]:
     """The orders of the window's parts, of each watch and attempt."""
     return [one for one in desk.aws.watched if isinstance(one, WatchOrder) and one.goes_on]
+
+
+async def scheduled(desk: Desk, name: str) -> int:
+    """How many activities of a name the release has had."""
+    handle = desk.client.get_workflow_handle(RELEASE)
+    history = await handle.fetch_history()
+    began = [one.activity_task_scheduled_event_attributes for one in history.events]
+    return sum(1 for one in began if one.activity_type.name == name)
 
 
 async def test_good_measurements_in_a_row_end_the_window(desk):
@@ -39,12 +47,8 @@ async def test_it_goes_on_until_there_are_as_many(desk):
     [begin] = {one.covers_from for one in parts(desk)}
     ends = sorted({(one.until - begin).total_seconds() for one in parts(desk)})
     assert ends == [300, 330, 360, 390, 420], "each is judged over the whole window so far"
-    window = [
-        one
-        for one in desk.aws.watched
-        if isinstance(one, ServiceWatchOrder) and one.goal == "window"
-    ]
-    assert len({one.until for one in window}) == 1, "the service is watched without a break"
+    assert await scheduled(desk, "watch_service") == 2, "in the window it is one, without a break"
+    assert await scheduled(desk, "watch_metrics") == 1 + len(ends)
 
 
 async def test_what_is_sure_ends_it_and_what_is_not_does_not(desk):

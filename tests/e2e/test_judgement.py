@@ -58,7 +58,7 @@ def test_what_is_worse_than_before_is_rolled_back_and_says_by_how_much(scene: Sc
     assert SENTENCE.search(run.json["reason"]), run.json["reason"]
     assert scene.slack_says("points worse")
     assert same_when_judged_again(scene, "regression")
-    assert not any(one["record"] for one in run.json["evidence"])
+    assert not any("record" in one for one in run.json["evidence"])
 
 
 def test_a_dry_run_says_what_it_would_have_done_and_does_nothing(scene: Scene) -> None:
@@ -83,3 +83,14 @@ def test_a_service_that_was_bad_before_is_not_blamed_on_the_release(scene: Scene
     assert said["status"] == "pass", said
     assert "no worse than the 1m before the release" in said["reason"]
     assert same_when_judged_again(scene, "regression", "error-rate")
+
+
+def test_a_good_release_need_not_wait_for_its_windows_end(scene: Scene) -> None:
+    served_for_a_while(scene)
+    plain = {"type": "error-rate", "threshold": "60%", "duration": "3s"}
+    early = {"window": "2m", "interval": "1s", "consecutive_success": 3, "min_window": "12s"}
+    run = scene.deploy("2.0", scene.policy(triggers=[plain], monitor=early))
+    assert run.code == 0, run
+    assert re.search(r"clean after \d+s of 2m: 3 good measurements in a row", run.json["reason"])
+    assert 12 <= run.json["timings"]["monitor"] < 60
+    assert same_when_judged_again(scene, "error-rate")
