@@ -4,8 +4,8 @@ The rule. Four streams are watched, as far as they are measured: requests that f
 than the baseline's 75 % and 95 % quantiles (by more than the square root of ``slowdown``), and
 HTTP probes that fail. Each has evidence of its own against "no worse than before, plus a tolerance"
 (``statistics.evidence``); their weighted mean is the release's evidence. It fires when that reaches
-1/``false_alarm``. Slow requests are not looked at during the warm-up. A bucket without data says
-nothing.
+1/``false_alarm``. Slow requests do not count during the warm-up, unless they turn out to be no cold
+start (``cold_start``): then all of them count. A bucket without data says nothing.
 
 Where new and old tasks serve side by side and are counted apart, they are compared with each other
 instead: what hits both, a neighbour's outage say, is no regression. While tasks are replaced one by
@@ -24,6 +24,7 @@ import math
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
+from lastgood.decisions.cold_start import ColdStart
 from lastgood.decisions.samples import Baseline, Normal, Sample, Side
 from lastgood.decisions.statistics.binomial import divergence, upper_bound
 from lastgood.decisions.statistics.conditional import ConcurrentEvidence
@@ -197,6 +198,9 @@ class Regression:
         self._in_piece = -1
         self._slow = [slow.name for slow in baseline.slow]
         self._warm = tuple(warm)
+        self._cold = ColdStart(max((begin for begin, _ in self._warm), default=math.inf))
+        self._held_back: list[Sample] = []
+        """Of the last warm-up: what counts after all once it is no cold start."""
         burst = trigger.burst.total_seconds()
         self._block = max(period, burst / _FINENESS)
         blocks = math.ceil(burst / self._block) + 2
@@ -222,6 +226,8 @@ class Regression:
         if piece != self._in_piece and served:
             self._in_piece = piece
             self.pieces += 1
+        if not self._cold.excluded and self._is_warm(sample.at):
+            self._hold_back(sample)
         for stream in self.streams:
             self._take(stream, sample)
         # What one stream says alone has been held back by that stream already.
@@ -259,7 +265,31 @@ class Regression:
         return side.timed, side.slow[self._slow.index(name)]
 
     def _is_warm(self, at: float) -> bool:
+        if self._cold.excluded and at >= self._cold.begin:
+            return False
         return any(begin <= at < end for begin, end in self._warm)
+
+    def _hold_back(self, sample: Sample) -> None:
+        """Keep what a warm-up leaves out; count it all the same once it is no cold start."""
+        if "slower" not in self._slow or sample.slow is None or not sample.timed:
+            return
+        usual = self._slow.index("slower")
+        self._cold.take(sample.at, sample.timed, sample.slow[usual], sample.share)
+        if not self._cold.excluded:
+            self._held_back.append(sample)
+            return
+        slow = [stream for stream in self.streams if stream.name in self._slow]
+        block = -1
+        for one in self._held_back:
+            now = int((one.at - self.since) // self._block)
+            for stream in slow:
+                if now != block:
+                    stream.open_block()
+                self._take(stream, one)
+            block = now
+        self._held_back = []
+        for stream in slow:
+            stream.open_block()
 
     def _counts(self, name: str, sample: Sample) -> tuple[float, float]:
         if name == "errors":

@@ -130,11 +130,20 @@ def test_without_a_baseline_there_is_no_evidence():
 def test_what_is_slow_in_the_warm_up_does_not_count():
     cold = regression(warm=[(0, 120)])
     for number in range(12):
-        cold.feed(sample(10.0 * number, slow=(1.0, 1.0, 1.0)))
+        fewer = 0.7**number
+        cold.feed(sample(10.0 * number, slow=(fewer, fewer, fewer)))
     assert cold.value < 1
     assert next(one for one in cold.streams if one.name == "slow").requests == 0
     cold.feed(sample(120.0, slow=(1.0, 1.0, 1.0)))
     assert next(one for one in cold.streams if one.name == "slow").requests == 1000
+
+
+def test_what_stays_slow_in_the_warm_up_counts_after_all():
+    slow = regression(warm=[(0, 120)])
+    for number in range(7):
+        slow.feed(sample(10.0 * number, slow=(1.0, 1.0, 1.0)))
+    assert next(one for one in slow.streams if one.name == "slow").requests == 7000
+    assert slow.value >= slow.decides
 
 
 @pytest.mark.parametrize(
