@@ -10,9 +10,10 @@ from pathlib import Path
 import click
 
 from lastgood import policy_file, policy_template
-from lastgood.cli import survey
+from lastgood.cli import backtest_files, survey
 from lastgood.cli.suggest import suggest_triggers
 from lastgood.decisions.advice import warnings_of
+from lastgood.decisions.suggesting import warnings_of_past
 from lastgood.errors import UsageError
 from lastgood.group_policy import GroupPolicy
 from lastgood.policy import Policy
@@ -50,6 +51,12 @@ def _like(kind: object) -> Callable[[click.Context, click.Parameter, str | None]
     help="The policy file.",
 )
 @click.option(
+    "--metrics",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    metavar="FILE.csv",
+    help="The service's past, as for lastgood backtest: what cannot work with it is said, too.",
+)
+@click.option(
     "--output",
     type=click.Choice(["text", "json"]),
     default="text",
@@ -57,14 +64,17 @@ def _like(kind: object) -> Callable[[click.Context, click.Parameter, str | None]
     help="The form of the result.",
 )
 @click.pass_context
-def check(ctx: click.Context, path: str, output: str) -> None:
+def check(ctx: click.Context, path: str, metrics: Path | None, output: str) -> None:
     """Validate a policy file: all problems at once, with line, key and remedy.
 
-    What is allowed and seldom meant is said, too, and changes nothing. Ends with 0 if the file can
-    be used, and with 2 if not.
+    What is allowed and seldom meant is said, too, and changes nothing; with --metrics also what
+    cannot work for this service, such as a threshold that it exceeds on a quiet day. Ends with 0 if
+    the file can be used, and with 2 if not.
     """
     checked = policy_file.check(path)
     warnings = warnings_of(checked.policy) if isinstance(checked.policy, Policy) else ()
+    if metrics and isinstance(checked.policy, Policy):
+        warnings += warnings_of_past(checked.policy, backtest_files.load(metrics))
     if output == "json":
         problems = [problem._asdict() for problem in checked.problems]
         found = {"ok": checked.policy is not None, "problems": problems, "warnings": warnings}

@@ -100,6 +100,11 @@ def suggest(policy: Policy, recording: Recording) -> Suggestion:
     return Suggestion(usual, found, tuple(dict.fromkeys(warnings)))
 
 
+def warnings_of_past(policy: Policy, recording: Recording) -> tuple[str, ...]:
+    """What of a policy cannot work with a service that was as its past says."""
+    return tuple(dict.fromkeys(_of_policy(policy, recording, usual_of(recording))))
+
+
 def _wanted(policy: Policy) -> list[Trigger]:
     """One of each kind that can be proposed, with the policy's own sources."""
     kinds = (ErrorRateTrigger, ResponseTimeTrigger, RegressionTrigger)

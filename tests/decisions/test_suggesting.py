@@ -11,7 +11,13 @@ from click.testing import CliRunner
 from lastgood.cli.policy import policy as policy_verb
 from lastgood.decisions.recording import Recording, Row, write
 from lastgood.decisions.sliding import releases_of
-from lastgood.decisions.suggesting import Proposal, Suggestion, chance_in_words, suggest
+from lastgood.decisions.suggesting import (
+    Proposal,
+    Suggestion,
+    chance_in_words,
+    suggest,
+    warnings_of_past,
+)
 from lastgood.decisions.usual import highest, quantile, quiet_day, usual_of
 from lastgood.policy import Policy
 from lastgood.policy_file import parse
@@ -291,3 +297,23 @@ def test_wrong_usage(arguments: list[str]) -> None:
     from lastgood.cli.main import run as run_verb
 
     assert run_verb(["policy", "suggest", *arguments]) == 2
+
+
+def test_policy_check_says_what_cannot_work_with_this_services_past(tmp_path, metrics) -> None:
+    file = tmp_path / "lastgood.yaml"
+    file.write_text(
+        "service: shop/web\ntriggers:\n"
+        "  - {type: response-time, threshold: 100ms}\n  - {type: health-check, url: http://a/b}\n"
+    )
+    given = ["check", "--policy", str(file), "--output", "json"]
+    alone = json.loads(CliRunner().invoke(policy_verb, given).stdout)
+    known = json.loads(CliRunner().invoke(policy_verb, [*given, "--metrics", str(metrics)]).stdout)
+    assert alone["ok"]
+    assert known["ok"]
+    said = set(known["warnings"]) - set(alone["warnings"])
+    assert any("exceeds 100 ms even on its quietest day" in one for one in said), said
+
+
+def test_five_percent_of_three_requests_a_minute_cannot_work() -> None:
+    said = warnings_of_past(policy({"type": "error-rate"}), past(requests=3))
+    assert any("triggers.0" in one and "request" in one for one in said), said
