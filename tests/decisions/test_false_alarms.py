@@ -327,3 +327,10 @@ def test_looks_that_read_only_what_they_must_fire_when_one_that_reads_all_does(
         first = first or (partly.failing and partly.failing.at)
     whole = look(series, now=60 * len(pairs)).failing
     assert first == (whole and whole.at)
+
+
+@pytest.mark.parametrize(("period", "late"), [(1, 30), (5, 30), (10, 50), (60, 300), (300, 300)])
+def test_how_late_a_datapoint_may_be_and_be_read_by_the_next_look(
+    period: float, late: float
+) -> None:
+    assert thresholds.late_of(seconds(period)) == seconds(late)
