@@ -227,7 +227,9 @@ def _one(asked: Asked, deployed_at: float, output: str, plot: Path | None) -> No
         print_text(text)
     if plot:
         fired = [(one.trigger.type, one.fired_at) for one in found.triggers if one.fired_at]
-        backtest_plot.draw(plot, asked.policy, asked.recording, [deployed_at], fired)
+        window = window_of(asked.policy, asked.recording, deployed_at)
+        shown = backtest_plot.around(asked.recording, deployed_at, window)
+        backtest_plot.draw(plot, asked.policy, shown, [deployed_at], fired)
 
 
 def _pretended(asked: Asked, output: str, plot: Path | None) -> None:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from importlib import import_module
 from importlib.util import find_spec
@@ -44,6 +45,12 @@ def check(path: Path) -> None:
         raise UsageError(f"--plot {path}: draw a .svg or a .png")
     if find_spec("matplotlib") is None:
         raise UsageError("--plot needs matplotlib: python -m pip install 'lastgood[docs]'")
+
+
+def around(recording: Recording, deployed_at: float, window: float) -> Recording:
+    """What is worth seeing of one release: an hour and a half before, its window, and some more."""
+    rows = recording.between(deployed_at - 1.5 * 3600, deployed_at + max(1.5 * window, 3600.0))
+    return replace(recording, rows=rows)
 
 
 def draw(

@@ -7,6 +7,7 @@ from importlib.util import find_spec
 import pytest
 
 from lastgood.cli import backtest_plot
+from lastgood.decisions.recording import Recording, Row
 from lastgood.errors import UsageError
 from tests.decisions.test_backtest_command import DEPLOYED, lines, past, run, text, written
 
@@ -59,3 +60,9 @@ def test_a_long_past_is_drawn_in_a_small_file(tmp_path) -> None:
         run("--metrics", file, "--plot", picture)
     assert pictures[0].stat().st_size < 400_000
     assert pictures[1].read_bytes().startswith(b"\x89PNG")
+
+
+def test_of_weeks_only_what_is_around_a_release_is_drawn() -> None:
+    rows = [Row(60.0 * minute, 1.0, 0.0) for minute in range(10_000)]
+    shown = backtest_plot.around(Recording(60.0, rows), 300_000.0, 1200.0)
+    assert (shown.rows[0].at, shown.end) == (300_000 - 5400, 300_000 + 3600)
