@@ -252,7 +252,8 @@ class RegressionComparison(Comparison):
         noted = self._note(tally, found, now, last, regression_verdicts.latest(regression))
         until = min(self._feeds[0].next, now.timestamp())
         verdict = regression_verdicts.verdict(self._regression, regression, until=until)
-        good = regression.buckets >= _RECOVERED and regression.value < _WEAK
+        measured = bool(regression.streams) and noted.reading is Reading.HEALTHY
+        good = measured and regression.buckets >= _RECOVERED and regression.value < _WEAK
         sure = last and self._order.goes_on
         update = {
             "recovered": good,
@@ -337,9 +338,9 @@ class BandComparison(Comparison):
         fed = min(min((feed.next for feed in self._feeds), default=math.inf), now.timestamp())
         verdict = band.verdict(self._band, bands, until=fed, ever=False)
         noted = self._note(tally, found, now, last, f"band: {verdict.reason}")
-        inside = (
-            verdict.status is Status.PASS and min(one.datapoints for one in bands) >= _RECOVERED
-        )
+        enough = all(one.datapoints >= _RECOVERED for one in bands)
+        measured = noted.reading is Reading.HEALTHY
+        inside = measured and enough and verdict.status is Status.PASS
         return self._said(noted, verdict, last).model_copy(update={"recovered": inside})
 
     def _record(self, until: float) -> str:

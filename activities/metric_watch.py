@@ -80,16 +80,18 @@ class MetricWatch:
         ]
         if until is None or self._order.goal == "recovery":
             return {}
-        start = max(until - _BEFORE, now - FINE_READABLE)
-        asked = [
-            Asked(one, floor_to(start, thresholds.period_of(metric_trigger(one)[0])))
-            for one in guarded
+        begin = until - _BEFORE
+        periods = [thresholds.period_of(metric_trigger(one)[0]) for one in guarded]
+        readable = [
+            max(begin, now - FINE_READABLE) if period < timedelta(minutes=1) else begin
+            for period in periods
         ]
+        starts = map(floor_to, readable, periods)
+        asked = [Asked(one, start) for one, start in zip(guarded, starts, strict=True)]
         found = await read(self._client, asked, until) if asked else []
-        whole = [Stretch(begin=start, end=until)]
+        whole = [Stretch(begin=begin, end=until)]
         values = {}
-        for one, what in zip(guarded, found, strict=True):
-            period = thresholds.period_of(metric_trigger(one)[0])
+        for one, period, what in zip(guarded, periods, found, strict=True):
             normal = comparing.without(whole, self._order.troubled, period)
             points = [p for p in what.points if any(s.begin <= p.start < s.end for s in normal)]
             values[one.key] = thresholds.value_before(points)

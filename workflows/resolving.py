@@ -105,7 +105,8 @@ class Resolver:
                 )
             )
         else:
-            facts = await self._own_load_balancer(key, "set metric")
+            remedy = "set metrics" if isinstance(trigger, RegressionTrigger) else "set metric"
+            facts = await self._own_load_balancer(key, remedy)
         balancer = {"LoadBalancer": facts.load_balancer}
         further = () if trigger.load_balancer else self._other_groups(facts)
         return MetricSource(

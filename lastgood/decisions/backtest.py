@@ -16,6 +16,7 @@ from typing import Any, Literal
 
 from lastgood.contracts import Tally, WatchedTrigger
 from lastgood.decisions import band, thresholds
+from lastgood.decisions.comparing import before_in_words
 from lastgood.decisions.recording import Recording, Row
 from lastgood.decisions.regression_verdicts import Followed
 from lastgood.decisions.replaying import (
@@ -29,7 +30,7 @@ from lastgood.decisions.replaying import (
 )
 from lastgood.decisions.verdicts import ENOUGH, said_by, would_have
 from lastgood.model import Measurement, Reading, Status, Verdict
-from lastgood.policy import Policy, format_duration
+from lastgood.policy import Policy
 from lastgood.policy_triggers import (
     AlarmTrigger,
     BandTrigger,
@@ -346,9 +347,7 @@ class _Release:
 
     def _new(self, trigger: RegressionTrigger) -> Followed:
         rows = self._before(trigger.baseline_for.total_seconds())
-        hour = trigger.baseline_for == timedelta(hours=1)
-        lasts = "hour" if hour else format_duration(trigger.baseline_for)
-        text = f"the {lasts} before the release"
+        text = before_in_words(trigger.baseline_for)
         known = (
             fixed_baseline(trigger.fixed, trigger)
             if trigger.fixed

@@ -107,8 +107,7 @@ def _past_of(
 ) -> Past:
     lasts = trigger.baseline_for
     if trigger.baseline == "before":
-        text = f"the {format_duration(lasts)} before the release"
-        return Past(text, ((released_at - lasts, released_at),))
+        return Past(before_in_words(lasts), ((released_at - lasts, released_at),))
     if trigger.baseline == "previous":
         text = "the window of the last good release"
         age = max(window, _MINUTE)
@@ -117,6 +116,12 @@ def _past_of(
         starts = [released_at - number * _DAY for number in range(_DAYS, 0, -1)]
         return Past("the same time on the days before", tuple((at, at + lasts) for at in starts))
     return Past("what the policy says is normal", ())
+
+
+def before_in_words(lasts: timedelta) -> str:
+    """``the hour before the release``."""
+    words = "hour" if lasts == timedelta(hours=1) else format_duration(lasts)
+    return f"the {words} before the release"
 
 
 def previous_of(good: Sequence[Revision], window: timedelta) -> datetime | None:

@@ -23,6 +23,7 @@ from lastgood.contracts import (
     WatchedTrigger,
     WatchOrder,
 )
+from lastgood.decisions.readings import counted
 from lastgood.decisions.verdicts import said_by
 from lastgood.model import Measurement, Reading, Status, Verdict
 from lastgood.policy_triggers import AlarmTrigger, HealthCheckTrigger
@@ -31,18 +32,8 @@ _MOST_RECENT = 20
 
 
 def _count(tally: Tally, reading: Reading, text: str, now: datetime) -> Tally:
-    return tally.model_copy(
-        update={
-            "latest": text,
-            "reading": reading,
-            "measured_at": now,
-            reading.value: getattr(tally, reading.value) + 1,
-            "streak": tally.streak + 1 if reading == tally.reading else 1,
-            "failing": None,
-            "recovered": False,
-            "recent": (),
-        }
-    )
+    nothing_yet = {"failing": None, "recovered": False, "recent": ()}
+    return counted(tally, reading, text, now).model_copy(update=nothing_yet)
 
 
 def look_failed(tally: Tally, error: str, now: datetime) -> Tally:
