@@ -43,7 +43,6 @@ bench: $(STAMP) ## Measure: overhead, reaction time, history, time back to stead
 	$(BIN)/python -m benchmarks
 
 picture: $(STAMP) ## Draw the README's picture from a real rollback, and that of docs/judgement.md
-	@$(BIN)/python -m pip --quiet install --require-hashes --only-binary :all: -r requirements/docs.txt
 	$(BIN)/python scripts/draw_picture.py
 	$(BIN)/python scripts/draw_backtest.py
 

@@ -92,7 +92,7 @@ class _Time(click.ParamType[float]):
     "--plot",
     type=click.Path(path_type=Path, dir_okay=False),
     metavar="FILE.svg|FILE.png",
-    help="Draw it. Needs matplotlib: pip install 'lastgood[docs]'.",
+    help="Draw it. Needs matplotlib: pip install 'lastgood[plots]'.",
 )
 @click.option(
     "--jobs",

@@ -44,7 +44,7 @@ def check(path: Path) -> None:
     if path.suffix.lower() not in (".svg", ".png"):
         raise UsageError(f"--plot {path}: draw a .svg or a .png")
     if find_spec("matplotlib") is None:
-        raise UsageError("--plot needs matplotlib: python -m pip install 'lastgood[docs]'")
+        raise UsageError("--plot needs matplotlib: python -m pip install 'lastgood[plots]'")
 
 
 def around(recording: Recording, deployed_at: float, window: float) -> Recording:

@@ -13,7 +13,7 @@ from tests.decisions.test_backtest_command import DEPLOYED, lines, past, run, te
 
 needs_matplotlib = pytest.mark.skipif(
     find_spec("matplotlib") is None,
-    reason="matplotlib is an extra, for pictures only: pip install 'lastgood[docs]' removes this",
+    reason="matplotlib is an extra, for pictures only: pip install 'lastgood[plots]' removes this",
 )
 
 
@@ -22,7 +22,7 @@ def test_without_matplotlib_it_is_said_how_to_get_it(tmp_path, monkeypatch) -> N
     file = written(tmp_path, text(lines()))
     result = run("--metrics", file, "--plot", tmp_path / "web.svg", code=2)
     assert isinstance(result.exception, UsageError)
-    assert "python -m pip install 'lastgood[docs]'" in str(result.exception)
+    assert "python -m pip install 'lastgood[plots]'" in str(result.exception)
 
 
 def test_only_two_kinds_of_picture(tmp_path) -> None:
