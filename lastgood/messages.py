@@ -14,6 +14,7 @@ GUARD = "ServiceGuard"
 DEPLOYMENT = "Deployment"
 ROLLBACK = "Rollback"
 CHECK = "Check"
+DOCTOR = "Doctor"
 GROUP = "GroupRelease"
 
 # Updates of ServiceGuard.
@@ -57,6 +58,14 @@ RELEASE_TAG = "lastgood:release"
 
 COPY_TAG = "lastgood:copy-of"
 """The tag on a digest-pinned copy of a task definition; its value is the original's ARN."""
+
+
+SERVICE_ATTRIBUTE = "LastgoodService"
+OUTCOME_ATTRIBUTE = "LastgoodOutcome"
+IMAGE_ATTRIBUTE = "LastgoodImage"
+ACTOR_ATTRIBUTE = "LastgoodActor"
+SEARCH_ATTRIBUTES = (SERVICE_ATTRIBUTE, OUTCOME_ATTRIBUTE, IMAGE_ATTRIBUTE, ACTOR_ATTRIBUTE)
+"""All of type Keyword; a namespace must have them registered."""
 
 
 RELEASE_MEMO = "release"

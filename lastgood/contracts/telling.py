@@ -14,7 +14,7 @@ class Notice(Model):
 
     dedup: str
     """The same for each retry: ``RELEASE/KIND``."""
-    kind: Literal["rollback_started", "cooldown", "held", "ended", "reminder"]
+    kind: Literal["rollback_started", "cooldown", "held", "ended", "reminder", "test"]
     severity: Literal["healthy", "warning", "critical"]
     title: str
     """One line: service, release, what happened."""
