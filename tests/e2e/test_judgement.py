@@ -3,6 +3,8 @@
 import re
 import time
 
+import pytest
+
 from tests.e2e.commands import Json
 from tests.e2e.scene import Scene
 
@@ -93,6 +95,7 @@ def test_a_service_that_was_bad_before_is_not_blamed_on_the_release(scene: Scene
     assert same_when_judged_again(scene, "regression", "error-rate")
 
 
+@pytest.mark.campaign
 def test_a_good_release_need_not_wait_for_its_windows_end(scene: Scene) -> None:
     served_for_a_while(scene)
     plain = {"type": "error-rate", "threshold": "60%", "duration": "3s"}
