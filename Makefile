@@ -21,7 +21,7 @@ demo: $(STAMP) ## A good release, then a bad one that rolls itself back (KEEP=1 
 	@$(BIN)/python -m sandbox.scenarios.demo $(if $(KEEP),--keep)
 
 test: $(STAMP) lint ## Lint, types, and the tests; what takes longer is in the campaign
-	$(BIN)/python -m pytest --numprocesses 4 --dist worksteal --ignore tests/e2e
+	$(BIN)/python -m pytest --numprocesses 5 --dist worksteal --ignore tests/e2e
 	$(BIN)/python -m pytest tests/e2e
 
 check: $(STAMP) lint ## Lint, types and the fast tests
