@@ -266,6 +266,11 @@ async def checked(desk: Desk) -> None:
     await desk.check(of=QUICK)
 
 
+async def examined(desk: Desk) -> None:
+    """All that a release will need, with a test message."""
+    await desk.examine(of=QUICK, send_test=True)
+
+
 SCENARIOS: list[Callable[[Desk], Awaitable[None]]] = [
     healthy,
     rolled_back,
@@ -288,6 +293,7 @@ SCENARIOS: list[Callable[[Desk], Awaitable[None]]] = [
     forced,
     all_channels,
     checked,
+    examined,
 ]
 
 

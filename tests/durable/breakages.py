@@ -28,6 +28,8 @@ class Breakage:
     cloud: Callable[[Clinic], Undo] | None = None
     policy: Callable[[Policy], object] | None = None
     environment: dict[str, str] = field(default_factory=dict)
+    rare: bool = False
+    """Only in the campaign: one of its kind is in `make test`."""
 
     def __str__(self) -> str:
         return f"{self.what}: {self.found or self.standing}"
@@ -57,8 +59,16 @@ def denied(action: str) -> Callable[[Clinic], Undo]:
 def without_permission(action: str, what: str = "", remedy: str = "") -> Breakage:
     name = action.rpartition(":")[2]
     return Breakage(
-        what or action, "broken", "not allowed", remedy or f"Allow {action}", denied(name)
+        what or action,
+        "broken",
+        "not allowed",
+        remedy or f"Allow {action}",
+        denied(name),
+        rare=action not in _OFTEN,
     )
+
+
+_OFTEN = ("ecs:DescribeServices", "ecs:UpdateService", "sns:Publish")
 
 
 def _cannot_pass(clinic: Clinic) -> Undo:
@@ -232,6 +242,7 @@ PERMISSIONS = [
         "not allowed",
         'with iam:PassedToService "ecs-tasks.amazonaws.com"',
         _cannot_pass,
+        rare=True,
     ),
     Breakage(
         "iam:PassRole role/shop-execution",
@@ -246,6 +257,7 @@ PERMISSIONS = [
         "not allowed",
         "Allow ecs:ContinueServiceDeployment",
         lambda clinic: _hooked(clinic, denied("ContinueServiceDeployment")(clinic)),
+        rare=True,
     ),
 ]
 
@@ -276,6 +288,7 @@ SERVICE = [
         "desiredCount 0",
         "aws ecs update-service --cluster clinic --service clinic --desired-count",
         _scaled_to_nothing,
+        rare=True,
     ),
     Breakage(
         "container",
@@ -283,6 +296,7 @@ SERVICE = [
         "sidecar",
         "Name one of the task definition's containers",
         policy=lambda policy: policy.update(container="sidecar"),
+        rare=True,
     ),
     Breakage(
         "rollback target",
@@ -290,8 +304,16 @@ SERVICE = [
         "There is nothing to go back to",
         "lastgood adopt clinic/clinic",
         _rolling_for_ever,
+        rare=True,
     ),
-    Breakage("clinic:", "warning", "INACTIVE", "ecs:RegisterTaskDefinition", _inactive),
+    Breakage(
+        "clinic:",
+        "warning",
+        "INACTIVE",
+        "ecs:RegisterTaskDefinition",
+        _inactive,
+        rare=True,
+    ),
     Breakage("shop@sha256:", "broken", "no longer in its registry", "Push ", _image_lost),
     Breakage(
         "circuit breaker",
@@ -306,6 +328,7 @@ SERVICE = [
         "does not roll back",
         "deploymentCircuitBreaker={enable=true,rollback=true}",
         configured(BREAKER, deploymentCircuitBreaker={"enable": True, "rollback": False}),
+        rare=True,
     ),
     Breakage(
         "deployment alarms",
@@ -313,6 +336,7 @@ SERVICE = [
         "do not roll back",
         "alarms={alarmNames=[clinic-errors],enable=true,rollback=true}",
         configured(ALARMS, alarms={**ALARMS["alarms"], "rollback": False}),
+        rare=True,
     ),
     Breakage(
         "deployment alarms",
@@ -320,6 +344,7 @@ SERVICE = [
         "none",
         "alarms={alarmNames=[ALARM],enable=true,rollback=true}",
         configured(ALARMS, alarms={"alarmNames": [], "enable": False, "rollback": False}),
+        rare=True,
     ),
 ]
 
@@ -337,6 +362,7 @@ MEASURED = [
         "had no datapoint in two weeks",
         "Correct namespace, name and dimensions",
         policy=trigger(0, metric=own_metric("ErrorRate") | {"dimensions": {"Servic": "clinic"}}),
+        rare=True,
     ),
     Breakage(
         "0 error-rate",
@@ -361,6 +387,7 @@ MEASURED = [
         "unit: percent",
         published("TooLarge", timedelta(minutes=1), 4.5, "None"),
         trigger(0, period="60s", duration="60s", metric=own_metric("TooLarge")),
+        rare=True,
     ),
     Breakage(
         "1 response-time",
@@ -368,6 +395,7 @@ MEASURED = [
         "published in Milliseconds, and the policy takes it for s",
         "unit: ms",
         policy=trigger(1, metric=own_metric("ResponseTime", unit="s")),
+        rare=True,
     ),
     Breakage(
         "2 error-rate",
@@ -375,6 +403,7 @@ MEASURED = [
         "no-such-targets",
         "Correct load_balancer and target_group",
         policy=trigger(2, load_balancer="clinic", target_group="no-such-targets"),
+        rare=True,
     ),
     Breakage(
         "3 health-check",
@@ -389,6 +418,7 @@ MEASURED = [
         "connection refused",
         "open the worker's network",
         policy=trigger(3, url=f"http://127.0.0.1:{free_port()}/health"),
+        rare=True,
     ),
     Breakage(
         "3 health-check",
@@ -396,6 +426,7 @@ MEASURED = [
         "does not resolve",
         "Correct url",
         policy=trigger(3, url="http://nowhere.invalid/health"),
+        rare=True,
     ),
     Breakage(
         "3 health-check",
@@ -403,6 +434,7 @@ MEASURED = [
         "checks never go there",
         "Name a URL of the service itself",
         policy=trigger(3, url="http://2852039166/latest"),
+        rare=True,
     ),
     Breakage(
         "smoke.0",
@@ -432,6 +464,7 @@ MEASURED = [
         "is ignored until it was OK once",
         _red,
         trigger(4, alarm="clinic-red"),
+        rare=True,
     ),
     Breakage(
         "4 alarm clinic-red",
@@ -440,6 +473,7 @@ MEASURED = [
         "the policy refuses releases",
         _red,
         trigger(4, alarm="clinic-red", already_in_alarm="refuse"),
+        rare=True,
     ),
     Breakage(
         "4 alarm clinic-silent",
@@ -448,6 +482,7 @@ MEASURED = [
         "TreatMissingData to notBreaching",
         _silent,
         trigger(4, alarm="clinic-silent"),
+        rare=True,
     ),
 ]
 
@@ -472,6 +507,7 @@ TOLD = [
         "no http or https URL",
         f"See that {SLACK}",
         environment={SLACK: "secret-part"},
+        rare=True,
     ),
     Breakage(
         "email",
@@ -479,6 +515,7 @@ TOLD = [
         "smtp: no usable answer",
         "See that the worker reaches 127.0.0.1:",
         policy=_smtp,
+        rare=True,
     ),
     Breakage(
         "sns:Publish nowhere",
@@ -502,6 +539,7 @@ TOLD = [
         "nobody is told",
         "Add slack, email, sns or webhook",
         policy=lambda policy: policy.pop("notify"),
+        rare=True,
     ),
 ]
 
@@ -548,6 +586,7 @@ TEMPORAL = [
         "LastgoodService is Int, not Keyword",
         "temporal operator search-attribute remove --namespace empty --name LastgoodService",
         environment={"TEMPORAL_NAMESPACE": EMPTY},
+        rare=True,
     ),
 ]
 

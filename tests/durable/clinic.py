@@ -14,7 +14,7 @@ import threading
 import time
 from collections.abc import AsyncIterator, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager, redirect_stdout
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -61,9 +61,10 @@ class Clinic:
     stack: Stack
     policy: dict[str, Any]
     folder: Path
+    address: str
+    """Of the receivers; below /refuse they take nothing."""
     received: list[tuple[str, str]]
     """Method and path of what the receivers were asked."""
-    environment: dict[str, str] = field(default_factory=dict)
 
     def client(self, service: str) -> Any:
         return self.cloud.client(service)
@@ -116,7 +117,7 @@ async def open_clinic(folder: Path) -> AsyncIterator[Clinic]:
                 patch.setenv(name, value)
             stack, policy = await asyncio.to_thread(_make, cloud)
             async with _at_work(patch):
-                yield Clinic(cloud, stack, policy, folder, received)
+                yield Clinic(cloud, stack, policy, folder, address, received)
 
 
 @asynccontextmanager
@@ -259,7 +260,7 @@ def _receivers() -> Iterator[tuple[str, list[tuple[str, str]]]]:
         def _take(self) -> None:
             self.rfile.read(int(self.headers.get("Content-Length") or 0))
             received.append((self.command, self.path))
-            self.send_response(200)
+            self.send_response(403 if self.path.startswith("/refuse") else 200)
             self.send_header("Content-Length", "0")
             self.end_headers()
 

@@ -68,6 +68,7 @@ from lastgood.model import (
     Status,
     Verdict,
 )
+from tests.durable.fake_examinations import EXAMINATIONS
 from tests.durable.world import Call, World
 
 _AT_LEAST = timedelta(milliseconds=100)
@@ -128,6 +129,7 @@ class FakeAws:
             self.notify_email_smtp,
             self.notify_sns,
             self.notify_webhook,
+            *EXAMINATIONS,
         ]
 
     def count(self, name: str) -> int:

@@ -50,7 +50,8 @@ def _of_metric(watched: WatchedTrigger, found: MetricFindings) -> Line:
         unit, remedy = wrong
         return broken(TRIGGERS, what, unit, remedy)
     points = f"{found.datapoints} datapoint{'s' if found.datapoints > 1 else ''} in the last hour"
-    unit = f", in {' and '.join(found.units)}" if found.units else ""
+    units = ["no unit" if one == "None" else one for one in found.units]
+    unit = f", in {' and '.join(units)}" if units else ""
     if found.datapoints < LEAST_POINTS:
         return warning(
             TRIGGERS,

@@ -8,6 +8,7 @@ a service that shifts traffic, a PAUSE hook does. Without them a release still w
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from typing import Literal, NamedTuple
 
@@ -138,9 +139,11 @@ def of_target(
     yield from (_of_image(one, target.label) for one in images)
 
 
+_DIGEST = re.compile(r"(sha256:[0-9a-f]{12})[0-9a-f]+")
+
+
 def _of_image(image: TargetImage, label: str) -> Line:
-    what = image.image.rsplit("/", 1)[-1]
-    what = what[:40] + "…" if len(what) > 41 else what
+    what = _DIGEST.sub(r"\1…", image.image.rsplit("/", 1)[-1])
     if image.is_there == "there":
         return fine(TARGET, what, f"in its registry, for {label}")
     if image.is_there == "lost":
