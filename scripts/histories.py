@@ -268,7 +268,7 @@ async def checked(desk: Desk) -> None:
 
 async def examined(desk: Desk) -> None:
     """All that a release will need, with a test message."""
-    await desk.examine(of=QUICK, send_test=True)
+    await desk.examine(policy(of=QUICK), send_test=True)
 
 
 SCENARIOS: list[Callable[[Desk], Awaitable[None]]] = [

@@ -101,7 +101,7 @@ class Doctor:
         facts = await told(examining.permissions(order))
         if isinstance(facts, Unread):
             return [lines.unread(lines.PERMISSIONS, "all", facts.why)]
-        return list(permissions.judge(facts, source))
+        return list(permissions.judge(order, facts, source))
 
     # --- What is measured ----------------------------------------------------------------------
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import shutil
+import sys
 import textwrap
 from collections.abc import Iterator, Sequence
 
@@ -28,7 +30,8 @@ def show(examinations: Sequence[Examination], output: str) -> None:
         print_json(as_json(examinations))
     else:
         width = min(_WIDEST, shutil.get_terminal_size((_WIDEST, 24)).columns)
-        print_text(as_text(examinations, width))
+        coloured = sys.stdout.isatty() and not os.environ.get("NO_COLOR")
+        print_text(as_text(examinations, width, coloured=coloured))
 
 
 def as_json(examinations: Sequence[Examination]) -> dict[str, object]:
@@ -40,40 +43,51 @@ def as_json(examinations: Sequence[Examination]) -> dict[str, object]:
     }
 
 
-def as_text(examinations: Sequence[Examination], width: int) -> Iterator[str]:
+def as_text(
+    examinations: Sequence[Examination], width: int, *, coloured: bool = False
+) -> Iterator[str]:
     """A table for each of them, with a remedy below each line that is not fine."""
     for one in examinations:
-        yield click.style(f"{one.subject} ({one.where})", bold=True)
-        names = [len(line.what) for line in one.lines if len(line.what) <= _LONGEST_NAME]
-        column = max(names, default=0)
-        area = ""
-        for line in one.lines:
-            if line.area != area and len({each.area for each in one.lines}) > 1:
-                yield f"  {line.area}"
-            area = line.area
-            yield from _line(line, column, width)
+        title = f"{one.subject} ({one.where})"
+        yield click.style(title, bold=True) if coloured else title
+        areas = list(dict.fromkeys(line.area for line in one.lines))
+        for area in areas:
+            if len(areas) > 1:
+                yield f"  {area}"
+            mine = [line for line in one.lines if line.area == area]
+            yield from _area(mine, width, coloured)
         yield ""
     yield _summary(examinations)
 
 
-def _line(line: Line, column: int, width: int) -> Iterator[str]:
-    mark = click.style(f"{_MARKS[line.standing]:<7}", fg=_COLOURS.get(line.standing))
+def _area(lines: Sequence[Line], width: int, coloured: bool) -> Iterator[str]:
+    """Its lines, with what was found in one column."""
+    widest = min(_LONGEST_NAME, width // 3)
+    column = max((len(line.what) for line in lines if len(line.what) <= widest), default=0)
+    for line in lines:
+        yield from _line(line, column, width, coloured)
+
+
+def _line(line: Line, column: int, width: int, coloured: bool) -> Iterator[str]:
+    mark, colour = f"{_MARKS[line.standing]:<7}", _COLOURS.get(line.standing)
+    mark = click.style(mark, fg=colour) if coloured and colour else mark
     start = " " * (4 + 7 + 2)
     indent = start + " " * (column + 2)
-    room = max(24, width - len(indent))
+    texts = iter(_wrapped(line.found, width - len(indent)))
     if len(line.what) > column:
         yield f"    {mark}  {line.what}"
-        texts = iter(textwrap.wrap(line.found, room))
     else:
-        texts = iter(textwrap.wrap(line.found, room))
-        yield f"    {mark}  {line.what:<{column}}  {next(texts, '')}"
+        yield f"    {mark}  {line.what:<{column}}  {next(texts, '')}".rstrip()
     yield from (indent + text for text in texts)
     if line.remedy:
-        wrapped = textwrap.wrap(
-            line.remedy, width - len(start) - 2, break_long_words=False, break_on_hyphens=False
-        )
+        wrapped = _wrapped(line.remedy, width - len(start) - 2)
         for number, text in enumerate(wrapped):
             yield f"{start}{'→' if not number else ' '} {text}"
+
+
+def _wrapped(text: str, room: int) -> list[str]:
+    """In lines, with commands, names and addresses in one piece."""
+    return textwrap.wrap(text, max(24, room), break_long_words=False, break_on_hyphens=False)
 
 
 def _summary(examinations: Sequence[Examination]) -> str:

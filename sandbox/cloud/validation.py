@@ -34,7 +34,9 @@ def _register(body: bytes, faults: Faults) -> Refusal | None:
 
 
 def _send_email(body: bytes, _: Faults) -> Refusal | None:
-    to: dict[str, Any] = json.loads(body or b"{}").get("Destination") or {}
+    if not body.startswith(b"{"):
+        return None  # SES's first version, which names its recipients one by one
+    to: dict[str, Any] = json.loads(body).get("Destination") or {}
     if any(to.values()):
         return None
     message = "Missing required header 'To'."

@@ -204,7 +204,7 @@ def _policy(stack: Stack, alarm: str, topic: str) -> dict[str, Any]:
         "service": stack.name,
         "region": "us-east-1",
         "container": "app",
-        "smoke": [{"url": f"{stack.url}/health"}],
+        "smoke": [{"url": f"{stack.url}/health", "timeout": "15s"}],
         "triggers": [
             {
                 "type": "error-rate",
@@ -219,7 +219,7 @@ def _policy(stack: Stack, alarm: str, topic: str) -> dict[str, Any]:
                 "metric": own_metric("ResponseTime", unit="ms"),
             },
             {"type": "error-rate", "duration": "10s", "period": "1s"},
-            {"type": "health-check"},
+            {"type": "health-check", "timeout": "15s"},
             {"type": "alarm", "alarm": alarm},
         ],
         "notify": {
@@ -233,22 +233,30 @@ def _policy(stack: Stack, alarm: str, topic: str) -> dict[str, Any]:
 
 def _wait_for_datapoints(cloud: Sandbox, stack: Stack) -> None:
     """Traffic makes them; a second is what one takes."""
-    cloudwatch, deadline = cloud.client("cloudwatch"), time.monotonic() + 30
-    while time.monotonic() < deadline:
-        end = datetime.now(UTC)
-        answer = cloudwatch.get_metric_statistics(
-            Namespace="Servio/Production",
-            MetricName="ResponseTime",
-            Dimensions=[{"Name": "Service", "Value": stack.service}],
-            StartTime=end - timedelta(minutes=5),
-            EndTime=end,
-            Period=1,
-            Statistics=["Average"],
-        )
-        if len(answer["Datapoints"]) >= 5:
-            return
+    balancer = {"LoadBalancer": stack.load_balancer, "TargetGroup": stack.target_group}
+    metrics = (
+        ("Servio/Production", "ResponseTime", {"Service": stack.service}),
+        ("AWS/ApplicationELB", "RequestCount", balancer),
+    )
+    deadline = time.monotonic() + 60
+    while not all(_datapoints(cloud, *metric) >= 5 for metric in metrics):
+        if time.monotonic() > deadline:
+            raise TimeoutError("the service is not measured")
         time.sleep(0.2)
-    raise TimeoutError("the app publishes no metrics")
+
+
+def _datapoints(cloud: Sandbox, namespace: str, name: str, dimensions: dict[str, Any]) -> int:
+    end = datetime.now(UTC)
+    answer = cloud.client("cloudwatch").get_metric_statistics(
+        Namespace=namespace,
+        MetricName=name,
+        Dimensions=[{"Name": key, "Value": value} for key, value in dimensions.items()],
+        StartTime=end - timedelta(minutes=5),
+        EndTime=end,
+        Period=1,
+        Statistics=["Sum"],
+    )
+    return len(answer["Datapoints"])
 
 
 @contextmanager

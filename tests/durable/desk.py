@@ -192,12 +192,11 @@ class Desk:
         )
         return report
 
-    async def examine(self, *, send_test: bool = False, **changes: Any) -> Examination:
+    async def examine(self, of: Policy | None = None, **order: Any) -> Examination:
         """As ``lastgood doctor`` lets a worker do."""
-        order = DoctorOrder(policy=policy(**changes), send_test=send_test)
         found: Examination = await self.client.execute_workflow(
             messages.DOCTOR,
-            order,
+            DoctorOrder(policy=of or policy(), **order),
             id="doctor",
             task_queue=messages.TASK_QUEUE,
             result_type=Examination,

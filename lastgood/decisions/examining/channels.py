@@ -83,8 +83,8 @@ def judge(query: ChannelQuery, facts: ChannelFacts) -> Line:
     if facts.receiver:
         return fine(NOTIFY, query.channel, _answers(query, facts.receiver))
     if query.secrets:
-        return fine(NOTIFY, query.channel, "its secrets are there; only --send-test tells more")
-    return fine(NOTIFY, query.channel, "configured; see permissions, and --send-test tells more")
+        return fine(NOTIFY, query.channel, "its secrets are there; --send-test tells more")
+    return fine(NOTIFY, query.channel, "as permissions say; --send-test tells more")
 
 
 def _answers(query: ChannelQuery, receiver: str) -> str:

@@ -57,8 +57,8 @@ def _of_metric(watched: WatchedTrigger, found: MetricFindings) -> Line:
             TRIGGERS,
             what,
             f"only {points}{unit}",
-            f"A trigger needs {LEAST_POINTS} in its duration: publish it more often, or make "
-            "duration and monitor.window longer.",
+            f"It takes {LEAST_POINTS} at least: wait for more, or publish it more often. Until "
+            "then a window is inconclusive.",
         )
     return fine(TRIGGERS, what, points + unit)
 

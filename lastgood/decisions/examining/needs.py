@@ -110,3 +110,33 @@ def _needs_balancer(trigger: Trigger) -> bool:
         return trigger.url is None
     own = trigger.metrics if isinstance(trigger, RegressionTrigger) else trigger.metric
     return own is None
+
+
+def resource_of(order: PermissionOrder, action: str) -> str | None:
+    """On what an action is to be allowed; ``*`` where IAM knows no narrower; None if unknown."""
+    if action in _ON_ANYTHING or action.startswith("elasticloadbalancing:"):
+        return '"*"'
+    service = order.service_arn
+    if action == "ecr:DescribeImages" and order.image:
+        host, _, rest = order.image.partition("/")
+        account, region = host.split(".")[0], order.service.region
+        return f"arn:aws:ecr:{region}:{account}:repository/{rest.split('@')[0].split(':')[0]}"
+    if service is None or not action.startswith("ecs:"):
+        return None
+    if action == "ecs:RegisterTaskDefinition":
+        return f"{':'.join(service.split(':')[:5])}:task-definition/{order.family}:*"
+    kind = _PARTS.get(action)
+    return f"{service.replace(':service/', f':{kind}/')}/*" if kind else service
+
+
+_ON_ANYTHING = (
+    *("ecs:DescribeTaskDefinition", "ecs:ListTaskDefinitions"),
+    *("cloudwatch:GetMetricData", "cloudwatch:DescribeAlarms", "cloudwatch:DescribeAlarmHistory"),
+)
+_PARTS = {
+    "ecs:DescribeServiceDeployments": "service-deployment",
+    "ecs:StopServiceDeployment": "service-deployment",
+    "ecs:ContinueServiceDeployment": "service-deployment",
+    "ecs:DescribeServiceRevisions": "service-revision",
+}
+"""What of a service an action is about, where that has ARNs of its own."""

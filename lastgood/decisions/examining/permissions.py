@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from lastgood.contracts import Line, PermissionFacts, Tried
+from lastgood.contracts import Line, PermissionFacts, PermissionOrder, Tried
 from lastgood.decisions.examining.lines import (
     PERMISSIONS,
     broken,
@@ -19,20 +19,12 @@ from lastgood.decisions.examining.lines import (
     not_examined,
     unknown,
 )
+from lastgood.decisions.examining.needs import resource_of
 
 _PASS = "iam:PassRole"  # noqa: S105 - the name of an action
 _ASIDES = ("sns:GetTopicAttributes", "ses:GetEmailIdentity")
 """Not needed; where they are allowed, they tell whether a topic or a sender is there."""
 
-_BY_REFUSAL = {
-    "ecs:UpdateService": "a revision that cannot be",
-    "ecs:RegisterTaskDefinition": "a definition without containers",
-    "ecs:StopServiceDeployment": "a deployment that does not exist",
-    "ecs:ContinueServiceDeployment": "a deployment that does not exist",
-    "sns:Publish": "a message that cannot be sent",
-    "ses:SendEmail": "a mail to nobody",
-}
-"""What the call without effect asked for."""
 _AUTHORISED = {
     *("ClientException", "InvalidParameterException", "ServiceDeploymentNotFoundException"),
     *("InvalidParameter", "InvalidParameterValue", "BadRequestException", "ConflictException"),
@@ -48,10 +40,13 @@ _CREDENTIALS = {
 }
 
 
-def judge(facts: PermissionFacts, definition: dict[str, Any] | None) -> Iterator[Line]:
+def judge(
+    order: PermissionOrder, facts: PermissionFacts, definition: dict[str, Any] | None
+) -> Iterator[Line]:
     """One line for each action, and each topic, sender or role that it is tried on.
 
     Args:
+        order: what was to be tried, and on what.
         facts: what AWS answered.
         definition: the JSON of what runs, which says who registered it.
     """
@@ -60,11 +55,11 @@ def judge(facts: PermissionFacts, definition: dict[str, Any] | None) -> Iterator
         if one.action in _ASIDES:
             continue
         if one.action == _PASS:
-            yield _of_role(one, facts, definition or {}, lacking)
+            yield _of_role(one, order, facts, definition or {}, lacking)
         elif one is lacking:
             yield fine(PERMISSIONS, one.action, "allowed, but for iam:PassRole")
         else:
-            yield _of_action(one, facts)
+            yield _of_action(one, order, facts)
 
 
 def _what_only_passing_lacks(tried: Iterable[Tried]) -> Tried | None:
@@ -81,12 +76,12 @@ def _what_only_passing_lacks(tried: Iterable[Tried]) -> Tried | None:
     )
 
 
-def _of_action(one: Tried, facts: PermissionFacts) -> Line:
+def _of_action(one: Tried, order: PermissionOrder, facts: PermissionFacts) -> Line:
     what, code = _named(one), one.code or ""
     if one.code is None:
         return fine(PERMISSIONS, what, "allowed")
     if is_denied(code):
-        return broken(PERMISSIONS, what, f"not allowed ({code})", _grant(one, facts))
+        return broken(PERMISSIONS, what, f"not allowed ({code})", _grant(one, order, facts))
     if code in _CREDENTIALS:
         return broken(PERMISSIONS, what, f"the worker's credentials: {one.text}", _SIGN_IN)
     if code == "NotTried":
@@ -94,9 +89,7 @@ def _of_action(one: Tried, facts: PermissionFacts) -> Line:
     if gone := _of_receiver(one, what, facts):
         return gone
     if code in _AUTHORISED:
-        asked = _BY_REFUSAL.get(one.action)
-        tried = f"authorised, then refused {asked}" if asked else f"authorised ({code})"
-        return fine(PERMISSIONS, what, tried)
+        return fine(PERMISSIONS, what, _AS_FAR)
     if code in ("UnsupportedOperation", "UnsupportedFeatureException"):
         return unknown(PERMISSIONS, what, one.text or code, _NEWER, excused=True)
     return unknown(PERMISSIONS, what, f"no answer that tells: {one.text or code}", _AGAIN)
@@ -126,9 +119,13 @@ def _unverified(aside: Tried) -> bool:
 
 
 def _of_role(
-    one: Tried, facts: PermissionFacts, definition: dict[str, Any], lacking: Tried | None
+    one: Tried,
+    order: PermissionOrder,
+    facts: PermissionFacts,
+    definition: dict[str, Any],
+    lacking: Tried | None,
 ) -> Line:
-    what, remedy = _named(one), _grant(one, facts)
+    what, remedy = _named(one), _grant(one, order, facts)
     if one.code is None:
         return fine(PERMISSIONS, what, "allowed, as IAM says")
     if is_denied(one.code):
@@ -161,13 +158,15 @@ def _named(one: Tried) -> str:
     return f"{one.action} {one.resource.rsplit(':', 1)[-1]}"
 
 
-def _grant(one: Tried, facts: PermissionFacts) -> str:
-    on = f" on {one.resource}" if one.resource else ""
+def _grant(one: Tried, order: PermissionOrder, facts: PermissionFacts) -> str:
+    resource = one.resource or resource_of(order, one.action)
+    on = f" on {resource}" if resource else ""
     to = f" to {facts.caller}" if facts.caller else " to the worker"
     then = ', with iam:PassedToService "ecs-tasks.amazonaws.com"' if one.action == _PASS else ""
     return f"Allow {one.action}{on}{then}{to}; `lastgood iam` writes the whole policy."
 
 
+_AS_FAR = "allowed (tried without effect)"
 _SIGN_IN = (
     "Give the worker credentials: a task role, or AWS_PROFILE and the like in its environment."
 )
