@@ -32,6 +32,7 @@ from typing import Any
 
 from activities.ecr import REFERENCE
 from lastgood.contracts import PermissionOrder
+from lastgood.messages import RELEASE_TAG
 
 Arguments = dict[str, Any]
 
@@ -83,7 +84,9 @@ def _without_containers(order: PermissionOrder) -> Arguments | None:
         return None
     # Roles as they are, so that a refusal to pass them shows, if ECS looks at that first.
     roles = dict(zip(("executionRoleArn", "taskRoleArn"), order.roles, strict=False))
-    return {"family": order.family, "containerDefinitions": [], **roles}
+    # And a tag, as it takes ecs:TagResource on the family to register with one.
+    tags = [{"key": RELEASE_TAG, "value": "doctor"}]
+    return {"family": order.family, "containerDefinitions": [], "tags": tags, **roles}
 
 
 def _no_deployment(order: PermissionOrder) -> str | None:

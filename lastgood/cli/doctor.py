@@ -19,6 +19,7 @@ from lastgood.cli.options import load_any_policy, output_option
 from lastgood.cli.output import say
 from lastgood.contracts import DoctorOrder, Examination, Overview, Standing
 from lastgood.decisions.examining import lines, temporal
+from lastgood.decisions.examining.guarded import of_guard
 from lastgood.errors import UnreachableError, UsageError
 from lastgood.group_policy import GroupPolicy
 from lastgood.policy import Policy
@@ -96,13 +97,24 @@ def _in_the_way(client: Client | None, seen: Examination) -> str:
 
 
 async def _ask(client: Client, policy: Policy, send_test: bool) -> Examination:
-    """Let the worker examine one service."""
+    """Let the worker examine one service, and add what its guard says."""
     service = policy.ref()
+    try:
+        known = await asking.query_guard(client, service, messages.OVERVIEW, Overview)
+        guarded = tuple(of_guard(known, policy.service))
+    except UnreachableError as error:
+        known, guarded = None, (lines.not_examined(lines.GUARD, "memory", str(error)),)
+    examined = await _let_examine(client, _order(policy, known, send_test))
+    return examined.model_copy(update={"lines": (*examined.lines, *guarded)})
+
+
+async def _let_examine(client: Client, order: DoctorOrder) -> Examination:
+    service = order.policy.ref()
     name = f"doctor/{service.region}/{service.cluster}/{service.name}/{uuid.uuid4()}"
     try:
         examined: Examination = await client.execute_workflow(
             messages.DOCTOR,
-            await _order(client, policy, send_test),
+            order,
             id=name,
             task_queue=messages.TASK_QUEUE,
             execution_timeout=_PATIENCE,
@@ -110,10 +122,10 @@ async def _ask(client: Client, policy: Policy, send_test: bool) -> Examination:
             static_summary=f"Examines {service}",
         )
     except WorkflowFailureError as error:
-        return temporal.unexamined(policy.service, service.region, _why(error))
+        return temporal.unexamined(str(service), service.region, _why(error))
     except RPCError as error:
         why = f"Temporal no longer answers: {error.message}"
-        return temporal.unexamined(policy.service, service.region, why)
+        return temporal.unexamined(str(service), service.region, why)
     return examined
 
 
@@ -126,13 +138,8 @@ def _why(error: WorkflowFailureError) -> str:
     return asking.innermost(error.cause)
 
 
-async def _order(client: Client, policy: Policy, send_test: bool) -> DoctorOrder:
+def _order(policy: Policy, known: Overview | None, send_test: bool) -> DoctorOrder:
     """What the guard remembers goes with it: the rollback target is chosen from that."""
-    try:
-        known = await asking.query_guard(client, policy.ref(), messages.OVERVIEW, Overview)
-    except UnreachableError as error:
-        say(f"{policy.service}: its guard does not answer, and its memory is left out: {error}")
-        known = None
     if known is None:
         return DoctorOrder(policy=policy, send_test=send_test)
     ledger = known.ledger

@@ -72,13 +72,16 @@ def _line(line: Line, column: int, width: int, coloured: bool) -> Iterator[str]:
     mark, colour = f"{_MARKS[line.standing]:<7}", _COLOURS.get(line.standing)
     mark = click.style(mark, fg=colour) if coloured and colour else mark
     start = " " * (4 + 7 + 2)
-    indent = start + " " * (column + 2)
-    texts = iter(_wrapped(line.found, width - len(indent)))
-    if len(line.what) > column:
-        yield f"    {mark}  {line.what}"
+    name, room = f"{line.what:<{column}}  ", width - len(start)
+    if len(line.what) <= column or len(name + line.found) <= room:
+        indent = start + " " * len(name)
+        first, *rest = _wrapped(line.found, room - len(name)) or [""]
+        yield f"    {mark}  {name}{first}".rstrip()
     else:
-        yield f"    {mark}  {line.what:<{column}}  {next(texts, '')}".rstrip()
-    yield from (indent + text for text in texts)
+        indent = start + " " * (column + 2)
+        rest = _wrapped(line.found, width - len(indent))
+        yield f"    {mark}  {line.what}"
+    yield from (indent + text for text in rest)
     if line.remedy:
         wrapped = _wrapped(line.remedy, width - len(start) - 2)
         for number, text in enumerate(wrapped):

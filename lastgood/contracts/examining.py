@@ -26,8 +26,8 @@ class Line(Model):
     """One thing that was examined."""
 
     area: str
-    """``temporal``, ``service``, ``permissions``, ``triggers``, ``smoke``, ``notify``, ``target``
-    or ``second net``."""
+    """``temporal``, ``service``, ``permissions``, ``triggers``, ``smoke``, ``notify``, ``target``,
+    ``second net`` or ``guard``."""
     what: str
     standing: Standing
     found: str

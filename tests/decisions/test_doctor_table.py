@@ -26,7 +26,13 @@ FOUND = (
                 'Allow elasticloadbalancing:DescribeTargetGroups on "*" to the worker; '
                 "`lastgood iam` writes the whole policy.",
             ),
-            warning("second net", "circuit breaker", "off", "aws ecs update-service --cluster c"),
+            fine("permissions", "cloudwatch:DescribeAlarmHistory", "allowed"),
+            warning(
+                "second net",
+                "circuit breaker",
+                "off",
+                "aws ecs update-service --cluster c --service s --deployment-configuration X",
+            ),
         ),
     ),
 )
@@ -44,11 +50,13 @@ def test_it_is_a_table_with_remedies_below() -> None:
         "                                not allowed (AccessDeniedException)",
         '             → Allow elasticloadbalancing:DescribeTargetGroups on "*" to the',
         "               worker; `lastgood iam` writes the whole policy.",
+        "    ok       cloudwatch:DescribeAlarmHistory  allowed",
         "  second net",
         "    warning  circuit breaker  off",
-        "             → aws ecs update-service --cluster c",
+        "             → aws ecs update-service --cluster c --service s",
+        "               --deployment-configuration X",
         "",
-        "Not ready: 1 broken, 1 warning, 2 fine.",
+        "Not ready: 1 broken, 1 warning, 3 fine.",
     ]
 
 
@@ -66,4 +74,4 @@ def test_no_line_is_wider_than_the_terminal(width: int) -> None:
 def test_json_says_whether_it_is_good() -> None:
     said = doctor_table.as_json(FOUND)
     assert said["good"] is False
-    assert said["counts"] == {"broken": 1, "unknown": 0, "warning": 1, "fine": 2}
+    assert said["counts"] == {"broken": 1, "unknown": 0, "warning": 1, "fine": 3}

@@ -14,6 +14,7 @@ from lastgood.contracts import (
     Line,
     MetricFindings,
     MetricSource,
+    Overview,
     PermissionFacts,
     Standing,
     Tried,
@@ -21,6 +22,7 @@ from lastgood.contracts import (
 )
 from lastgood.decisions.examining import channels, lines, measured, needs, permissions, temporal
 from lastgood.decisions.examining import service as services
+from lastgood.decisions.examining.guarded import of_guard
 from lastgood.decisions.examining.lines import broken, fine, unknown, warning
 from lastgood.decisions.targets import Choice
 from lastgood.model import EcsDeployment, Hook, Revision, ServiceState
@@ -166,6 +168,14 @@ def test_a_registration_refused_for_its_roles_says_so_of_the_role_alone() -> Non
     registers, passes = permissions.judge(order, PermissionFacts(tried=tried), DEFINITION)
     assert registers.standing is Standing.FINE
     assert passes.standing is Standing.BROKEN
+
+
+def test_a_registration_refused_for_its_tags() -> None:
+    text = "User is not authorized to perform: ecs:TagResource on resource: *"
+    line = judged(
+        Tried(action="ecs:RegisterTaskDefinition", code="AccessDeniedException", text=text)
+    )
+    assert (line.remedy or "").startswith(f"Allow ecs:TagResource on {ACCOUNT}:task-definition/web")
 
 
 def test_what_is_needed_follows_policy_and_service() -> None:
@@ -317,6 +327,46 @@ def test_a_target_whose_image_is_elsewhere_is_unknown_and_excused() -> None:
     images = [services.TargetImage("docker.io/shop:1.0", "not asked")]
     _, image = services.of_target(choice, True, images, "shop/web")
     assert (image.standing, image.excused) == (Standing.UNKNOWN, True)
+
+
+def overview(**keys: Any) -> Overview:
+    given = {
+        "service": "shop/web",
+        "current": None,
+        "queued": (),
+        "last_known_good": None,
+        "rollbacks_counted": 0,
+        "max_rollbacks": 3,
+        "cooldown_until": None,
+        "results": (),
+        "rollbacks": (),
+        "actions": (),
+    }
+    return Overview.model_validate({**given, **keys})
+
+
+def test_what_a_guard_remembers_matters_to_the_next_release() -> None:
+    [none] = of_guard(None, "shop/web")
+    [quiet] = of_guard(overview(), "shop/web")
+    assert {none.standing, quiet.standing} == {Standing.FINE}
+    at = datetime(2026, 1, 31, tzinfo=UTC)
+    freeze = {"at": at, "actor": "ann", "reason": "sale"}
+    found = of_guard(
+        overview(
+            mirror_problem="AccessDeniedException",
+            frozen=freeze,
+            rollbacks_counted=3,
+            alerts=("2.1",),
+        ),
+        "shop/web",
+    )
+    remedies = {line.what: line.remedy or "" for line in found}
+    assert "ecs:TagResource" in remedies.pop("memory")
+    assert {what: remedy.split()[1] for what, remedy in remedies.items()} == {
+        "freeze": "unfreeze",
+        "rollback limit": "reset",
+        "alert 2.1": "acknowledge",
+    }
 
 
 def test_workers_that_begin_nothing_are_said() -> None:

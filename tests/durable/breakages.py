@@ -371,6 +371,7 @@ MEASURED = [
         "See that the service still publishes it",
         published("Quiet", timedelta(hours=3), 0.01, "None"),
         trigger(0, metric=own_metric("Quiet")),
+        rare=True,
     ),
     Breakage(
         "0 error-rate",
@@ -564,6 +565,7 @@ TEMPORAL = [
         "nobody polls it in namespace 'empty'",
         "`python worker.py`",
         environment={"TEMPORAL_NAMESPACE": EMPTY},
+        rare=True,
     ),
     Breakage(
         "queue lastgood-watch",

@@ -12,7 +12,7 @@ from collections.abc import Iterable
 
 from lastgood.contracts import Examination, Line, Standing
 
-SERVICE, PERMISSIONS, TARGET = "service", "permissions", "target"
+SERVICE, PERMISSIONS, TARGET, GUARD = "service", "permissions", "target", "guard"
 TRIGGERS, SMOKE, NOTIFY, SECOND_NET, TEMPORAL = (
     *("triggers", "smoke", "notify", "second net"),
     "temporal",

@@ -160,10 +160,12 @@ def _named(one: Tried) -> str:
 
 def _grant(one: Tried, order: PermissionOrder, facts: PermissionFacts) -> str:
     resource = one.resource or resource_of(order, one.action)
+    # Who registers with tags is asked for this, too, and AWS's refusal says so.
+    action = "ecs:TagResource" if "ecs:TagResource" in one.text else one.action
     on = f" on {resource}" if resource else ""
     to = f" to {facts.caller}" if facts.caller else " to the worker"
     then = ', with iam:PassedToService "ecs-tasks.amazonaws.com"' if one.action == _PASS else ""
-    return f"Allow {one.action}{on}{then}{to}; `lastgood iam` writes the whole policy."
+    return f"Allow {action}{on}{then}{to}; `lastgood iam` writes the whole policy."
 
 
 _AS_FAR = "allowed (tried without effect)"
