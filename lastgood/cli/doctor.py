@@ -43,7 +43,7 @@ def doctor(paths: tuple[str, ...], send_test: bool, output: str) -> int:
     """Read everything that a release will need, and say what is to be done about it.
 
     \b
-    Examples:
+    Example:
       lastgood doctor --policy lastgood.yaml
       lastgood doctor --policy web.yaml --policy api.yaml --output json
       lastgood doctor --policy lastgood.yaml --send-test

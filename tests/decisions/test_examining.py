@@ -148,7 +148,9 @@ def test_a_role_that_cannot_be_simulated_is_unknown_and_excused() -> None:
     ("registrar", "standing"),
     [
         ("arn:aws:sts::123456789012:assumed-role/lastgood-worker/another-task", Standing.FINE),
+        ("arn:aws:iam::123456789012:role/teams/lastgood-worker", Standing.FINE),
         ("arn:aws:sts::123456789012:assumed-role/lastgood-worker2/task", Standing.UNKNOWN),
+        ("arn:aws:sts::210987654321:assumed-role/lastgood-worker/task", Standing.UNKNOWN),
         ("", Standing.UNKNOWN),
     ],
 )

@@ -146,9 +146,13 @@ def _of_role(
 
 
 def _role_of(arn: str) -> str:
-    """A principal without its session."""
-    head, _, rest = arn.partition(":assumed-role/")
-    return f"{head}/{rest.split('/')[0]}" if rest else arn
+    """A principal without its session, and without the path of its role."""
+    account = ":".join(arn.split(":")[4:5])
+    if ":assumed-role/" in arn:
+        return f"{account} role {arn.partition(':assumed-role/')[2].split('/')[0]}"
+    if ":role/" in arn:
+        return f"{account} role {arn.rsplit('/', 1)[-1]}"
+    return arn
 
 
 def _named(one: Tried) -> str:
