@@ -11,6 +11,7 @@ import click
 
 from lastgood import policy_file, policy_template
 from lastgood.cli import backtest_files, survey
+from lastgood.cli.listing import Listing
 from lastgood.cli.suggest import suggest_triggers
 from lastgood.decisions.advice import warnings_of
 from lastgood.decisions.suggesting import warnings_of_past
@@ -21,7 +22,7 @@ from lastgood.policy_schema import group_schema, schema
 from lastgood.values import Like, Region, ServiceName
 
 
-@click.group()
+@click.group(cls=Listing)
 def policy() -> None:
     """Check a policy file, publish its schema, write a first one, propose its triggers."""
 
