@@ -26,19 +26,20 @@ class PermissionActivities:
     @activity.defn
     async def try_permissions(self, order: PermissionOrder) -> PermissionFacts:
         """Changes nothing. Try each action by a call without effect; several at once."""
-        caller = await self._caller(order)
+        caller, stranger = await self._caller(order)
         calls = [(action, one) for action in order.actions for one in calls_for(action, order)]
         tried = await asyncio.gather(*(self._try(action, one, order) for action, one in calls))
         passed = await asyncio.gather(*(self._pass(role, caller, order) for role in _roles(order)))
-        return PermissionFacts(caller=caller, tried=(*tried, *passed))
+        return PermissionFacts(caller=caller, stranger=stranger, tried=(*tried, *passed))
 
-    async def _caller(self, order: PermissionOrder) -> str | None:
+    async def _caller(self, order: PermissionOrder) -> tuple[str | None, Tried | None]:
         """Who the worker is; AWS tells everybody who they are."""
         try:
             answer = await self._call("sts", "get_caller_identity", order.service.region, {})
-        except ApplicationError:
-            return None
-        return str(answer["Arn"])
+        except ApplicationError as error:
+            text = error.message.removeprefix(f"{_WHO}: ")
+            return None, Tried(action=_WHO, code=error.type, text=text)
+        return str(answer["Arn"]), None
 
     async def _try(self, action: str, call: Call, order: PermissionOrder) -> Tried:
         tried = Tried(action=call.aside or action, resource=call.resource)
@@ -85,6 +86,7 @@ class PermissionActivities:
         return answer
 
 
+_WHO = "sts:GetCallerIdentity"
 _PREFIXES = {"elbv2": "elasticloadbalancing", "sesv2": "ses"}
 _TO_TASKS = {
     "ContextKeyName": "iam:PassedToService",

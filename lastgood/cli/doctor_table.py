@@ -55,9 +55,28 @@ def as_text(
             if len(areas) > 1:
                 yield f"  {area}"
             mine = [line for line in one.lines if line.area == area]
-            yield from _area(mine, width, coloured)
+            yield from _area(_gathered(mine), width, coloured)
         yield ""
     yield _summary(examinations)
+
+
+def _gathered(lines: Sequence[Line]) -> list[Line]:
+    """What is unknown for one and the same reason, as one line."""
+    found: list[Line] = []
+    alike: dict[tuple[str, str | None], list[Line]] = {}
+    for line in lines:
+        same = alike.setdefault((line.found, line.remedy), [])
+        if line.standing is not Standing.UNKNOWN or not same:
+            found.append(line)
+        same.append(line)
+    return [_together(line, alike[line.found, line.remedy]) for line in found]
+
+
+def _together(line: Line, same: Sequence[Line]) -> Line:
+    if line.standing is not Standing.UNKNOWN or len(same) == 1:
+        return line
+    names = ", ".join(one.what for one in same)
+    return line.model_copy(update={"what": f"{len(same)} lines", "found": f"{line.found}: {names}"})
 
 
 def _area(lines: Sequence[Line], width: int, coloured: bool) -> Iterator[str]:

@@ -102,6 +102,8 @@ class PermissionFacts(Model):
 
     caller: str | None = None
     """ARN of who the worker is for AWS."""
+    stranger: Tried | None = None
+    """Why it is not known who the worker is, if it is not."""
     tried: tuple[Tried, ...] = ()
 
 

@@ -6,7 +6,7 @@ import pytest
 
 from lastgood.cli import doctor_table
 from lastgood.contracts import Examination
-from lastgood.decisions.examining.lines import broken, fine, warning
+from lastgood.decisions.examining.lines import broken, fine, not_examined, warning
 
 FOUND = (
     Examination(
@@ -69,6 +69,23 @@ def test_marks_are_coloured_where_colour_is_wanted() -> None:
 @pytest.mark.parametrize("width", [60, 80, 100])
 def test_no_line_is_wider_than_the_terminal(width: int) -> None:
     assert all(len(line) <= width for line in doctor_table.as_text(FOUND, width))
+
+
+def test_what_is_unknown_for_one_reason_is_one_line() -> None:
+    because = "the service cannot be read"
+    some = [not_examined("triggers", f"{n} alarm", because) for n in range(3)]
+    found = Examination(
+        subject="shop/web",
+        where="eu-west-1",
+        lines=(fine("triggers", "3 error-rate", "60 datapoints"), *some),
+    )
+    assert list(doctor_table.as_text([found], 80))[1:5] == [
+        "    ok       3 error-rate  60 datapoints",
+        "    unknown  3 lines       not examined, because the service cannot be read: 0",
+        "                           alarm, 1 alarm, 2 alarm",
+        "             → See to that first.",
+    ]
+    assert len(doctor_table.as_json([found])["examined"][0]["lines"]) == 4  # type: ignore[index]
 
 
 def test_json_says_whether_it_is_good() -> None:

@@ -96,7 +96,7 @@ def judged(
 ) -> Line:
     order = needs.wanted(policy(**keys), state(), definition)
     facts = PermissionFacts(caller=caller, tried=(tried,))
-    [line] = permissions.judge(order, facts, definition)
+    _, line = permissions.judge(order, facts, definition)
     return line
 
 
@@ -106,8 +106,6 @@ def judged(
         (None, Standing.FINE),
         ("ClientException", Standing.FINE),
         ("AccessDeniedException", Standing.BROKEN),
-        ("NoCredentials", Standing.BROKEN),
-        ("ExpiredToken", Standing.BROKEN),
         ("NotTried", Standing.UNKNOWN),
         ("ThrottlingException", Standing.UNKNOWN),
         ("OutcomeUnknown", Standing.UNKNOWN),
@@ -167,9 +165,27 @@ def test_a_registration_refused_for_its_roles_says_so_of_the_role_alone() -> Non
         Tried(action="ecs:RegisterTaskDefinition", code="AccessDeniedException", text=text),
         Tried(action="iam:PassRole", resource=ROLE, code="NotSimulated"),
     )
-    registers, passes = permissions.judge(order, PermissionFacts(tried=tried), DEFINITION)
+    _, registers, passes = permissions.judge(order, PermissionFacts(tried=tried), DEFINITION)
     assert registers.standing is Standing.FINE
     assert passes.standing is Standing.BROKEN
+
+
+@pytest.mark.parametrize("code", ["NoCredentials", "ExpiredToken", "InvalidClientTokenId"])
+def test_a_worker_without_credentials_is_said_once(code: str) -> None:
+    order = needs.wanted(policy(), state(), DEFINITION)
+    stranger = Tried(action="sts:GetCallerIdentity", code=code, text="said")
+    tried = tuple(Tried(action=action, code=code) for action in order.actions)
+    facts = PermissionFacts(stranger=stranger, tried=tried)
+    identity, *others = permissions.judge(order, facts, DEFINITION)
+    assert (identity.standing, "task role" in (identity.remedy or "")) == (Standing.BROKEN, True)
+    assert {one.standing for one in others} == {Standing.UNKNOWN}
+
+
+def test_an_identity_that_is_not_told_is_no_matter() -> None:
+    order = needs.wanted(policy(), state(), DEFINITION)
+    facts = PermissionFacts(stranger=Tried(action="sts:GetCallerIdentity", code="OutcomeUnknown"))
+    [identity] = permissions.judge(order, facts, DEFINITION)
+    assert (identity.standing, identity.excused) == (Standing.UNKNOWN, True)
 
 
 def test_a_registration_refused_for_its_tags() -> None:

@@ -50,7 +50,7 @@ async def test_a_healthy_service_is_fine_in_every_line_and_stays_as_it_is(clinic
         *("target", "second net", "guard"),
     }
     tried = {line["what"].split()[0] for line in examined.lines if line["area"] == "permissions"}
-    assert len(tried) == 21
+    assert len(tried - {"identity"}) == 21
 
 
 async def test_a_test_message_is_really_sent_on_every_channel(clinic: Clinic) -> None:

@@ -55,6 +55,8 @@ def unread(area: str, what: str, why: str) -> Line:
     """What AWS, or whoever else, did not tell."""
     if is_denied(why):
         return not_examined(area, what, "the worker may not read it (see permissions)")
+    if "credentials" in why:
+        return not_examined(area, what, "the worker has no credentials (see permissions)")
     return unknown(
         area,
         what,

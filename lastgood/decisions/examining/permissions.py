@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from lastgood.contracts import Line, PermissionFacts, PermissionOrder, Tried
+from lastgood.contracts import Line, PermissionFacts, PermissionOrder, Standing, Tried
 from lastgood.decisions.examining.lines import (
     PERMISSIONS,
     broken,
@@ -21,6 +21,7 @@ from lastgood.decisions.examining.lines import (
 )
 from lastgood.decisions.examining.needs import resource_of
 
+_IDENTITY = "identity"
 _PASS = "iam:PassRole"  # noqa: S105 - the name of an action
 _ASIDES = ("sns:GetTopicAttributes", "ses:GetEmailIdentity")
 """Not needed; where they are allowed, they tell whether a topic or a sender is there."""
@@ -50,16 +51,31 @@ def judge(
         facts: what AWS answered.
         definition: the JSON of what runs, which says who registered it.
     """
+    identity = _of_identity(facts)
+    yield identity
+    nobody = identity.standing is Standing.BROKEN
     lacking = _what_only_passing_lacks(facts.tried)
     for one in facts.tried:
         if one.action in _ASIDES:
             continue
-        if one.action == _PASS:
+        if nobody:
+            yield not_examined(PERMISSIONS, _named(one), "the worker has no credentials")
+        elif one.action == _PASS:
             yield _of_role(one, order, facts, definition or {}, lacking)
         elif one is lacking:
             yield fine(PERMISSIONS, one.action, "allowed, but for iam:PassRole")
         else:
             yield _of_action(one, order, facts)
+
+
+def _of_identity(facts: PermissionFacts) -> Line:
+    """Who the worker is for AWS. It need not be told, but for want of credentials nothing works."""
+    if facts.stranger is None:
+        return fine(PERMISSIONS, _IDENTITY, facts.caller or "not told")
+    why = facts.stranger.text or facts.stranger.code or "no reason given"
+    if facts.stranger.code in _CREDENTIALS:
+        return broken(PERMISSIONS, _IDENTITY, why, _SIGN_IN)
+    return unknown(PERMISSIONS, _IDENTITY, f"AWS does not tell: {why}", _AGAIN, excused=True)
 
 
 def _what_only_passing_lacks(tried: Iterable[Tried]) -> Tried | None:
@@ -82,8 +98,6 @@ def _of_action(one: Tried, order: PermissionOrder, facts: PermissionFacts) -> Li
         return fine(PERMISSIONS, what, "allowed")
     if is_denied(code):
         return broken(PERMISSIONS, what, f"not allowed ({code})", _grant(one, order, facts))
-    if code in _CREDENTIALS:
-        return broken(PERMISSIONS, what, f"the worker's credentials: {one.text}", _SIGN_IN)
     if code == "NotTried":
         return not_examined(PERMISSIONS, what, "what it would be tried on cannot be read")
     if gone := _of_receiver(one, what, facts):
