@@ -60,6 +60,9 @@ log = logging.getLogger("lastgood.worker")
 _MARGIN = 10.0
 """Seconds that a worker may take beyond what its activities are given to end."""
 
+_LEAST_CACHED = 100
+"""Workflows that are remembered: one that is forgotten while it works is asked again after 10 s."""
+
 
 def set_up_logging(settings: Settings) -> None:
     """One line per event on stderr, as JSON unless asked otherwise."""
@@ -162,7 +165,7 @@ def make_workers(
         workflow_runner=workflow_runner(),
         deployment_config=deployment,
         graceful_shutdown_timeout=shutdown,
-        max_cached_workflows=2 * settings.max_watches,
+        max_cached_workflows=max(_LEAST_CACHED, 2 * settings.max_watches),
         sticky_queue_schedule_to_start_timeout=timedelta(seconds=5),
     )
     watches = Worker(

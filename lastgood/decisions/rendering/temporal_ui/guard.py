@@ -10,8 +10,8 @@ from __future__ import annotations
 from lastgood.contracts import Overview
 from lastgood.decisions.rendering.temporal_ui import places
 from lastgood.decisions.rendering.temporal_ui.markdown import bullets, code, table, text, whole
-from lastgood.decisions.rendering.temporal_ui.release import Place
-from lastgood.decisions.wording import clock, day, describe
+from lastgood.decisions.rendering.temporal_ui.release import Place, revision
+from lastgood.decisions.wording import clock, day
 from lastgood.model import Model, ReleaseResult, ServiceRef
 
 _RESULTS = 8
@@ -95,7 +95,7 @@ def _facts(now: GuardNow) -> list[str]:
     return [
         place.other("The release", view.current.workflow_id) if view.current else "",
         f"queued: {waiting}" if waiting else "",
-        f"last known good: {code(describe(good)) if good else 'none yet'}",
+        f"last known good: {revision(good) if good else 'none yet'}",
         f"rollbacks that count: {view.rollbacks_counted} of {view.max_rollbacks}"
         + (f"; cooldown until {clock(until)}" if until else ""),
         f"not remembered in the service's tags: {text(view.mirror_problem)}"

@@ -23,7 +23,7 @@ from lastgood.decisions.rendering.temporal_ui.markdown import (
     whole,
 )
 from lastgood.decisions.rendering.temporal_ui.triggers import triggers
-from lastgood.decisions.wording import clock, describe, took
+from lastgood.decisions.wording import clock, took
 from lastgood.messages import guard_id, rollback_id
 from lastgood.model import Model, Revision, ServiceRef, Verdict
 from lastgood.policy import format_duration
@@ -77,6 +77,12 @@ class ReleaseNow(Model):
     tallies: tuple[Tally, ...] = ()
     verdicts: tuple[Verdict, ...] = ()
     at: datetime
+
+
+def revision(one: Revision) -> str:
+    """A revision and its images by their names; `explain` has the digests."""
+    images = ", ".join(code(image.image, 200) for image in one.images)
+    return f"{code(one.label)} ({images})" if images else code(one.label)
 
 
 def release_summary(order: ReleaseOrder, service: ServiceRef) -> str:
@@ -146,10 +152,10 @@ def _live(now: ReleaseNow) -> list[str]:
 
 
 def _revisions(now: ReleaseNow) -> list[str]:
-    target = f"{code(describe(now.target))} {text(now.target_reason)}" if now.target else ""
+    target = f"{revision(now.target)}. {text(now.target_reason)}" if now.target else ""
     return [
-        f"from {code(describe(now.running))}" if now.running else "",
-        f"to {code(describe(now.released))}" if now.released else "",
+        f"from {revision(now.running)}" if now.running else "",
+        f"to {revision(now.released)}" if now.released else "",
         f"rollback target: {target}" if target else "",
     ]
 

@@ -17,9 +17,8 @@ from lastgood.decisions.rendering.temporal_ui.markdown import (
     text,
     whole,
 )
-from lastgood.decisions.rendering.temporal_ui.release import Place
+from lastgood.decisions.rendering.temporal_ui.release import Place, revision
 from lastgood.decisions.rendering.temporal_ui.triggers import of_verdicts
-from lastgood.decisions.wording import describe
 from lastgood.messages import deployment_id, guard_id
 from lastgood.model import Model, Outcome
 
@@ -55,7 +54,7 @@ def rollback_details(order: RollbackOrder) -> str:
         bullets(
             (
                 f"{code(str(order.service))} in {text(order.service.region)}",
-                f"back to {code(describe(order.target))}",
+                f"back to {revision(order.target)}",
                 f"from {code(left)}" if left else "",
                 f"of release {code(order.release)}{by}",
                 f"because: {text(order.reason)}" if order.reason else "",

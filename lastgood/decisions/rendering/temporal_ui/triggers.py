@@ -7,6 +7,7 @@ workflow; what is measured between is in the heartbeats of the pending activitie
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 
 from lastgood.contracts import Tally, WatchedTrigger
@@ -36,6 +37,7 @@ _SAYS = {
     Reading.NO_DATA: "no data",
     Reading.ERROR: "not readable",
 }
+_THRESHOLD = re.compile(r" \(threshold [^()]*\)")
 _SEEN = 140
 """Characters of what was seen: longer ones make the columns narrow."""
 
@@ -110,11 +112,12 @@ def _name(one: WatchedTrigger, region: str) -> str:
 
 
 def _seen(tally: Tally | None, verdict: Verdict | None) -> str:
-    if verdict and verdict.status is Status.FAIL:
-        return measured(verdict) or verdict.reason
-    if tally:
-        return tally.latest
-    return (measured(verdict) or verdict.reason) if verdict else "nothing reported yet"
+    """In words, without what the other columns say."""
+    said = (measured(verdict) or verdict.reason) if verdict else "nothing reported yet"
+    fails = verdict is not None and verdict.status is Status.FAIL
+    words = tally.latest if tally and not fails else said
+    name = tally.key.partition(" ")[2] if tally else verdict.trigger if verdict else ""
+    return _THRESHOLD.sub("", words.removeprefix(name).lstrip(" :"))
 
 
 def _says(tally: Tally | None, verdict: Verdict | None) -> str:
