@@ -51,7 +51,7 @@ class Ui:
     def details(self, which: str) -> str:
         """The text of `summary`, `details` or `current-details`, rendered."""
         frame = self._page.frame_locator(f"#user-metadata-{which}")
-        return frame.locator("main").inner_text()
+        return frame.locator("main").inner_text().strip()
 
     def links(self, which: str) -> dict[str, str]:
         """The links of a part, by their words."""

@@ -3,6 +3,8 @@
 `make screenshots` makes the pictures of docs/temporal-ui.md from this very run.
 """
 
+import re
+
 import pytest
 
 from tests.e2e.browser import CHROMIUM, Ui, browser
@@ -42,7 +44,13 @@ def during_the_window(scene: Scene, ui: Ui) -> None:
         assert words in static
     assert ui.links("details")["CI run"] == "https://github.com/shop/checkout/actions/runs/4711"
     now = ui.details("current-details")
-    for words in ("monitor since", "error-rate", "5 % for 3s", "2s for 3s", "2 failed in a row"):
+    for words in (
+        "monitor since",
+        "error-rate",
+        "5\u00a0%\u00a0for\u00a03s",
+        "2s\u00a0for\u00a03s",
+        "2\u00a0failed\u00a0in\u00a0a\u00a0row",
+    ):
         assert words in now
     assert "rollback target: checkout:1" in now
     assert "lastgood rollback shop/checkout" in now
@@ -50,7 +58,8 @@ def during_the_window(scene: Scene, ui: Ui) -> None:
     assert ui.follow("current-details", "Pending Activities").endswith(f"{run}/pending-activities")
     ui.open(ident, run, "pending-activities")
     ui.wait_for("watch_metrics")
-    ui.wait_for("threshold 5 %")
+    ui.wait_for(re.compile(r"\(threshold 5\.0 %\)"))
+    ui.shoot("temporal-ui-live")
 
 
 def after_the_rollback(scene: Scene, ui: Ui, run: str) -> None:

@@ -20,7 +20,7 @@ MOST = 6000
 _LEFT_OUT = "- … more does not fit here: see the event history"
 _SPECIAL = re.compile(r"[\\`*_{}\[\]<>#|~&^$]|-(?=-)|:(?=//)|(?<=mailto):|\((?=c\)|r\)|tm\))", re.I)
 _AT_THE_START = re.compile(r"^(?=[-+]\s)|(?<=^\d)(?=[.)]\s)|^(?=[=:]\s)")
-_GAP = "\u00a0\u00a0"
+_GAP = "\u00a0"
 _SUMMARY_CHARACTERS, _SUMMARY_BYTES = 160, 400
 """Temporal promises to show 400 bytes of a summary."""
 
@@ -37,6 +37,11 @@ def text(plain: str, limit: int = 400) -> str:
     """Text from outside, as text."""
     escaped = _SPECIAL.sub(lambda found: f"\\{found[0]}", one_line(plain, limit))
     return _AT_THE_START.sub(r"\\", escaped)
+
+
+def unbroken(plain: str, limit: int = 80) -> str:
+    """Text from outside that stays on one line."""
+    return text(plain, limit).replace(" ", _GAP)
 
 
 def code(plain: str, limit: int = 300) -> str:
@@ -77,5 +82,5 @@ def whole(lines: Iterable[str]) -> str:
 
 
 def _row(cells: Sequence[str]) -> str:
-    *first, last = cells
-    return "".join(f"| {cell}{_GAP} " for cell in first) + f"| {last} |"
+    first, *others = cells
+    return f"| {first}{_GAP} | " + " | ".join(f"{_GAP}{cell}{_GAP}" for cell in others) + " |"

@@ -122,7 +122,7 @@ def release_now(now: ReleaseNow) -> str:
             *_live(now),
             *bullets(_revisions(now)),
             *_steps(now.progress.steps),
-            *bullets(text(note, 300) for note in now.progress.notes[-_NOTES:]),
+            *bullets(text(note, 300) for note in _notes(now.progress)),
             *bullets(_next(now)),
         ]
     )
@@ -148,7 +148,9 @@ def _live(now: ReleaseNow) -> list[str]:
     if last is None or last.finished_at or last.name not in ("wait", "monitor", "finish"):
         return []
     tab = now.place.tab("Pending Activities", "pending-activities")
-    return [f"Live values, a few seconds old: {tab}, under Heartbeat Details.", ""]
+    told = [tally.measured_at for tally in now.tallies if tally.measured_at]
+    since = f"The table is of {clock(max(told))}, when a watch last ended. " if told else ""
+    return [f"{since}Live values, a few seconds old: {tab}, under Heartbeat Details.", ""]
 
 
 def _revisions(now: ReleaseNow) -> list[str]:
@@ -174,6 +176,12 @@ def _step(step: Step) -> str:
 
 def _lasted(duration: timedelta) -> str:
     return took(duration) if duration else "0s"
+
+
+def _notes(progress: Progress) -> list[str]:
+    """What was noted last, without what stands above."""
+    told = "Rollback target: "
+    return [note for note in progress.notes if not note.startswith(told)][-_NOTES:]
 
 
 def _next(now: ReleaseNow) -> list[str]:

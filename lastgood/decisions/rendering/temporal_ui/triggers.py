@@ -11,7 +11,7 @@ import re
 from collections.abc import Iterable, Sequence
 
 from lastgood.contracts import Tally, WatchedTrigger
-from lastgood.decisions.rendering.temporal_ui.markdown import table, text
+from lastgood.decisions.rendering.temporal_ui.markdown import table, text, unbroken
 from lastgood.decisions.rendering.temporal_ui.places import alarm_console
 from lastgood.decisions.wording import measured
 from lastgood.model import Reading, Status, Verdict
@@ -38,6 +38,7 @@ _SAYS = {
     Reading.ERROR: "not readable",
 }
 _THRESHOLD = re.compile(r" \(threshold [^()]*\)")
+_SHORT = 20
 _SEEN = 140
 """Characters of what was seen: longer ones make the columns narrow."""
 
@@ -56,7 +57,7 @@ def triggers(
         (
             (
                 _name(one, region),
-                text(limit_of(one.trigger), 80),
+                _limit(one.trigger),
                 text(_seen(last.get(one.key), said.get(one.key)), _SEEN),
                 _says(last.get(one.key), said.get(one.key)),
             )
@@ -90,6 +91,11 @@ def limit_of(trigger: Trigger) -> str:
         case BandTrigger():
             return f"{trigger.direction} the band of before"
     raise TypeError(type(trigger).__name__)
+
+
+def _limit(trigger: Trigger) -> str:
+    limit = limit_of(trigger)
+    return unbroken(limit) if len(limit) <= _SHORT else text(limit, 80)
 
 
 def _lasting(trigger: MetricTrigger) -> str:
