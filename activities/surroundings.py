@@ -33,6 +33,6 @@ class SurroundingsActivities:
         try:
             names = await registered(activity.client(), _PATIENCE)
         except RPCError as error:
-            activity.logger.warning("Temporal tells no search attributes: %s", error.message)
+            activity.logger.info("Temporal tells no search attributes: %s", error.message)
             names = ()
         return Surroundings(search_attributes=names, ui_url=self._ui_url)

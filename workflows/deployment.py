@@ -58,7 +58,7 @@ class Deployment:
         self._journal = self._release.journal
         self._round: Round | None = None
         self._carry: tuple[Tally, ...] = ()
-        self._journal.show = lambda: show(self._release)
+        self._journal.show = lambda: show(self._release, self._round)
 
     @workflow.run
     async def run(self, _: DeploymentOrder) -> DeploymentReport:
@@ -257,7 +257,6 @@ class Deployment:
     async def _until_ecs_says(self, current: Round) -> None:
         """Wait for what ends the way forward, or for what ECS says."""
         await workflow.wait_condition(lambda: bool(self._seen() or current.news or current.done))
-        self._journal.measured(current.tallies)
         if self._seen() or current.news is None or current.news.kind not in ("complete", "paused"):
             current.cancel()
 
@@ -290,7 +289,6 @@ class Deployment:
                     return stopped
                 self._round = current = release.watch("window", end, carry=carry, part=part)
                 await self._until_news(current)
-                self._journal.measured(current.tallies)
                 self._journal.judged(*current.verdicts)
                 finding = self._seen()
                 if finding or release.orders.promoted or self._ends_early(current, part, end):

@@ -64,10 +64,10 @@ class Rollback:
     @workflow.run
     async def run(self, order: RollbackOrder) -> RollbackReport:
         """Bring it back, and be found by how that ended."""
-        self._listed.put(attributes.of_rollback(order))
         report = await self._carry_out(order)
         self._show(report)
-        self._listed.put(attributes.of_outcome(report.outcome))
+        ended = attributes.of_outcome(report.outcome)
+        self._listed.put({**attributes.of_rollback(order), **ended})
         await self._listed.settled()
         return report
 
@@ -131,6 +131,8 @@ class Rollback:
             self._enter("act")
             await self._way.act()
             self._enter("wait")
+            # Not earlier: where Temporal is slow to tell its search attributes, nothing waits.
+            self._listed.put(attributes.of_rollback(self._order))
             news = await self._wait_until_steady()
             if self._other_image:
                 self._other_image = False

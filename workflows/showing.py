@@ -9,14 +9,23 @@ from __future__ import annotations
 from temporalio import workflow
 
 from workflows.release import Release
+from workflows.watching import Round
 
 with workflow.unsafe.imports_passed_through():
     from lastgood.decisions.rendering.temporal_ui.release import ReleaseNow, release_now
 
 
-def show(release: Release) -> None:
-    """Bring it up to date."""
+def show(release: Release, current: Round | None) -> None:
+    """Bring it up to date.
+
+    Args:
+        release: to be shown.
+        current: its last round of watches. What ended it may be one source's news; what the others
+            saw until then comes a moment later, when they have been told to end.
+    """
     journal, prepared = release.journal, release.prepared
+    if current:
+        journal.tallies |= {tally.key: tally for tally in current.tallies}
     now = ReleaseNow(
         place=release.listed.place,
         service=release.service,

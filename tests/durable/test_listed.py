@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import re
+from datetime import timedelta
+from pathlib import Path
+from urllib.parse import unquote
+
 import pytest
 from temporalio.api.enums.v1 import IndexedValueType
 from temporalio.api.operatorservice.v1 import AddSearchAttributesRequest
@@ -10,7 +15,7 @@ from temporalio.common import SearchAttributeKey
 
 from lastgood import messages
 from lastgood.decisions import attributes
-from lastgood.listing import registered
+from lastgood.listing import registered, told_by_the_namespace
 from lastgood.model import Outcome
 from scripts.histories import until_step
 from tests.durable.desk import GUARD, QUICK, RELEASE, ROLLBACK, Desk
@@ -49,6 +54,8 @@ async def test_release_and_its_rollback_are_found_by_what_they_are_and_how_they_
 
     assert result.outcome is Outcome.ROLLED_BACK
     assert await registered(dev_desk.client) == messages.SEARCH_ATTRIBUTES
+    told = await told_by_the_namespace(dev_desk.client, timedelta(seconds=5))
+    assert told == messages.SEARCH_ATTRIBUTES
     assert await found(dev_desk.client, RELEASE) == {
         "LastgoodService": "shop/web",
         "LastgoodOutcome": "rolled_back",
@@ -117,3 +124,20 @@ async def test_server_that_does_not_tell_them_hinders_nothing(desk: Desk) -> Non
     result = await desk.release("app:2")
 
     assert result.outcome is Outcome.HEALTHY
+
+
+@pytest.mark.parametrize("dev_desk", [REGISTERED], indirect=True)
+async def test_filters_of_the_docs_are_understood_and_find_a_release(dev_desk: Desk) -> None:
+    page = (Path(__file__).parents[2] / "docs/temporal-ui.md").read_text()
+    rows = re.findall(r"^\| ([^|]+) \| `([^|]+)` \|$", page.split("| view | filter |")[1], re.M)
+    (address,) = re.findall(r"^http://\S+\?query=(\S+)$", page, re.M)
+    await dev_desk.release("app:2", of=QUICK)
+
+    async def found(query: str) -> list[str]:
+        return [one.id async for one in dev_desk.client.list_workflows(query)]
+
+    assert len(rows) == 8
+    assert unquote(address) in dict(rows).values()
+    for _, query in rows:
+        await found(query)  # one that is wrong raises
+    assert await found(rows[2][1].replace("shop/checkout", "shop/web")) == [RELEASE]

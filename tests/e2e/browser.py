@@ -23,7 +23,10 @@ _FLAGS = (
     *("--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-sync"),
     *("--disable-background-networking", "--disable-component-update"),
 )
-_SIZE = {"width": 1360, "height": 1100}
+_SIZE = {"width": 1360, "height": 2000}
+"""High enough for all rows: the UI draws only those of a timeline that are in the window."""
+_LEFT = 262
+"""Where its navigation ends."""
 _PATIENCE = 60_000.0
 """Milliseconds; a busy machine is no bug."""
 _COLOURS = 96
@@ -51,7 +54,8 @@ class Ui:
     def details(self, which: str) -> str:
         """The text of `summary`, `details` or `current-details`, rendered."""
         frame = self._page.frame_locator(f"#user-metadata-{which}")
-        return frame.locator("main").inner_text().strip()
+        main = frame.locator("main").filter(has_text=re.compile(r"\S"))  # empty until it is told
+        return main.inner_text().strip()
 
     def links(self, which: str) -> dict[str, str]:
         """The links of a part, by their words."""
@@ -76,17 +80,34 @@ class Ui:
         """Wait until the page says something."""
         self._page.get_by_text(words).first.wait_for()
 
-    def shoot(self, name: str, top: int = 110, height: int = 960) -> None:
-        """Keep a picture, if pictures are wanted: of the page without the UI's own frame."""
+    def shoot(
+        self, name: str, begin: str = "h1", end: str | None = None, height: int = 900
+    ) -> None:
+        """Keep a picture, if pictures are wanted: without what is the same on all pages.
+
+        Args:
+            name: of the file.
+            begin: the selector of what is at its top.
+            end: and of what is at its bottom; left out: so many pixels below the top.
+            height: that many.
+        """
         if SHOTS is None:
             return
         self._page.wait_for_timeout(1500)  # fonts, and frames that grow with their text
-        left = 245  # the navigation, which is the same everywhere
-        clip = {"x": left, "y": top, "width": _SIZE["width"] - left, "height": height}
-        raw = self._page.screenshot(full_page=True, clip=clip)  # type: ignore[arg-type]
+        top = self._box(begin)["y"] - 15
+        if end:
+            last = self._box(end)
+            height = int(last["y"] + last["height"] + 15 - top)
+        clip = {"x": _LEFT, "y": top, "width": _SIZE["width"] - _LEFT, "height": height}
+        raw = self._page.screenshot(clip=clip)  # type: ignore[arg-type]
         target = Path(SHOTS) / f"{name}.png"
         Image.open(io.BytesIO(raw)).convert("RGB").quantize(_COLOURS).save(target, optimize=True)
         assert target.stat().st_size < _MOST_BYTES, target
+
+    def _box(self, selector: str) -> dict[str, float]:
+        box = self._page.locator(selector).first.bounding_box()
+        assert box, f"{selector} is not shown"
+        return dict(box)  # type: ignore[arg-type]
 
 
 @contextmanager

@@ -54,12 +54,12 @@ def during_the_window(scene: Scene, ui: Ui) -> None:
         assert words in now
     assert "rollback target: checkout:1" in now
     assert "lastgood rollback shop/checkout" in now
-    ui.shoot("temporal-ui-window")
+    ui.shoot("temporal-ui-window", end="#user-metadata-current-details")
     assert ui.follow("current-details", "Pending Activities").endswith(f"{run}/pending-activities")
     ui.open(ident, run, "pending-activities")
     ui.wait_for("watch_metrics")
     ui.wait_for(re.compile(r"\(threshold 5\.0 %\)"))
-    ui.shoot("temporal-ui-live")
+    ui.shoot("temporal-ui-live", height=700)
 
 
 def after_the_rollback(scene: Scene, ui: Ui, run: str) -> None:
@@ -73,7 +73,7 @@ def after_the_rollback(scene: Scene, ui: Ui, run: str) -> None:
     assert ui.links("current-details")["Rollback"].endswith(
         "rollback%2Fus-east-1%2Fshop%2Fcheckout"
     )
-    ui.shoot("temporal-ui-rolled-back")
+    ui.shoot("temporal-ui-rolled-back", end="#user-metadata-current-details")
     ui.open(ident, run, "timeline")
     for words in (
         "Read shop/checkout",
@@ -84,7 +84,7 @@ def after_the_rollback(scene: Scene, ui: Ui, run: str) -> None:
         "Tell slack: shop/checkout: rolling back release 2.4.0",
     ):
         ui.wait_for(words)
-    ui.shoot("temporal-ui-timeline")
+    ui.shoot("temporal-ui-timeline", begin="h2:has-text('Timeline')", height=820)
     ui.open(scene.identity("rollback"), run_of(scene, "rollback"), "user-metadata")
     assert ui.details("current-details").startswith("verified: ")
     assert "because: " in ui.details("details")
@@ -98,7 +98,7 @@ def in_the_list(scene: Scene, ui: Ui) -> None:
     ui.wait_for(scene.identity("release"))
     ui.wait_for(scene.identity("rollback"))
     assert scene.identity("service") not in ui.text()
-    ui.shoot("temporal-ui-list", height=520)
+    ui.shoot("temporal-ui-list", height=300)
 
 
 def run_of(scene: Scene, kind: str) -> str:

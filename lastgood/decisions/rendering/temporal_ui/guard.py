@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from lastgood.contracts import Overview
 from lastgood.decisions.rendering.temporal_ui import places
-from lastgood.decisions.rendering.temporal_ui.markdown import bullets, code, table, text, whole
+from lastgood.decisions.rendering.temporal_ui.markdown import bullets, code, text, whole
 from lastgood.decisions.rendering.temporal_ui.release import Place, revision
 from lastgood.decisions.wording import clock, day
 from lastgood.model import Model, ReleaseResult, ServiceRef
@@ -57,10 +57,7 @@ def guard_now(now: GuardNow) -> str:
             *_verdict(now),
             "",
             *bullets(_facts(now)),
-            *table(
-                ("ended", "release", "outcome", "by", "why"),
-                (_result(one) for one in view.results[:_RESULTS]),
-            ),
+            *bullets(_result(one) for one in view.results[:_RESULTS]),
         ]
     )
 
@@ -105,7 +102,8 @@ def _facts(now: GuardNow) -> list[str]:
     ]
 
 
-def _result(one: ReleaseResult) -> tuple[str, ...]:
-    ended = day(one.finished_at) if one.finished_at else ""
+def _result(one: ReleaseResult) -> str:
+    ended = f"{day(one.finished_at)} " if one.finished_at else ""
+    by = f" by {text(one.actor, 60)}" if one.actor else ""
     outcome = one.outcome.value.replace("_", " ")
-    return ended, text(one.release, 60), outcome, text(one.actor or "", 40), text(one.reason, 160)
+    return f"{ended}{code(one.release, 80)} **{outcome}**{by}: {text(one.reason, 240)}"

@@ -144,13 +144,14 @@ def _verdict(now: ReleaseNow) -> list[str]:
 
 
 def _live(now: ReleaseNow) -> list[str]:
-    last = now.progress.steps[-1] if now.progress.steps else None
-    if last is None or last.finished_at or last.name not in ("wait", "monitor", "finish"):
-        return []
-    tab = now.place.tab("Pending Activities", "pending-activities")
+    """Of when the table is, and where newer values are."""
     told = [tally.measured_at for tally in now.tallies if tally.measured_at]
-    since = f"The table is of {clock(max(told))}, when a watch last ended. " if told else ""
-    return [f"{since}Live values, a few seconds old: {tab}, under Heartbeat Details.", ""]
+    lines = [f"The table is of {clock(max(told))}, when a watch last reported."] if told else []
+    last = now.progress.steps[-1] if now.progress.steps else None
+    if last and not last.finished_at and last.name in ("wait", "monitor", "finish"):
+        tab = now.place.tab("Pending Activities", "pending-activities")
+        lines.append(f"Live values, a few seconds old: {tab}, under Heartbeat Details.")
+    return [" ".join(lines), ""] if lines else []
 
 
 def _revisions(now: ReleaseNow) -> list[str]:
@@ -180,7 +181,7 @@ def _lasted(duration: timedelta) -> str:
 
 def _notes(progress: Progress) -> list[str]:
     """What was noted last, without what stands above."""
-    told = "Rollback target: "
+    told = ("Rollback target: ", "Ended: ")
     return [note for note in progress.notes if not note.startswith(told)][-_NOTES:]
 
 

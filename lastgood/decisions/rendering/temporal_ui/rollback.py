@@ -49,7 +49,7 @@ def rollback_summary(order: RollbackOrder) -> str:
 def rollback_details(order: RollbackOrder) -> str:
     """What does not change while it runs."""
     left = order.from_task_definition.rsplit("/", 1)[-1]
-    by = f", asked for by {text(order.actor)}" if order.actor else ""
+    by = f", decided by {text(order.actor)}" if order.actor else ""
     return whole(
         bullets(
             (
