@@ -73,8 +73,8 @@ class ServiceGuard:
         tending.append(asyncio.create_task(remind(self._memory)))
         tending.append(asyncio.create_task(self._look_at_newcomers()))
         tending.append(asyncio.create_task(self._keep_showing()))
-        self._listed.put(attributes.of_service(self._state.service))
         await self._memory.restore()
+        self._listed.put(attributes.of_service(self._state.service))
         while True:
             await workflow.wait_condition(
                 lambda: bool(
