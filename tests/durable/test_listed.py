@@ -20,6 +20,7 @@ from lastgood.listing import registered, told_by_the_namespace
 from lastgood.model import Outcome
 from scripts.histories import until_step
 from tests.durable.desk import GUARD, QUICK, RELEASE, ROLLBACK, Desk
+from worker import say_what_is_missing
 
 BAD = {"of": QUICK, "monitor": {"window": "60s", "interval": "1s"}}
 REGISTERED = tuple(
@@ -91,7 +92,9 @@ async def test_held_release_is_found_as_held_until_it_is_not(dev_desk: Desk) -> 
     assert (await found(dev_desk.client, RELEASE))["LastgoodOutcome"] == "healthy"
 
 
-async def test_namespace_without_them_releases_and_rolls_back(dev_desk: Desk) -> None:
+async def test_namespace_without_them_releases_and_rolls_back_and_the_worker_says_so(
+    dev_desk: Desk, caplog: pytest.LogCaptureFixture
+) -> None:
     dev_desk.world.bad("app:2", after=1)
 
     result = await dev_desk.release("app:2", **BAD)
@@ -100,6 +103,10 @@ async def test_namespace_without_them_releases_and_rolls_back(dev_desk: Desk) ->
     assert await found(dev_desk.client, RELEASE) == {}
     assert await registered(dev_desk.client) == ()
     assert "WORKFLOW_TASK_FAILED" not in await dev_desk.events(RELEASE)
+    await say_what_is_missing(dev_desk.client)
+    for name in messages.SEARCH_ATTRIBUTES:
+        assert f"--name {name} --type Keyword" in caplog.text
+    assert "temporal operator search-attribute create --namespace default" in caplog.text
 
 
 async def test_one_that_has_another_type_is_left_alone(dev_desk: Desk) -> None:
