@@ -60,16 +60,19 @@ COPY_TAG = "lastgood:copy-of"
 """The tag on a digest-pinned copy of a task definition; its value is the original's ARN."""
 
 
-SERVICE_ATTRIBUTE = "LastgoodService"
-OUTCOME_ATTRIBUTE = "LastgoodOutcome"
-IMAGE_ATTRIBUTE = "LastgoodImage"
-ACTOR_ATTRIBUTE = "LastgoodActor"
-SEARCH_ATTRIBUTES = (SERVICE_ATTRIBUTE, OUTCOME_ATTRIBUTE, IMAGE_ATTRIBUTE, ACTOR_ATTRIBUTE)
-"""All of type Keyword; a namespace must have them registered."""
-
-
 RELEASE_MEMO = "release"
 """The memo of a release's or rollback's workflow by which it is found; its value is the id."""
+
+SERVICE_ATTRIBUTE = "LastgoodService"
+"""``CLUSTER/SERVICE``."""
+OUTCOME_ATTRIBUTE = "LastgoodOutcome"
+"""How it ended, as results say it; ``held`` also while a person is waited for."""
+IMAGE_ATTRIBUTE = "LastgoodImage"
+"""What it brings to the service."""
+ACTOR_ATTRIBUTE = "LastgoodActor"
+"""Who asked for it."""
+SEARCH_ATTRIBUTES = (SERVICE_ATTRIBUTE, OUTCOME_ATTRIBUTE, IMAGE_ATTRIBUTE, ACTOR_ATTRIBUTE)
+"""By which workflows are found in lists, all of the type Keyword. A namespace may lack them."""
 
 
 def guard_id(service: ServiceRef) -> str:

@@ -59,6 +59,7 @@ from lastgood.contracts.grouping import (
     StandingQuery,
     TakeBackOrder,
 )
+from lastgood.contracts.listing import Surroundings
 from lastgood.contracts.memory import (
     Alert,
     Answered,
@@ -183,6 +184,7 @@ __all__ = [
     "Step",
     "StopOrder",
     "Stretch",
+    "Surroundings",
     "TagOrder",
     "TakeBackOrder",
     "Tally",
