@@ -10,7 +10,8 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
-from lastgood.policy import NotifyPolicy, Policy
+from lastgood.policy import Policy
+from lastgood.policy_notify import NotifyPolicy
 from lastgood.policy_part import Part, refuse
 from lastgood.values import GroupName, Region
 

@@ -1,0 +1,93 @@
+"""A notice as an Adaptive Card, as a webhook of Teams' Workflows app takes it.
+
+The rule. Title, why and what to do, one line for each fact, a button that leads to the workflow.
+TextBlocks and FactSets read Markdown: what a notice says is put into TextRuns, which read none, so
+that it is text whatever stands in it; and so is what a template makes. Teams refuses messages of
+more than 28 KB, some say 21: a card stays below 20,000 bytes, and says how many facts it left out.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from lastgood.contracts import Notice
+from lastgood.decisions.plain import cut, one_line
+from lastgood.decisions.rendering.text import BUILT_IN, Wording, rows, title_of
+
+_STYLES = {"healthy": "good", "warning": "warning", "critical": "attention"}
+_SIGNS = {"healthy": "🟢", "warning": "🟠", "critical": "🔴"}
+_TEXT_BYTES, _FACT_BYTES, _FACTS_BYTES = 7000, 400, 7500
+_FRAME = 200
+"""Bytes of JSON around one fact."""
+
+
+def teams_message(notice: Notice, words: Wording = BUILT_IN) -> dict[str, Any]:
+    """The body of a POST to a webhook of the Workflows app."""
+    title = f"{_SIGNS[notice.severity]} {title_of(notice, 200, words)}"
+    card: dict[str, Any] = {
+        "$schema": "http://adaptivecards.io/schemas/adaptive-card.json",
+        "type": "AdaptiveCard",
+        "version": "1.4",
+        "fallbackText": title,
+        "msteams": {"width": "Full"},
+        "body": [
+            {
+                "type": "Container",
+                "style": _STYLES[notice.severity],
+                "bleed": True,
+                "items": [_paragraph(_run(title, size="Large", weight="Bolder"))],
+            },
+            *_content(notice, words),
+            _paragraph(_run(_footer(notice), size="Small", isSubtle=True)),
+        ],
+    }
+    if notice.link and notice.link.startswith(("http://", "https://")):
+        link = one_line(notice.link, 1000)
+        button = {"type": "Action.OpenUrl", "title": "Open the workflow", "url": link}
+        card["actions"] = [button]
+    kind = "application/vnd.microsoft.card.adaptive"
+    attachment = {"contentType": kind, "contentUrl": None, "content": card}
+    return {"type": "message", "attachments": [attachment]}
+
+
+def _content(notice: Notice, words: Wording) -> list[dict[str, Any]]:
+    if words.text is not None:
+        lines = _within(words.text, _TEXT_BYTES).splitlines()
+        return [_paragraph(_run(line)) for line in lines if line.strip()]
+    summary = _within(one_line(notice.summary, 3000), _TEXT_BYTES)
+    return [_paragraph(_run(summary)), *_facts(notice)] if summary else _facts(notice)
+
+
+def _facts(notice: Notice) -> list[dict[str, Any]]:
+    shown: list[dict[str, Any]] = []
+    room, facts = _FACTS_BYTES, rows(notice)
+    for label, value in facts:
+        value = _within(value, _FACT_BYTES)
+        room -= len(f"{label}{value}".encode()) + _FRAME
+        if room < 0:
+            left = f"{len(facts) - len(shown)} more: see the workflow"
+            shown.append(_paragraph(_run(left), spacing="None"))
+            break
+        name = _run(f"{label}: ", weight="Bolder")
+        shown.append(_paragraph(name, _run(value or "-"), spacing="None"))
+    return shown
+
+
+def _footer(notice: Notice) -> str:
+    return f"{notice.at:%Y-%m-%d %H:%M:%S} UTC · {one_line(notice.dedup, 200)}"
+
+
+def _run(text: str, **looks: object) -> dict[str, Any]:
+    return {"type": "TextRun", "text": text, **looks}
+
+
+def _paragraph(*runs: dict[str, Any], spacing: str = "Medium") -> dict[str, Any]:
+    return {"type": "RichTextBlock", "spacing": spacing, "inlines": list(runs)}
+
+
+def _within(text: str, most: int) -> str:
+    """The text, or its beginning with an ellipsis: at most so many bytes."""
+    encoded = text.encode("utf-8", "replace")
+    if len(encoded) <= most:
+        return text
+    return cut(encoded[: most - 3].decode("utf-8", "ignore"), most).rstrip() + "…"
