@@ -48,6 +48,19 @@ class GroupPolicy(Part):
             refuse(*problems)
         return self
 
+    @model_validator(mode="after")
+    def _channels_name_its_services(self) -> Self:
+        known = {policy.service for policy in self.services}
+        problems = [
+            (f"notify.{key}.services.{number}", "is no service of this group: take it out")
+            for key, channel in self.notify.channels()
+            for number, service in enumerate(channel.services or ())
+            if service not in known
+        ]
+        if problems:
+            refuse(*problems)
+        return self
+
     def members(self) -> tuple[Policy, ...]:
         """The services' policies, with what they take over from the group."""
         return tuple(self._member(policy) for policy in self.services)

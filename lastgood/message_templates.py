@@ -184,7 +184,8 @@ def problems(text: str, samples: Iterable[Notice], *, as_json: bool = False) -> 
     for notice in samples:
         about = f"for a notice of the kind {notice.kind}"
         try:
-            made = render(text, values_of(notice))
+            values = values_of(notice)
+            made = render(text, _awkward(values) if as_json else values)
             if as_json:
                 json.loads(made)
         except BrokenTemplateError as error:
@@ -194,6 +195,15 @@ def problems(text: str, samples: Iterable[Notice], *, as_json: bool = False) -> 
             what = "is not JSON: write values as {{ title | tojson }}, without quotes around them"
             return [Problem(1, f"{about} this {what}")]
     return []
+
+
+def _awkward(value: Any) -> Any:
+    """The values with what breaks JSON that was put together by hand."""
+    if isinstance(value, str):
+        return f'{value} "\\'
+    if isinstance(value, dict):
+        return {name: _awkward(one) for name, one in value.items()}
+    return [_awkward(one) for one in value]
 
 
 _REMEDY = ': write fact["Label"] | default("…"), as not every notice has every fact'
