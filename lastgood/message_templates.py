@@ -114,7 +114,8 @@ class _Environment(SandboxedEnvironment):
 
 def _replace(text: str, old: str, new: str) -> str:
     """Never longer than any message: replacing may be repeated."""
-    return str(text)[:_LONGEST].replace(old or "\x00", new)[:_LONGEST]
+    times = _LONGEST // max(1, len(new)) + 1
+    return str(text)[:_LONGEST].replace(old or "\x00", new, times)[:_LONGEST]
 
 
 def _join(items: Iterable[Any], by: str = "", attribute: str | None = None) -> str:
@@ -219,7 +220,7 @@ def _static(text: str) -> Iterator[Problem]:
             environment.compile(tree)
     except TemplateSyntaxError as error:
         yield Problem(error.lineno, one_line(error.message or "a mistake", 200))
-    except RecursionError:
+    except (RecursionError, MemoryError, SyntaxError):
         yield Problem(1, "nested too deeply: write it flatter")
     else:
         yield from sorted(wrong)[:10]

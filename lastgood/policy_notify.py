@@ -31,9 +31,9 @@ class Channel(Part):
     severity: Annotated[
         list[Severity] | None, Field(min_length=1, max_length=3, examples=[["critical"]])
     ] = None
-    """Only notices of these severities, and how a release ended that was told here."""
+    """Only notices of these severities, and the end of what was told here."""
     at_least: Annotated[Severity | None, Field(examples=["warning"])] = None
-    """Only notices as grave as this, and how a release ended that was told here."""
+    """Only notices as grave as this or graver, and the end of what was told here."""
     services: Annotated[
         list[ServiceName] | None,
         Field(min_length=1, max_length=100, examples=[["my-cluster/my-service"]]),

@@ -216,8 +216,8 @@ async def test_what_slack_refuses_for_good_is_said_in_its_word(
         with pytest.raises(ApplicationError, match=f"refused: {why}") as caught:
             await tell("post_slack_message", post(channel=channel))
         assert (caught.value.type, caught.value.non_retryable) == ("ReceiverRefused", True)
+    missing = SLACK.model_copy(update={"token": "env:NOWHERE"})
     with pytest.raises(ApplicationError, match="has no NOWHERE"):
-        missing = SLACK.model_copy(update={"token": "env:NOWHERE"})
         await tell("post_slack_message", post(channel=missing))
     assert services.messages == []
 
@@ -265,7 +265,7 @@ async def test_a_busy_pagerduty_is_retried(
 async def test_a_wrong_routing_key_is_refused_and_never_shown(tell: Tell) -> None:
     """PagerDuty repeats what it was sent: nothing of that may get into a history."""
     wrong = PAGER.model_copy(update={"routing_key": "env:WRONG"})
-    with pytest.raises(ApplicationError, match="pagerduty: answered 400$") as caught:
+    with pytest.raises(ApplicationError, match=r"pagerduty: answered 400$") as caught:
         await tell("send_pagerduty_event", event("trigger", channel=wrong))
     assert caught.value.non_retryable
 
@@ -297,7 +297,9 @@ async def test_a_busy_teams_is_retried(
 async def test_a_template_words_a_message_and_what_it_inserts_is_escaped(
     tell: Tell, services: Services
 ) -> None:
-    channel = SLACK.model_copy(update={"title": "{{ release }}!", "template": "<!here> {{ title }}"})
+    channel = SLACK.model_copy(
+        update={"title": "{{ release }}!", "template": "<!here> {{ title }}"}
+    )
     evil = NOTICE.model_copy(update={"title": "<!channel> & co"})
     await tell("post_slack_message", post(evil, channel=channel))
     header, text, _ = services.messages[0]["blocks"]
@@ -376,7 +378,7 @@ def documented(language: str) -> str:
 async def test_the_documented_python_verifies(tell: Tell, services: Services) -> None:
     body, ident, at, signature = await signed(tell, services, "env:BOTH")
     names: dict[str, Any] = {}
-    exec(documented("python"), names)  # noqa: S102 - the documentation's own code
+    exec(documented("python"), names)
     headers = {"webhook-id": ident, "webhook-timestamp": at, "webhook-signature": signature}
     verify = names["verify"]
     assert verify(WHSEC, headers, body)

@@ -1,7 +1,8 @@
-"""Slack's Web API, PagerDuty's Events API and a Teams webhook, as far as one sees them from outside.
+"""Slack's Web API, PagerDuty's Events API and a Teams webhook, as they look from outside.
 
-One HTTP server. What it is told to do wrong, it does once for each time it was told: ``busy`` is 429
-with Retry-After, ``down`` is 503, ``lost`` carries the request out and hangs up without an answer.
+One HTTP server. What it is told to do wrong, it does once for each time it was told: ``busy`` is
+429 with Retry-After, ``down`` is 503, ``lost`` carries the request out and hangs up unanswered;
+anything else is Slack's word for a refusal.
 """
 
 from __future__ import annotations
@@ -14,9 +15,9 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import parse_qsl
 
-TOKEN = "xoxb-T0KEN-4712"  # noqa: S105 - of a server that lives for a test
+TOKEN = "xoxb-T0KEN-4712"
 ROUTING_KEY = "r0uting-T0KEN-of-32-characters-1"
-TEAMS_SECRET = "T0KEN-in-the-signature-4713"  # noqa: S105
+TEAMS_SECRET = "T0KEN-in-the-signature-4713"
 SECRETS = (TOKEN, ROUTING_KEY, TEAMS_SECRET)
 CHANNEL = "C0123456789"
 _ERRORS = {"busy": 429, "down": 503}

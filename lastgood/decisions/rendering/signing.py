@@ -29,17 +29,21 @@ def signature_headers(secrets: str, dedup: str, at: int, body: bytes) -> dict[st
         ValueError: if a secret is none; without the secret.
     """
     ident = f"msg_{hashlib.sha256(dedup.encode('utf-8', 'replace')).hexdigest()[:32]}"
-    signed = f"{ident}.{at}.".encode() + body
-    signatures = [_signature(_key(secret), signed) for secret in secrets.split()]
     return {
         "webhook-id": ident,
         "webhook-timestamp": str(at),
-        "webhook-signature": " ".join(signatures),
+        "webhook-signature": " ".join(sign(one, ident, at, body) for one in secrets.split()),
     }
 
 
-def _signature(key: bytes, signed: bytes) -> str:
-    return f"v1,{base64.b64encode(hmac.digest(key, signed, 'sha256')).decode()}"
+def sign(secret: str, ident: str, at: int, body: bytes) -> str:
+    """One signature.
+
+    Raises:
+        ValueError: if the secret is none; without the secret.
+    """
+    signed = f"{ident}.{at}.".encode() + body
+    return f"v1,{base64.b64encode(hmac.digest(_key(secret), signed, 'sha256')).decode()}"
 
 
 def _key(secret: str) -> bytes:

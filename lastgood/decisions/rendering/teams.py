@@ -52,10 +52,23 @@ def teams_message(notice: Notice, words: Wording = BUILT_IN) -> dict[str, Any]:
 
 def _content(notice: Notice, words: Wording) -> list[dict[str, Any]]:
     if words.text is not None:
-        lines = _within(words.text, _TEXT_BYTES).splitlines()
-        return [_paragraph(_run(line)) for line in lines if line.strip()]
+        return _own(words.text)
     summary = _within(one_line(notice.summary, 3000), _TEXT_BYTES)
     return [_paragraph(_run(summary)), *_facts(notice)] if summary else _facts(notice)
+
+
+def _own(text: str) -> list[dict[str, Any]]:
+    """A policy's own text, a paragraph for each line."""
+    shown: list[dict[str, Any]] = []
+    room = _TEXT_BYTES + _FACTS_BYTES
+    for line in filter(str.strip, text.splitlines()):
+        said = _within(line, min(room, _TEXT_BYTES))
+        room -= len(said.encode()) + _FRAME
+        if room < 0:
+            shown.append(_paragraph(_run("…")))
+            break
+        shown.append(_paragraph(_run(said)))
+    return shown
 
 
 def _facts(notice: Notice) -> list[dict[str, Any]]:
@@ -87,6 +100,7 @@ def _paragraph(*runs: dict[str, Any], spacing: str = "Medium") -> dict[str, Any]
 
 def _within(text: str, most: int) -> str:
     """The text, or its beginning with an ellipsis: at most so many bytes."""
+    most = max(most, 3)
     encoded = text.encode("utf-8", "replace")
     if len(encoded) <= most:
         return text
