@@ -368,6 +368,11 @@ def test_a_card_says_everything() -> None:
     assert "actions" not in card_of(teams_message(notice(link="javascript:alert(1)")))
 
 
+def test_a_card_works_out_no_dates() -> None:
+    card = card_of(teams_message(notice(summary="{{DATE(2017-02-14T06:00:00Z, SHORT)}}")))
+    assert "{{" not in str(texts(card))
+
+
 @pytest.mark.parametrize("letter", ["x", "ü", "日", "👩"])
 def test_a_card_is_never_too_large_for_teams(letter: str) -> None:
     many = tuple((f"Alarm {number}", letter * 3000) for number in range(300))

@@ -82,7 +82,8 @@ def _facts(notice: Notice) -> list[dict[str, Any]]:
             shown.append(_paragraph(_run(left), spacing="None"))
             break
         name = _run(f"{label}: ", weight="Bolder")
-        shown.append(_paragraph(name, _run(value or "-"), spacing="None"))
+        spacing = "None" if shown else "Medium"
+        shown.append(_paragraph(name, _run(value or "-"), spacing=spacing))
     return shown
 
 
@@ -91,7 +92,8 @@ def _footer(notice: Notice) -> str:
 
 
 def _run(text: str, **looks: object) -> dict[str, Any]:
-    return {"type": "TextRun", "text": text, **looks}
+    plain = text.replace("{{", "{\u2060{")  # a word joiner: no longer a date to be worked out
+    return {"type": "TextRun", "text": plain, **looks}
 
 
 def _paragraph(*runs: dict[str, Any], spacing: str = "Medium") -> dict[str, Any]:
