@@ -30,6 +30,4 @@ async def remind(memory: Memory) -> None:
                     memory.turns_about(alert.release),
                 )
                 await conversation.tell(notice, alert.notify, memory.state.service.region)
-                memory.state = incidents.with_threads(
-                    memory.state, alert.release, conversation.open
-                )
+                memory.state = incidents.reminded(memory.state, alert, conversation.open)

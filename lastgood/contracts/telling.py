@@ -31,8 +31,10 @@ class Notice(Model):
         "resumed",
         "acknowledged",
         "recovered",
+        "test",
     ]
-    """The last three are told only where a thread or an incident is open."""
+    """``resumed``, ``acknowledged`` and ``recovered`` are told only where a thread or an incident
+    is open; ``test`` is told everywhere."""
     severity: Literal["healthy", "warning", "critical"]
     title: str
     """One line: service, release, what happened."""

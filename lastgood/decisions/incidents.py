@@ -10,13 +10,13 @@ from __future__ import annotations
 from collections.abc import Iterable
 from datetime import datetime
 
-from lastgood.contracts import GuardState, Incident, Notice, OperatorRequest, Thread
+from lastgood.contracts import Alert, GuardState, Incident, Notice, OperatorRequest, Thread
 from lastgood.decisions.alerts import GOOD
 from lastgood.decisions.wording import sentence
 from lastgood.model import Outcome, ReleaseResult
 from lastgood.policy_notify import NotifyPolicy
 
-MOST = 20
+MOST = 10
 """Incidents that are remembered; older ones are left to people."""
 _BADLY = (Outcome.HELD, Outcome.ROLLBACK_FAILED)
 
@@ -44,14 +44,19 @@ def threads_of(state: GuardState, release: str) -> tuple[Thread, ...]:
     return next((one.threads for one in state.incidents if one.release == release), ())
 
 
-def with_threads(state: GuardState, release: str, threads: Iterable[Thread]) -> GuardState:
-    """The state after people were told of one release again."""
+def reminded(state: GuardState, alert: Alert, threads: Iterable[Thread]) -> GuardState:
+    """The state after people were told of a failure again; who acknowledged it meanwhile, or made
+    it good, is not undone."""
     now = tuple(threads)
-    incidents = tuple(
-        one.model_copy(update={"threads": now}) if one.release == release else one
-        for one in state.incidents
+    known = any(one.release == alert.release for one in state.incidents)
+    waiting = any(one.release == alert.release for one in state.alerts)
+    if not known and not (waiting and now):
+        return state
+    incident = Incident(
+        release=alert.release, notice=alert.notice, notify=alert.notify, threads=now
     )
-    return state.model_copy(update={"incidents": incidents})
+    others = (one for one in state.incidents if one.release != alert.release)
+    return state.model_copy(update={"incidents": (*others, incident)[-MOST:]})
 
 
 def acknowledged(incident: Incident, request: OperatorRequest, now: datetime) -> Notice:

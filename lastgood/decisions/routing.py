@@ -11,6 +11,8 @@ rollback, and again with each reminder; acknowledged when an operator acknowledg
 the release is judged again, is over in any other way, or the service is good again. That a
 rollback begins opens none, as nothing is to be done then, unless the channel wants it; nor is it
 a card of its own in Teams, where a message cannot be changed later.
+
+A test is told in every channel, whatever it wants to hear; an incident that it opens is resolved.
 """
 
 from __future__ import annotations
@@ -58,9 +60,13 @@ def messages_of(
     notice: Notice, notify: NotifyPolicy, threads: Mapping[str, Thread]
 ) -> tuple[Message, ...]:
     """The messages that a notice becomes; ``threads``: what the channels were told before."""
-    found = []
+    found: list[Message] = []
     for key, channel in notify.channels():
         thread, way = threads.get(key), _way(channel)
+        if notice.kind == "test":
+            actions: tuple[Action, ...] = ("trigger", "resolve") if way == "incident" else ("tell",)
+            found += [Message(key, channel, way, one) for one in actions]
+            continue
         action = _action(notice, channel, thread, wanted=_wanted(notice, notify, channel))
         if action:
             found.append(Message(key, channel, way, action))
@@ -104,7 +110,7 @@ def _action(
     if isinstance(channel, PagerDutyChannel):
         return _event(notice, channel, wanted=wanted, opened=bool(thread and thread.open))
     if notice.kind in _AFTERWARDS:
-        return "tell" if thread and thread.first else None
+        return "tell" if thread and _way(channel) == "thread" else None
     if isinstance(channel, TeamsChannel) and notice.kind == "rollback_started":
         return "tell" if wanted and channel.rollback_started else None
     followed = notice.kind == "ended" and thread is not None
