@@ -58,7 +58,7 @@ _WORDS: dict[type[nodes.Node], str] = {
     nodes.Extends: "{% extends %}",
     nodes.Block: "{% block %}",
 }
-_FILTERS = (
+FILTERS = (
     *("capitalize", "default", "first", "join", "last", "length", "lower", "map", "replace"),
     *("title", "tojson", "trim", "truncate", "upper"),
 )
@@ -92,7 +92,7 @@ class _Environment(SandboxedEnvironment):
             cache_size=0,
         )
         self.globals = {}
-        self.filters = {name: self.filters[name] for name in _FILTERS} | {
+        self.filters = {name: self.filters[name] for name in FILTERS} | {
             "replace": _replace,
             "join": _join,
         }
@@ -235,8 +235,8 @@ def _forbidden(tree: nodes.Node, loops: int = 0) -> Iterator[Problem]:
             yield Problem(node.lineno, f"{words} is not possible here: {remedy}")
         elif isinstance(node, nodes.For) and (loops or node.recursive):
             yield Problem(node.lineno, "a loop within a loop is not possible here")
-        elif isinstance(node, nodes.Filter) and node.name not in _FILTERS:
-            yield Problem(node.lineno, f"unknown filter{_choice(node.name, _FILTERS)}")
+        elif isinstance(node, nodes.Filter) and node.name not in FILTERS:
+            yield Problem(node.lineno, f"unknown filter{_choice(node.name, FILTERS)}")
         elif isinstance(node, nodes.Test) and node.name not in _TESTS:
             yield Problem(node.lineno, f"unknown test{_choice(node.name, _TESTS)}")
         yield from _forbidden(node, loops + isinstance(node, nodes.For))

@@ -1,6 +1,7 @@
 """Channels in a policy: their forms, their limits, and templates in files of their own."""
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ from lastgood import strict_yaml
 from lastgood.decisions.advice import warnings_of
 from lastgood.errors import PolicyError
 from lastgood.group_policy import GroupPolicy
+from lastgood.message_templates import FILTERS, VARIABLES
 from lastgood.policy import Policy
 from lastgood.policy_file import check, check_text, load, load_any
 from lastgood.policy_notify import NotifyPolicy, SlackChannel
@@ -197,3 +199,31 @@ def test_a_channel_that_never_hears_of_its_service_is_warned_of() -> None:
     assert isinstance(policy, Policy)
     assert any("notify.teams.services: does not name a/b" in one for one in warnings_of(policy))
     assert strict_yaml.read(text).faults == []
+
+
+# --- The documentation ---------------------------------------------------------------------------
+
+DOCS = (Path(__file__).parents[2] / "docs/notifications.md").read_text()
+
+
+def test_the_documented_policies_are_good(tmp_path: Path) -> None:
+    (tmp_path / "notify").mkdir()
+    (tmp_path / "notify/mail.j2").write_text("{{ summary }}")
+    blocks = re.findall(r"```yaml\n(.*?)```", DOCS, re.DOTALL)
+    lines = re.findall(r"`((?:slack|pagerduty|teams|email|sns|webhook): \{.*?\})`", DOCS)
+    assert len(blocks) == 2
+    assert len(lines) == 7
+    for text in [*blocks, *(f"notify:\n  {line}" for line in lines)]:
+        path = tmp_path / "lastgood.yaml"
+        path.write_text(f"service: a/b\n{text}")
+        assert check(path).problems == (), text
+
+
+def test_the_documented_variables_and_filters_are_those_that_there_are() -> None:
+    table = dict(re.findall(r"^\| `(\w+)` \| (.*) \|$", DOCS, re.MULTILINE))
+    assert {name: table[name] for name in VARIABLES} == {
+        name: text.replace('fact["Trigger"]', '`fact["Trigger"]`')
+        for name, text in VARIABLES.items()
+    }
+    (filters,) = re.findall(r"and the filters (.*?)\.\n", DOCS, re.DOTALL)
+    assert tuple(re.findall(r"`(\w+)`", filters)) == tuple(sorted(FILTERS))
