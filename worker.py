@@ -37,8 +37,11 @@ from activities.ecs import EcsActivities
 from activities.guards import GuardActivities
 from activities.health import HealthActivities
 from activities.http import HttpActivities, Prober, check_transport
+from activities.incidents import IncidentActivities
 from activities.load_balancer import LoadBalancerActivities
 from activities.notifications import NotificationActivities
+from activities.posting import Poster
+from activities.slack import SlackActivities
 from activities.steering import SteeringActivities
 from activities.surroundings import SurroundingsActivities
 from activities.tagging import TaggingActivities
@@ -125,7 +128,10 @@ def make_workers(
         HealthActivities(prober),
     )
     balancers, steering = LoadBalancerActivities(aws), SteeringActivities(aws)
-    notifications = NotificationActivities(aws, http, os.environ, ui_url=settings.ui_url)
+    poster = Poster(http, os.environ, ui_url=settings.ui_url)
+    notifications = NotificationActivities(aws, poster)
+    slack = SlackActivities(poster, settings.slack_api)
+    pagerduty = IncidentActivities(poster, settings.pagerduty_api)
     guards, around = GuardActivities(), SurroundingsActivities(settings.ui_url)
     shutdown = timedelta(seconds=settings.shutdown_timeout)
     deployment = versioning(settings)
@@ -155,6 +161,10 @@ def make_workers(
             notifications.notify_email_smtp,
             notifications.notify_sns,
             notifications.notify_webhook,
+            notifications.notify_teams,
+            slack.post_slack_message,
+            slack.update_slack_message,
+            pagerduty.send_pagerduty_event,
             guards.ask_for_preflight,
             guards.ask_to_release,
             guards.ask_to_roll_back,

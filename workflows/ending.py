@@ -15,7 +15,7 @@ from workflows import calls
 from workflows.release import Release
 from workflows.results import after_rollback, report_of, result_of
 from workflows.rollback import Rollback
-from workflows.telling import here, tell
+from workflows.telling import Conversation, here
 
 with workflow.unsafe.imports_passed_through():
     from lastgood import messages
@@ -23,6 +23,7 @@ with workflow.unsafe.imports_passed_through():
         DeploymentReport,
         Finding,
         Notice,
+        OperatorRequest,
         RollbackOrder,
         RollbackReport,
     )
@@ -82,6 +83,7 @@ class Ending:
         """What it waited for a person with, last."""
         self._cooldown_told: datetime | None = None
         """The end of the cooldown that people were told of last."""
+        self._conversation = Conversation()
         self._telling: list[asyncio.Task[tuple[ChannelFailure, ...]]] = []
 
     async def reach(self, finding: Finding | None) -> DeploymentReport | None:
@@ -131,7 +133,7 @@ class Ending:
         if release.judged_good and late and late.kind == "operator":
             release.judged_good = False
             return await self._close(await self._roll_back(late), late)
-        report = report_of(release, end, self._proven, notice)
+        report = report_of(release, end, self._proven, notice, self._conversation.open)
         self._journal.held = False
         self._journal.result = ReleaseResult.model_validate(report.model_dump())
         self._journal.note(f"Ended: {report.outcome.value}. {report.reason}")
@@ -317,6 +319,7 @@ class Ending:
         if release.orders.resumed or release.goes_on:
             await release.tell_guard(messages.RELEASE_RESUMED, release.order.release.id)
         if release.orders.resumed:
+            await self._tell_of_resuming(release.orders.resumed)
             release.resume(since)
         return None
 
@@ -356,8 +359,14 @@ class Ending:
 
     async def _tell(self, notice: Notice) -> None:
         """Begin to tell people; nothing waits for it but the very end."""
-        call = tell(notice, self._release.policy.notify, self._release.service.region)
+        notify, region = self._release.policy.notify, self._release.service.region
+        call = self._conversation.tell(notice, notify, region)
         self._telling.append(asyncio.create_task(call))
+
+    async def _tell_of_resuming(self, by: OperatorRequest) -> None:
+        context = self._release.context(here())
+        number, who = self._holds, by.actor
+        await self._tell(notices.resumed(context, by=who, reason=by.reason, number=number))
 
     async def _remember(self, record: RollbackRecord) -> None:
         self._release.count(record)

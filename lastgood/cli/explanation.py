@@ -12,8 +12,6 @@ from lastgood.decisions.wording import describe, sentence
 from lastgood.model import Outcome, ReleaseResult, Verdict
 from lastgood.policy import format_duration
 
-_CHANNELS = ("slack", "email", "sns", "webhook")
-
 
 def lines(told: Explanation, result: ReleaseResult | None, *, again: bool = False) -> list[str]:
     """All of it, in the order in which one asks: what, why, by which numbers, who.
@@ -131,7 +129,7 @@ def _actions(told: Explanation) -> Iterator[str]:
 
 def _notifications(told: Explanation, result: ReleaseResult | None) -> Iterator[str]:
     notify, progress = told.release.policy.notify, told.progress
-    channels = [name for name in _CHANNELS if getattr(notify, name)]
+    channels = [key for key, _ in notify.channels()]
     yield f"through {', '.join(channels)}" if channels else "no channel in the policy"
     if result and result.outcome is Outcome.HEALTHY and not notify.healthy:
         yield "nobody is told of a healthy release, as the policy is"

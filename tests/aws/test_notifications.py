@@ -25,6 +25,7 @@ from temporalio.testing import ActivityEnvironment
 from werkzeug.serving import make_server
 
 from activities.notifications import NotificationActivities
+from activities.posting import Poster
 from lastgood.contracts import EmailOrder, Notice, SlackOrder, SnsOrder, WebhookOrder
 from lastgood.model import Outcome
 from lastgood.policy import EmailChannel, SlackChannel, SnsChannel, WebhookChannel
@@ -146,7 +147,7 @@ async def tell(
     }
 
     async def run(name: str, order: Any, deadline: float = 10.0) -> Any:
-        activities = NotificationActivities(clients, http, secrets, deadline=deadline)
+        activities = NotificationActivities(clients, Poster(http, secrets, deadline))
         try:
             async with asyncio.timeout(60):  # far above every deadline used here
                 result = await ActivityEnvironment().run(getattr(activities, name), order)
@@ -350,9 +351,8 @@ async def test_links_are_completed_where_the_ui_is_known(
 ) -> None:
     known = NOTICE.model_copy(update={"link": "/namespaces/default/workflows/w"})
     async with httpx.AsyncClient() as http:
-        activities = NotificationActivities(
-            clients, http, {"HOOK": receiver.url}, ui_url="http://ui.test"
-        )
+        poster = Poster(http, {"HOOK": receiver.url}, ui_url="http://ui.test")
+        activities = NotificationActivities(clients, poster)
         await ActivityEnvironment().run(activities.notify_webhook, webhook(notice=known))
     _, _, body = receiver.received[0]
     assert body["link"] == "http://ui.test/namespaces/default/workflows/w"

@@ -1,7 +1,8 @@
 """A notice as a mail: plain text with an HTML alternative.
 
-The rule. Every mail about one release belongs to one thread, and a mail that was sent twice has
-the same Message-ID. No text of a notice can add a header, and none is HTML.
+The rule. Every mail about one release is an answer to one mail that was never sent, so that mail
+programs show them as one thread; a mail that was sent twice has the same Message-ID. No text of a
+notice can add a header, and none is HTML, nor is what a template makes.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from html import escape
 
 from lastgood.contracts import Notice
 from lastgood.decisions.plain import one_line
-from lastgood.decisions.rendering.text import as_text, rows, title_of
+from lastgood.decisions.rendering.text import BUILT_IN, Wording, as_text, rows, title_of
 from lastgood.model import Model
 
 _COLOURS = {"healthy": "#1a7f37", "warning": "#9a6700", "critical": "#b42318"}
@@ -30,16 +31,21 @@ class Mail(Model):
     html: str
     message_id: str
     thread: str
-    """In References: what all mails about this release have in common."""
+    """In References and In-Reply-To: what all mails about this release have in common."""
 
 
-def mail(notice: Notice, sender: str) -> Mail:
-    """The mail for a notice; its ids are in the sender's domain."""
+def mail(notice: Notice, sender: str, words: Wording = BUILT_IN) -> Mail:
+    """The mail for a notice; its ids are in the sender's domain.
+
+    A title of the policy's own is the whole subject: some mail programs show mails as one thread
+    only if their subjects are the same.
+    """
     domain = sender.rpartition("@")[2]
+    title = title_of(notice, 180, words)
     return Mail(
-        subject=f"[{notice.severity}] {title_of(notice, 180)}",
-        text=as_text(notice),
-        html=_html(notice),
+        subject=title if words.title else f"[{notice.severity}] {title}",
+        text=as_text(notice, words),
+        html=_html(notice, words),
         message_id=_identifier(notice.dedup, domain),
         thread=_identifier(f"{notice.service} {notice.release}", domain),
     )
@@ -57,6 +63,7 @@ def mime(content: Mail, sender: str, to: Sequence[str], notice: Notice) -> Email
     message["Subject"] = content.subject
     message["Date"] = format_datetime(notice.at)
     message["Message-ID"] = content.message_id
+    message["In-Reply-To"] = content.thread
     message["References"] = content.thread
     message["Auto-Submitted"] = "auto-generated"
     message.set_content(content.text)
@@ -70,16 +77,20 @@ def _identifier(text: str, domain: str) -> str:
     return f"<lastgood.{digest}@{fit}>"
 
 
-def _html(notice: Notice) -> str:
+def _html(notice: Notice, words: Wording) -> str:
     colour = _COLOURS[notice.severity]
+    head = '<!doctype html><html lang="en"><body style="font:14px/1.5 sans-serif">'
+    if words.text is not None:
+        text = escape(as_text(notice, words))
+        return f'{head}\n<div style="white-space:pre-wrap">{text}</div></body></html>'
     table = "\n".join(
         f'<tr><td style="{_CELL};color:#57606a">{escape(label)}</td>'
         f'<td style="{_CELL}">{escape(value)}</td></tr>'
         for label, value in rows(notice)
     )
     parts = [
-        '<!doctype html><html lang="en"><body style="font:14px/1.5 sans-serif">',
-        f'<h1 style="font-size:18px;color:{colour}">{escape(title_of(notice))}</h1>',
+        head,
+        f'<h1 style="font-size:18px;color:{colour}">{escape(title_of(notice, words=words))}</h1>',
         f"<p>{escape(one_line(notice.summary, 3000))}</p>",
         f"<table>{table}</table>",
     ]
