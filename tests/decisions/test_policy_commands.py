@@ -119,7 +119,7 @@ def test_a_file_is_written_once(tmp_path) -> None:
     assert run("check", "--policy", str(path)).exit_code == 0
     again = run("init", str(path))
     assert again.exit_code == 2
-    assert "exists: remove it, or name another file" in again.stderr
+    assert "exists: add --force to overwrite it, or name another file" in again.stderr
     assert parse(path.read_text()).service == "shop/web"
 
 
