@@ -24,7 +24,7 @@ _OPERATORS = (
 _VERBS = (
     *("deploy", "follow", "rollback", "status", "history", "explain", "check"),
     "backtest",
-    *(*_OPERATORS, "group", "policy", "worker"),
+    *(*_OPERATORS, "group", "policy", "iam", "worker"),
 )
 """In the order of ``--help``."""
 

@@ -10,6 +10,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from lastgood.cli.policy import policy
+from lastgood.decisions.permissions import actions_of
 from lastgood.policy import Policy
 from lastgood.policy_file import parse
 from lastgood.policy_triggers import AlarmTrigger, ErrorRateTrigger, RegressionTrigger
@@ -337,6 +338,19 @@ def test_alarms_that_scale_are_left_out_and_those_of_deployments_are_taken(
     assert found == ["checkout is slow", f"{stack.service}-red"]
     assert f"sns: {{topic_arn: {topic}}}" in result.stdout
     assert "and counts once it is OK" in result.stdout
+
+
+def test_the_set_up_role_may_do_all_of_it(sandbox: Sandbox, make: Callable[..., Stack]) -> None:
+    stack = make(load_balancer=True)
+    put_own(sandbox.client("cloudwatch"), stack.service, ("ErrorRate", 0.4, "Percent"))
+    sandbox.forget_requests()
+    written(run("--from", stack.name))
+    names = {"monitoring": "cloudwatch"}
+    made = {
+        f"{names.get(one['service'], one['service'])}:{one['action']}" for one in sandbox.requests()
+    }
+    assert len(made) > 8
+    assert made <= actions_of("setup")
 
 
 @pytest.mark.parametrize("missing", ["no-such-cluster/service", "{cluster}/no-such-service"])
