@@ -128,9 +128,9 @@ def iam(
     \b
     Examples:
       lastgood iam --policy lastgood.yaml --role worker > worker.json
-      lastgood iam --policy web.yaml --policy api.yaml --role worker --format terraform
+      lastgood iam --policy a.yaml --policy b.yaml --role worker --format terraform
       lastgood iam --service shop/web --role setup --format cloudformation
-      lastgood iam --policy lastgood.yaml --role ci --account 123456789012 --repository shop/web
+      lastgood iam --policy lastgood.yaml --role ci --repository shop/web
 
     worker: all that releases, rollbacks and messages take. setup: policy init, suggest, backtest
     and alarms. ci: pushing the image; lastgood deploy needs nothing of AWS. AWS is read for what
@@ -138,7 +138,9 @@ def iam(
 
     \b
     Exit codes:
-      0   it was written     1   AWS did not tell     2   wrong usage, or too large for one policy
+      0   it was written
+      1   AWS did not tell
+      2   wrong usage, or too large for one policy
     """
     if not paths and not services:
         raise click.UsageError(

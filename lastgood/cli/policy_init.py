@@ -13,6 +13,7 @@ import click
 from lastgood import policy_template
 from lastgood.cli import first_policy, past, survey
 from lastgood.cli.first_policy import Past
+from lastgood.cli.options import configured_region
 from lastgood.cli.output import say
 from lastgood.decisions.first_policy import (
     LEAST_HOURS,
@@ -96,33 +97,30 @@ def init(
         raise click.UsageError("--service and --from name different services: leave one out")
     if file != "-" and Path(file).exists() and not force:
         raise click.UsageError(f"{file} exists: add --force to overwrite it, or name another file")
-    name = service or running
-    values: dict[str, Any] = {
-        **({"service": name} if name else {}),
-        **({"region": region} if region else {}),
-    }
-    text = _from_running(running, region, values, every=every) if running else None
-    _write(file, text or policy_template.render(values), force=force)
+    if running:
+        text = _from_running(running, region, every=every)
+    else:
+        given = {"service": service, "region": region}
+        text = policy_template.render({key: value for key, value in given.items() if value})
+    _write(file, text, force=force)
 
 
-def _from_running(
-    service: str, region: str | None, values: dict[str, Any], *, every: bool
-) -> str | None:
-    """The file for a running service; None if AWS cannot be asked, and that is said."""
-    now = datetime.now(UTC)
+def _from_running(service: str, region: str | None, *, every: bool) -> str:
+    """The file for a running service."""
+    now, region = datetime.now(UTC), region or configured_region()
     try:
         seen = survey.survey(service, survey.clients(region), now)
     except UsageError as error:
         raise click.UsageError(f"--from: {error}") from None
     except survey.AWS_ERRORS as error:
-        say(f"{service} could not be read ({survey.in_words(error)}): wrote the defaults")
-        return None
+        why = f"could not be read ({survey.in_words(error)}): wrote the defaults"
+        seen = Seen(service=service, region=region, read=False, remarks=(why,))
     found = draft(seen)
     for remark in found.remarks:
         say(f"{service}: {remark}")
     found, numbers = _numbered(found, seen, now)
     if every:
-        return policy_template.render({**values, **_as_values(found.policy)})
+        return policy_template.render(_as_values(found.policy))
     return "\n".join(first_policy.lines_of(seen, found, numbers)) + "\n"
 
 
@@ -131,6 +129,8 @@ def _from_running(
 
 def _numbered(found: Draft, seen: Seen, now: datetime) -> tuple[Draft, Past | str]:
     """The draft with the numbers of its past; or as it was, and why."""
+    if not seen.read:
+        return found, "it could not be read"
     if not seen.groups and not seen.metrics.used:
         return found, "it has neither a load balancer nor metrics that say how it does"
     try:

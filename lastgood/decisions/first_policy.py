@@ -72,6 +72,8 @@ class Seen(Model):
 
     service: str
     region: str
+    read: bool = True
+    """False: ECS did not tell of it, and nothing else is known."""
     container: str | None = None
     """Whose image is released; None where it is not plain."""
     groups: tuple[Group, ...] = ()
@@ -125,6 +127,8 @@ Noted = tuple[Trigger, str]
 
 
 def _watched(seen: Seen) -> Iterator[Noted]:
+    if not seen.read:
+        yield from ((trigger, "") for trigger in Policy(service=seen.service).triggers)
     if seen.groups:
         yield from _balanced(seen)
         return
@@ -191,6 +195,8 @@ def _alarms(seen: Seen) -> tuple[list[Noted], list[str]]:
 def _offers(seen: Seen) -> Iterator[tuple[str, dict[str, Any]]]:
     """What would be good to have, and needs a person."""
     url = {"type": "health-check", "url": "https://YOUR-HOST/health"}
+    if not seen.read:
+        return
     if not seen.groups:
         yield "The quickest trigger of all, if a worker can reach the service:", url
     elif seen.groups[0].health_url is None:

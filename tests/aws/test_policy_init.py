@@ -211,6 +211,7 @@ def test_every_key_can_be_had_too(make: Callable[..., Stack]) -> None:
 
 
 READS = {
+    "DescribeServices": "could not be read (AccessDenied",
     "DescribeTaskDefinition": "the task definition could not be read",
     "ListServiceDeployments": "its past deployments could not be read",
     "DescribeTargetGroups": "the load balancer could not be read",
@@ -241,7 +242,7 @@ def test_what_may_not_be_read_is_said_and_left_out(
     found = written(result)
     assert found.service == new.name
     assert READS[action] in " ".join(result.stdout.replace("#", "").split())
-    assert ("alarm" in kinds(found)) == (action != "DescribeAlarms")
+    assert ("alarm" in kinds(found)) == (action not in ("DescribeServices", "DescribeAlarms"))
 
 
 # --- Services of other kinds -------------------------------------------------------------------
@@ -365,5 +366,5 @@ def test_aws_that_does_not_answer(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:9")
     result = run("--from", "a/b")
     assert result.exit_code == 0
-    assert "a/b could not be read" in result.stderr
+    assert "a/b: could not be read" in result.stderr
     assert parse(result.stdout).service == "a/b"
