@@ -5,7 +5,7 @@ Reads only. What cannot be read, for want of a permission say, is left out with 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -18,7 +18,7 @@ from lastgood.cli.asking_aws import AWS_ERRORS as AWS_ERRORS
 from lastgood.cli.asking_aws import Client, Remarks
 from lastgood.cli.asking_aws import in_words as in_words
 from lastgood.decisions import balancing, preflight
-from lastgood.decisions.first_policy import Seen, SeenAlarm
+from lastgood.decisions.first_policy import Group, Seen, SeenAlarm
 from lastgood.decisions.own_metrics import Found
 from lastgood.errors import UsageError
 from lastgood.model import ServiceState
@@ -61,7 +61,9 @@ def survey(name: str, client: Client, now: datetime) -> Seen:
     with remarks.reading("its past deployments"):
         seen |= _rollouts(ecs, name, configuration)
     with remarks.reading("the load balancer"):
-        seen["groups"] = survey_balancers.groups_of(client, attached, now, remarks)
+        groups = survey_balancers.groups_of(client, attached, now, remarks)
+        arns = [one["targetGroupArn"] for one in attached if "targetGroupArn" in one]
+        seen |= {"groups": groups, "first": _is_first(groups, arns)}
     with remarks.reading("the alarms"):
         seen["alarms"] = _alarms(client("cloudwatch"), name, attached, configuration)
     with remarks.reading("the metrics that there are"):
@@ -140,6 +142,11 @@ def _rollouts(ecs: Any, name: str, configuration: dict[str, Any]) -> dict[str, A
         if "startedAt" in one and "finishedAt" in one
     ]
     return {"slowest": max(took, default=None), "rollouts": len(took)}
+
+
+def _is_first(groups: Sequence[Group], arns: Sequence[str]) -> bool:
+    """Whether a worker, which takes the first that ECS lists, finds the first of these."""
+    return not groups or groups[0].name == arns[0].split("/")[1]
 
 
 # --- Alarms and metrics ------------------------------------------------------------------------

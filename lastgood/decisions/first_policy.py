@@ -77,6 +77,8 @@ class Seen(Model):
     container: str | None = None
     """Whose image is released; None where it is not plain."""
     groups: tuple[Group, ...] = ()
+    first: bool = True
+    """The first of them is the one that a worker finds by itself."""
     shifts: bool = False
     """New tasks are in a target group of their own."""
     shift: timedelta = timedelta(0)
@@ -146,13 +148,16 @@ def _watched(seen: Seen) -> Iterator[Noted]:
 def _balanced(seen: Seen) -> Iterator[Noted]:
     group = main_group(seen)
     source = {}
-    if group != seen.groups[0] or (len(seen.groups) > 1 and not seen.shifts):
+    several = len(seen.groups) > 1 and not seen.shifts
+    if group != seen.groups[0] or several or not seen.first:
         source = {"load_balancer": group.load_balancer, "target_group": group.name}
     yield ErrorRateTrigger(**source), ""
     yield ResponseTimeTrigger(**source), ""
-    # Without a URL the worker asks through the first target group.
-    if seen.groups[0].health_url:
-        yield HealthCheckTrigger(), f"Asks {seen.groups[0].health_url}"
+    url = seen.groups[0].health_url
+    if url and seen.first:
+        yield HealthCheckTrigger(), f"Asks {url}"
+    elif url:
+        yield HealthCheckTrigger(url=url), ""
     yield RegressionTrigger(dry_run=True, **source), ""
 
 

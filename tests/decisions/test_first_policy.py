@@ -77,6 +77,13 @@ def test_where_traffic_shifts_the_first_is_found_with_the_one_it_alternates_with
     assert sources(draft(one)) == {(None, None)}
 
 
+def test_what_a_worker_would_not_find_by_itself_is_named() -> None:
+    """The first target group that ECS lists is behind a network load balancer, say."""
+    one = seen(group("a"), first=False)
+    assert sources(draft(one)) == {("lb", "a")}
+    assert f'url: "{HTTP}"' in text_of(one)
+
+
 def test_a_health_check_that_cannot_be_asked_is_offered() -> None:
     one = seen(group(health_url=None))
     assert "health-check" not in [trigger.type for trigger in draft(one).policy.triggers]
