@@ -9,6 +9,7 @@ import click
 
 from lastgood import policy_file
 from lastgood.cli import backtest_files
+from lastgood.cli.listing import Listing
 from lastgood.cli.policy_init import init
 from lastgood.cli.suggest import suggest_triggers
 from lastgood.decisions.advice import warnings_of
@@ -18,7 +19,7 @@ from lastgood.policy import Policy
 from lastgood.policy_schema import group_schema, schema
 
 
-@click.group()
+@click.group(cls=Listing)
 def policy() -> None:
     """Check a policy file, publish its schema, write a first one, propose its triggers."""
 
@@ -56,6 +57,11 @@ def check(ctx: click.Context, path: str, metrics: Path | None, output: str) -> N
     What is allowed and seldom meant is said, too, and changes nothing; with --metrics also what
     cannot work for this service, such as a threshold that it exceeds on a quiet day. Ends with 0 if
     the file can be used, and with 2 if not.
+
+    \b
+    Examples:
+      lastgood policy check --policy lastgood.yaml
+      lastgood policy check --policy lastgood.yaml --metrics web.csv
     """
     checked = policy_file.check(path)
     warnings = warnings_of(checked.policy) if isinstance(checked.policy, Policy) else ()
@@ -89,5 +95,9 @@ def print_schema(group: bool) -> None:
 
     VS Code and others find it by a first line such as
     `# yaml-language-server: $schema=lastgood.schema.json`.
+
+    \b
+    Example:
+      lastgood policy schema > lastgood.schema.json
     """
     click.echo(json.dumps(group_schema() if group else schema(), indent=2))
