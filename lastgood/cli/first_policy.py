@@ -20,6 +20,8 @@ class Past(NamedTuple):
     suggestion: Suggestion
     proposals: Mapping[int, Proposal]
     """By the number of their trigger."""
+    warnings: tuple[str, ...] = ()
+    """What of the policy cannot work with this past."""
 
 
 def lines_of(seen: Seen, draft: Draft, past: Past | str) -> Iterator[str]:
@@ -95,7 +97,7 @@ def _about_numbers(past: Past | str) -> Iterator[str]:
         "that time, to see what would have fired.",
         "",
     )
-    for warning in past.suggestion.warnings:
+    for warning in past.warnings:
         yield from comment_lines(f"Beware: {warning}", "")
 
 

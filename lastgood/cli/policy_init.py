@@ -23,10 +23,11 @@ from lastgood.decisions.first_policy import (
     enough,
     window_needed,
     with_numbers,
+    young,
 )
 from lastgood.decisions.recording import Recording
 from lastgood.decisions.sliding import TooShortError
-from lastgood.decisions.suggesting import Suggestion, suggest
+from lastgood.decisions.suggesting import Suggestion, suggest, warnings_of_past
 from lastgood.errors import UsageError
 from lastgood.policy import Policy
 from lastgood.policy_triggers import (
@@ -144,7 +145,10 @@ def _numbered(found: Draft, seen: Seen, now: datetime) -> tuple[Draft, Past | st
         hours = suggestion.usual.hours
         return found, f"there are {hours} hours of its metrics, and {LEAST_HOURS} are needed"
     made, proposals = with_numbers(found._replace(policy=policy), suggestion)
-    return made, Past(recording, suggestion, proposals)
+    warnings = (*warnings_of_past(made.policy, recording), *young(suggestion))
+    for warning in warnings:
+        say(f"warning: {warning}")
+    return made, Past(recording, suggestion, proposals, warnings)
 
 
 def _measured(policy: Policy) -> Policy:

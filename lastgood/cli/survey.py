@@ -15,7 +15,8 @@ from botocore.exceptions import ClientError
 
 from lastgood.cli import survey_balancers, survey_metrics
 from lastgood.cli.asking_aws import AWS_ERRORS as AWS_ERRORS
-from lastgood.cli.asking_aws import Client, Remarks
+from lastgood.cli.asking_aws import Client as Client
+from lastgood.cli.asking_aws import Remarks
 from lastgood.cli.asking_aws import in_words as in_words
 from lastgood.decisions import balancing, preflight
 from lastgood.decisions.first_policy import Group, Seen, SeenAlarm

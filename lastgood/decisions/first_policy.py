@@ -256,6 +256,15 @@ def enough(found: Suggestion) -> bool:
     return found.usual.hours >= LEAST_HOURS
 
 
+def young(found: Suggestion) -> Iterator[str]:
+    """What is to be said of a past that is shorter than a week."""
+    if found.usual.hours < _WEEK:
+        yield (
+            f"{found.usual.hours} hours of the past say little about the next weeks: run "
+            "lastgood policy suggest --policy FILE --since 14d when there are more"
+        )
+
+
 def window_needed(policy: Policy, found: Suggestion) -> timedelta | None:
     """A longer window, where so few requests come that the default cannot judge; else None."""
     takes = max((one.takes or 0.0 for one in found.triggers), default=0.0)
@@ -292,8 +301,8 @@ def _careful(proposal: Proposal, found: Suggestion) -> tuple[Trigger, tuple[str,
     if isinstance(trigger, MetricTrigger) and proposal.fired:
         why = "a dry run, as no threshold was quiet: see what happened then"
         return trigger.model_copy(update=dry), (why,)
-    young = found.usual.hours < _WEEK
-    if isinstance(trigger, RegressionTrigger) and young and not trigger.dry_run:
+    little = found.usual.hours < _WEEK
+    if isinstance(trigger, RegressionTrigger) and little and not trigger.dry_run:
         why = f"a dry run, as {found.usual.hours} hours of the past are less than a week"
         return trigger.model_copy(update=dry), (why,)
     return trigger, ()

@@ -15,6 +15,7 @@ from lastgood.decisions.first_policy import (
     enough,
     window_needed,
     with_numbers,
+    young,
 )
 from lastgood.decisions.own_metrics import Found
 from lastgood.decisions.recording import Recording, Row
@@ -136,7 +137,7 @@ def proposal(trigger: Trigger, fired: int = 0, takes: float | None = None) -> Pr
 
 def numbered(one: Seen, found: Suggestion) -> tuple[Draft, str]:
     made, proposals = with_numbers(draft(one), found)
-    past = Past(Recording(60.0, [Row(0.0, 5.0)], (), frozenset()), found, proposals)
+    past = Past(Recording(60.0, [Row(0.0, 5.0)], (), frozenset()), found, proposals, ("take care",))
     return made, text_of(one, made, past)
 
 
@@ -161,6 +162,11 @@ def test_regression_acts_after_a_week_of_the_past(hours: int, acts: bool) -> Non
     found = suggestion(proposal(RegressionTrigger()), hours=hours)
     made, _ = numbered(seen(group()), found)
     assert made.policy.triggers[-1].dry_run is not acts
+
+
+@pytest.mark.parametrize(("hours", "words"), [(167, ["167 hours"]), (168, [])])
+def test_less_than_a_week_is_said(hours: int, words: list[str]) -> None:
+    assert [one.partition(" of")[0] for one in young(suggestion(hours=hours))] == words
 
 
 @pytest.mark.parametrize(("hours", "is_enough"), [(23, False), (24, True)])

@@ -40,6 +40,12 @@ def operations(service: str) -> dict[str, str]:
     return {method: f"{PREFIXES[service]}:{name}" for method, name in names.items()}
 
 
+def is_action(text: str) -> bool:
+    """Whether it is an action, and no key of a condition such as ``iam:PassedToService``."""
+    names = [name for name, prefix in PREFIXES.items() if text.startswith(f"{prefix}:")]
+    return text in FOLLOWS or any(text in operations(name).values() for name in names)
+
+
 def words(tree: ast.AST) -> Iterator[str]:
     """Texts and attributes; docstrings are long, and name no call alone."""
     for node in ast.walk(tree):
@@ -81,7 +87,7 @@ def calls_in(source: str) -> set[str]:
     """The IAM actions that a file's calls need."""
     tree = ast.parse(source)
     said = set(words(tree))
-    found = {one for one in said if ACTION.fullmatch(one)}
+    found = {one for one in said if ACTION.fullmatch(one) and is_action(one)}
     here = services(tree, said)
     exact = [(one, name) for one, name in pairs(tree) if name in operations(one)]
     found |= {operations(one)[name] for one, name in exact}
@@ -153,6 +159,7 @@ def test_whatever_set_up_needs_is_called() -> None:
         ("aws_call('cloudwatch:DeleteAlarms')", "cloudwatch:DeleteAlarms"),
         ("client('elbv2').modify_rule()", "elasticloadbalancing:ModifyRule"),
         ("clients('sesv2')\nclient('sns').tag_resource()", "sns:TagResource"),
+        ("aws_call('iam:PassRole')\nx = 'iam:PassedToService'", "iam:PassRole"),
     ],
 )
 def test_a_call_is_seen_however_it_is_written(source: str, action: str) -> None:
