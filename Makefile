@@ -7,7 +7,7 @@ STAMP := .venv/.set-up
 # Hundreds of processes start in tests and demo: each would compile our sources anew.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help setup demo test check e2e campaign bench lint lock picture histories clean
+.PHONY: help setup demo test check e2e campaign bench lint lock picture screenshots histories clean
 
 help: ## List the commands
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## /{printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -45,6 +45,9 @@ bench: $(STAMP) ## Measure: overhead, reaction time, history, time back to stead
 picture: $(STAMP) ## Draw the README's picture from a real rollback, and that of docs/judgement.md
 	$(BIN)/python scripts/draw_picture.py
 	$(BIN)/python scripts/draw_backtest.py
+
+screenshots: $(STAMP) ## Take the pictures of docs/report.md anew, of a real release's report
+	$(BIN)/python scripts/draw_report.py
 
 histories: $(STAMP) ## Record anew what tests/replay replays, after a change of workflows
 	$(BIN)/python -m scripts.record_histories

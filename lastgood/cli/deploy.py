@@ -12,9 +12,15 @@ import click
 from temporalio.client import Client
 
 from lastgood import messages
-from lastgood.cli import actor, asking, group, reporting, showing
+from lastgood.cli import actor, asking, group, showing
 from lastgood.cli.following import Follower
-from lastgood.cli.options import load_any_policy, no_wait_option, output_option, policy_option
+from lastgood.cli.options import (
+    load_any_policy,
+    no_wait_option,
+    output_option,
+    page_file,
+    policy_option,
+)
 from lastgood.cli.output import print_json, print_text, say
 from lastgood.contracts import Accepted, ReleaseOrder
 from lastgood.errors import UsageError
@@ -111,7 +117,7 @@ def _report(file: str | None, no_wait: bool) -> Path | None:
     """Where the report goes, if one is wanted; it is written at the end."""
     if file and no_wait:
         raise UsageError("--report is written at the release's end: leave out --no-wait")
-    return reporting.checked_page(file, "--report") if file else None
+    return page_file(file, "--report") if file else None
 
 
 def _forced(force: bool, reason: str | None) -> dict[str, Any]:
@@ -226,6 +232,8 @@ async def _end(
     """Tell the verdict, then write the report: nothing of it changes the exit code."""
     code = showing.end(result, output)
     if report:
+        from lastgood.cli import reporting  # here, because it takes long and is seldom needed
+
         await reporting.beside(client, result, report, service)
     return code
 

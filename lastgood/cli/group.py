@@ -12,7 +12,7 @@ from pathlib import Path
 import click
 
 from lastgood import messages
-from lastgood.cli import actor, asking, reporting, showing
+from lastgood.cli import actor, asking, showing
 from lastgood.cli.group_following import GroupFollower, Handle, Said, attach, find
 from lastgood.cli.options import (
     configured_region,
@@ -148,6 +148,8 @@ async def _deploy(started: _Started, *, no_wait: bool, output: str, report: Path
     progress = await _until_end(handle, order.id)
     code = _end(progress, output)
     if report and progress.result:
+        from lastgood.cli import reporting  # here, because it takes long and is seldom needed
+
         await reporting.beside(client, progress.result, report, progress)
     return code
 

@@ -8,7 +8,13 @@ import click
 
 from lastgood.cli import asking, reporting
 from lastgood.cli.group_following import find_anywhere
-from lastgood.cli.options import checked_service, output_option, region_option, service_ref
+from lastgood.cli.options import (
+    checked_service,
+    output_option,
+    page_file,
+    region_option,
+    service_ref,
+)
 from lastgood.cli.output import print_json, print_text, say
 from lastgood.cli.reporting import Gathered
 from lastgood.errors import UsageError
@@ -59,7 +65,7 @@ def report(
     from, and who did what. Works while the release is under way, and of a group's release too.
     Prints what it wrote. Ends with 0, and with 2 if there is no such release.
     """
-    wanted = reporting.checked_page(out, "--out") if out else None
+    wanted = page_file(out, "--out") if out else None
     picture = _checked_picture(plot)
     if no_plots and picture:
         raise UsageError("--no-plots: leave it out, or --plot")

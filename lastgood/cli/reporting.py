@@ -27,7 +27,6 @@ from lastgood.report.parts import Page, ReleasePart
 
 _PATIENCE = 60.0
 """Seconds for a report beside a release whose end was told already."""
-_ENDINGS = (".html", ".htm")
 _NEVER = "It never began, or Temporal no longer has its history: no more is known of it."
 
 
@@ -41,18 +40,6 @@ class Gathered(NamedTuple):
 
 
 # --- Files -------------------------------------------------------------------------------------
-
-
-def checked_page(path: str, option: str) -> Path:
-    """The file of a page.
-
-    Raises:
-        UsageError: if it is not named as one, so that no policy file is written over by mistake.
-    """
-    found = Path(path)
-    if found.suffix.lower() not in _ENDINGS or found.is_dir():
-        raise UsageError(f"{option} {path}: it becomes an HTML page: name a file FILE.html")
-    return found
 
 
 def file_name(release: str) -> str:
