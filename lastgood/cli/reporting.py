@@ -11,13 +11,13 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import NamedTuple
 
-from temporalio.client import Client
+from temporalio.client import Client, WorkflowQueryFailedError
 
 import lastgood
 from lastgood.cli import tracing
 from lastgood.cli.output import say
 from lastgood.cli.tracing import Traced
-from lastgood.contracts import GroupProgress
+from lastgood.contracts import GroupProgress, Member
 from lastgood.decisions.charts import Chart
 from lastgood.errors import LastgoodError, UsageError
 from lastgood.model import ReleaseResult, ServiceRef
@@ -122,20 +122,33 @@ def _page(part: ReleasePart, command: str, *, so_far: bool = False) -> Page:
 
 async def gather_group(client: Client, group: GroupProgress) -> Gathered:
     """Make the page of a group's release, with each of its services."""
-    members = []
-    for row, member in zip(grouped.rows(group.members), group.members, strict=True):
-        traced = None
-        if member.asked:
-            traced = await tracing.trace(
-                client, member.release, service=member.service, region=None
-            )
-        members.append((row, _part(traced) if traced else None, traced))
-    part = grouped.of_group(group)
-    made = _page(part, f"lastgood report {group.release}", so_far=group.result is None)
-    failed = [one for row, one, _ in members if one and row.tone != "good" and one.lead]
-    lead = failed[0].lead if failed else None
-    whole = made._replace(members=tuple((row, one) for row, one, _ in members))
-    return Gathered(whole, lead.chart if lead else None, group.result)
+    parts = [await _of_member(client, one) if one.asked else None for one in group.members]
+    members = tuple(zip(grouped.rows(group.members), parts, strict=True))
+    whole = _page(
+        grouped.of_group(group), f"lastgood report {group.release}", so_far=group.result is None
+    )
+    wrong = [part for row, part in members if part and part.lead and row.tone != "good"]
+    lead = wrong[0].lead if wrong else None
+    chart = lead.chart if lead else None
+    return Gathered(whole._replace(members=members), chart, group.result)
+
+
+async def _of_member(client: Client, member: Member) -> ReleasePart | None:
+    """What a service's release says; what the group knows of it, if it cannot be asked."""
+    known, remark = member.back or member.result or member.held, ""
+    traced = None
+    try:
+        traced = await tracing.trace(client, member.release, service=member.service, region=None)
+    except (LastgoodError, WorkflowQueryFailedError) as error:
+        remark = f"It could not be asked: {error}"
+    if traced is None or traced.explanation is None:
+        remark = remark or (traced.remark if traced else "")
+        traced = Traced(member.service, None, known, remark)
+    part = _part(traced)
+    if part and traced.explanation and member.back:
+        back = f"It was taken back after that, for the group's sake: {member.back.reason}"
+        return part._replace(remark=back)
+    return part
 
 
 # --- Beside a release --------------------------------------------------------------------------

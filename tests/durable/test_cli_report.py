@@ -189,17 +189,30 @@ async def test_a_refused_release_has_a_page_too(dev_desk, tmp_path):
     assert "shop/web: release r3 was refused" in (tmp_path / "r3.html").read_text()
 
 
+GROUP_POLICY = """\
+group: shop
+region: eu-west-1
+services: [{service: shop/a}, {service: shop/b}]
+"""
+
+
 async def test_a_groups_release_is_one_page(tmp_path):
+    (tmp_path / "lastgood.yaml").write_text(GROUP_POLICY)
     async with group_desk() as desk:
-        result = await desk.release("app:2", "app:2")
         cli = Rig(desk.client, tmp_path, {})
         cli.env["TEMPORAL_ADDRESS"] = desk.client.service_client.config.target_host
-        answer = await reported(cli, result.release, "--no-plots", "--out", "group.html")
-    assert answer.code == 0, answer.err
-    text = (tmp_path / "group.html").read_text()
-    assert f"release {result.release} is healthy" in text
-    assert 'href="#service-1">shop/a</a>' in text
-    assert 'id="service-2"' in text
+        each = ("--image", "shop/a=app:good", "--image", "shop/b=app:bad")
+        ended = await cli.here("deploy", *each, "--release", "r1", "--report", "end.html")
+        answer = await reported(cli, "r1", "--no-plots", "--out", "again.html")
+    assert ended.code == 10, ended.err
+    assert "Report: end.html" in ended.err
+    assert (answer.code, answer.out) == (0, "again.html\n"), answer.err
+    for name in ("end.html", "again.html"):
+        text = (tmp_path / name).read_text()
+        assert "group shop: release r1 was rolled back" in text
+        assert 'href="#service-1">shop/a</a>' in text
+        assert 'id="service-2"' in text
+        assert "shop/b: release r1.b was rolled back" in text
 
 
 async def test_what_cannot_be_asked_for(tmp_path, monkeypatch):
