@@ -103,7 +103,8 @@ async def _report(
     if out:
         reporting.write(out, page.html(found.page, plots=plots).encode())
     if plot and found.chart:
-        reporting.write(plot, png(found.chart))
+        heading = f"{found.page.lead.service} {release}: {found.chart.title}"
+        reporting.write(plot, png(found.chart, heading=heading))
     _show(release, found, out, plot, output)
     return 0
 

@@ -109,6 +109,15 @@ def test_a_long_window_is_drawn_small_and_its_highest_is_seen() -> None:
     assert "fill-opacity: 0.25" in drawn or "opacity: 0.25" in drawn
 
 
+@needs_matplotlib
+def test_names_of_others_are_drawn_as_they_are() -> None:
+    odd = "a$\\frac{b$ \u65e5\u672c"
+    states = (Stretch(BEGIN, BEGIN + 60, odd, "bad"),)
+    chart = Chart("alarm", (Panel(title=odd, stretches=states),))
+    assert f">{odd}</text>" in svg(chart)
+    assert png(chart, heading=odd).startswith(b"\x89PNG")
+
+
 def test_no_flags_line_crosses_a_word() -> None:
     for gap in (0.5, 5, 40, 200):
         moments = tuple(Moment(BEGIN + gap * n, "rolls back") for n in range(5))
