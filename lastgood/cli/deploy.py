@@ -12,7 +12,7 @@ import click
 from temporalio.client import Client
 
 from lastgood import messages
-from lastgood.cli import actor, asking, group, showing
+from lastgood.cli import actor, asking, completion, group, showing
 from lastgood.cli.following import Follower
 from lastgood.cli.options import (
     load_any_policy,
@@ -63,6 +63,7 @@ _MAX_BYTES = 256 * 1024
 @click.option(
     "--report",
     metavar="FILE.html",
+    shell_complete=completion.files,
     help="At the end, write the release's report too: see `lastgood report`.",
 )
 @no_wait_option

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from lastgood.cli import asking, reporting
+from lastgood.cli import asking, completion, reporting
 from lastgood.cli.group_following import find_anywhere
 from lastgood.cli.options import (
     checked_service,
@@ -29,18 +29,21 @@ from lastgood.report import page
     "--service",
     metavar="CLUSTER/SERVICE",
     type=checked_service,
+    shell_complete=completion.services,
     help="Whose release it was. Without it, the newest release of this id is looked for.",
 )
 @region_option
 @click.option(
     "--out",
     metavar="FILE.html",
+    shell_complete=completion.files,
     help="Where the page is written; an earlier one is replaced. Left out: lastgood-RELEASE.html "
     "in this folder.",
 )
 @click.option(
     "--plot",
     metavar="FILE.png",
+    shell_complete=completion.files,
     help="Write the picture of the trigger that decided as a PNG; no page, unless --out is given.",
 )
 @click.option("--no-plots", is_flag=True, help="A page without pictures; needs no matplotlib.")
