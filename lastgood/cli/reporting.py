@@ -14,7 +14,8 @@ from typing import NamedTuple
 from temporalio.client import Client, WorkflowQueryFailedError
 
 import lastgood
-from lastgood.cli import tracing
+from lastgood import messages
+from lastgood.cli import live, tracing
 from lastgood.cli.output import say
 from lastgood.cli.tracing import Traced
 from lastgood.contracts import GroupProgress, Member
@@ -85,7 +86,7 @@ async def gather(
     traced = await tracing.trace(client, release, service=service, region=region)
     if traced is None:
         return None
-    found = _gathered(traced)
+    found = _gathered(traced, await _latest(client, traced))
     if found is None:
         raise UsageError(
             f"Release {release} of {traced.service}: there is nothing to report yet. "
@@ -94,8 +95,18 @@ async def gather(
     return found
 
 
-def _gathered(traced: Traced) -> Gathered | None:
-    part, service, told = _part(traced), traced.service, traced.explanation
+async def _latest(client: Client, traced: Traced) -> tuple[str, ...]:
+    """What the triggers measured last, of a release that goes on."""
+    told = traced.explanation
+    if told is None or traced.result or told.progress.result:
+        return ()
+    now = await live.read(client, (messages.deployment_id(traced.service), None))
+    rollout = (f"rollout: {now.rollout}",) if now.rollout else ()
+    return (*rollout, *(one.line for one in now.triggers))
+
+
+def _gathered(traced: Traced, latest: tuple[str, ...] = ()) -> Gathered | None:
+    part, service, told = _part(traced, latest), traced.service, traced.explanation
     if part is None:
         return None
     result = traced.result or (told.progress.result if told else None)
@@ -105,10 +116,10 @@ def _gathered(traced: Traced) -> Gathered | None:
     return Gathered(_page(part, command, so_far=so_far), chart, result)
 
 
-def _part(traced: Traced) -> ReleasePart | None:
-    if traced.explanation:
-        now = datetime.now(UTC)
-        return telling.of_release(traced.service, traced.explanation, traced.result, now)
+def _part(traced: Traced, latest: tuple[str, ...] = ()) -> ReleasePart | None:
+    told, now = traced.explanation, datetime.now(UTC)
+    if told:
+        return telling.of_release(traced.service, told, traced.result, now, latest)
     if traced.result:
         calls, remark = traced.calls, traced.remark
         return telling.of_result(str(traced.service), traced.result, remark, calls)

@@ -20,13 +20,16 @@ _MARKS: dict[Status, tuple[str, Tone]] = {
     Status.INCONCLUSIVE: ("inconclusive", "warning"),
 }
 _MOST_LOOKS = 30
-_NO_RECORD = "Nothing to draw: what it was judged from is not on record."
 _UNREADABLE = "Nothing to draw: this version cannot read what it was judged from."
 _COUNTED = "Nothing to draw: it never fired, and its looks were only counted."
 
 
 def of_release(
-    service: ServiceRef, told: Explanation, result: ReleaseResult | None, asked_at: datetime
+    service: ServiceRef,
+    told: Explanation,
+    result: ReleaseResult | None,
+    asked_at: datetime,
+    latest: tuple[str, ...] = (),
 ) -> ReleasePart:
     """All that there is to say of a release.
 
@@ -35,6 +38,7 @@ def of_release(
         told: what it says.
         result: how it ended, if it has.
         asked_at: now, for what goes on.
+        latest: what its triggers measured last, while it goes on.
     """
     progress = told.progress
     result = result or progress.result
@@ -56,7 +60,12 @@ def of_release(
         phases=timeline.phases(progress.steps, asked_at),
         events=timeline.events(told, result),
         others=tuple(one for one in judged.values() if one is not lead),
-        details=tuple((title, lines) for title, lines in facts.details(told, result) if lines),
+        silent=_silent(told, result),
+        details=tuple(
+            (title, lines)
+            for title, lines in (("Measured last", latest), *facts.details(told, result))
+            if lines
+        ),
     )
 
 
@@ -82,6 +91,7 @@ def of_result(
         phases=(),
         events=(),
         others=tuple(_bare(one) for one in result.evidence),
+        silent="",
         details=(("Calls to AWS", calls),) if calls else (),
         remark=remark,
     )
@@ -147,11 +157,25 @@ def _in_order(told: Explanation) -> list[Verdict]:
     return sorted(told.verdicts, key=place)
 
 
+def _silent(told: Explanation, result: ReleaseResult | None) -> str:
+    """Which triggers have no verdict: they watched until another one decided, or watch still."""
+    policy, heard = (
+        told.release.policy,
+        [records.trigger_of(told.release.policy, one) for one in told.verdicts],
+    )
+    without = [one.type for one in policy.triggers if not any(one is other for other in heard)]
+    if not without or told.progress.to_task_definition is None:
+        return ""
+    names = ", ".join(without)
+    return f"Had not concluded: {names}." if result else f"Nothing concluded yet: {names}."
+
+
 def _judged(told: Explanation, result: ReleaseResult | None, verdict: Verdict) -> Judged:
     trigger = records.trigger_of(told.release.policy, verdict)
     try:
         chart = chart_of(trigger, verdict) if trigger else None
-        without = _NO_RECORD if records.why_not(verdict) else _COUNTED
+        why = records.why_not(verdict)
+        without = f"Nothing to draw: {why}." if why else _COUNTED
     except (ValueError, LookupError):  # a record that a newer or older version wrote
         chart, without = None, _UNREADABLE
     if chart:

@@ -106,6 +106,7 @@ def test_the_verdict_comes_first_then_why_then_the_timeline_then_the_rest() -> N
         "Verified on shop:2",
         "Ended: rolled back",
         "The other triggers regression dry run",
+        "Had not concluded: response-time, health-check, band.",
         "Who did what Nobody but Lastgood.",
         "0 of 3 rollbacks in 24h before it",
         "Calls to AWS",
@@ -196,7 +197,7 @@ def test_a_verdict_without_a_record_says_that_there_is_nothing_to_draw() -> None
     assert part.lead is not None
     assert part.lead.chart is None
     text = words(written(part, plots=False))
-    assert "Nothing to draw: what it was judged from is not on record." in text
+    assert "Nothing to draw: it has no record." in text
     unreadable = tuple(one.model_copy(update={"record": "x"}) for one in told.verdicts)
     assert part_of("rolled_back", told={"verdicts": unreadable}).lead.chart is None
 
@@ -217,11 +218,13 @@ def test_of_a_release_under_way_so_far() -> None:
     )
     told = told.model_copy(update={"progress": progress, "verdicts": (), "decisions": ()})
     asked_at = steps[-1].started_at + timedelta(seconds=30)
-    part = telling.of_release(service, told, None, asked_at)
+    part = telling.of_release(service, told, None, asked_at, ("error-rate 0.1 %",))
     text = words(written(part, plots=False, so_far=True, made="2026-11-28 12:00:00 UTC"))
     assert "under way" in text
     assert "is under way So far nothing was decided. It is at its step monitor" in text
     assert part.phases[-1].took == "goes on"
+    assert "Nothing concluded yet: error-rate, response-time, health-check," in text
+    assert "Measured last error-rate 0.1 %" in text
     assert "As it was 2026-11-28 12:00:00 UTC" in text
     assert "Ended" not in text
 
