@@ -25,13 +25,14 @@ _STEPS = {
     "cooldown": "Waits for the cooldown's end",
     "hold": "Held for a person",
 }
+_CALLING = ("deploy", "roll back")
 _BACK = ("roll back", "verify", "hold", "cooldown")
 
 
 class _Happened(NamedTuple):
     at: datetime
     order: int
-    """Of what is told of one second."""
+    """Of what is told of one moment."""
     event: Event
 
 
@@ -107,9 +108,15 @@ def _happened(told: Explanation, result: ReleaseResult | None) -> Iterator[_Happ
     for call in told.calls:
         found = _CALL.fullmatch(call)
         if found:
-            at = datetime.strptime(found[1], "%Y-%m-%d %H:%M:%S").replace(tzinfo=UTC)
-            yield _new(at, 4, found[2], minor=True)
+            yield _new(_sent(found[1], steps), 4, found[2], minor=True)
     yield from _ended(told, result)
+
+
+def _sent(told: str, steps: tuple[Step, ...]) -> datetime:
+    """When a call was sent: its second is told, and which steps call is known."""
+    at = datetime.strptime(told, "%Y-%m-%d %H:%M:%S").replace(tzinfo=UTC)
+    began = [one.started_at for one in steps if one.name in _CALLING]
+    return max([at, *(one for one in began if one < at + timedelta(seconds=1))])
 
 
 def _ended(told: Explanation, result: ReleaseResult | None) -> Iterator[_Happened]:
@@ -142,4 +149,4 @@ def _new(
     minor: bool = False,
 ) -> _Happened:
     event = Event(clock="", day="", what=what, tone=tone, who=who, why=why, minor=minor)
-    return _Happened(at.replace(microsecond=0), order, event)
+    return _Happened(at, order, event)

@@ -141,6 +141,25 @@ def test_it_is_whole_and_fetches_nothing(name: str) -> None:
     assert len(text) < 400_000
 
 
+def test_a_call_stands_with_the_step_that_made_it_though_only_its_second_is_known() -> None:
+    told = [(one.what, one.minor) for one in part_of("rolled_back").events]
+    assert told[:6] == [
+        ("Asked for: shop:3.0-errors-0.4", False),
+        ("Preflight", False),
+        ("Deploys", False),
+        ("RegisterTaskDefinition: shop:3", True),
+        ("UpdateService: shop/shop → shop:3", True),
+        ("Waits for the rollout", False),
+    ]
+    assert told[-5:] == [
+        ("Decided: roll back", False),
+        ("Rolls back: shop:2", False),
+        ("UpdateService to shop:2", True),
+        ("Verified on shop:2", False),
+        ("Ended: rolled back", False),
+    ]
+
+
 def test_the_steps_are_bars_on_one_line_of_time() -> None:
     phases = part_of("rolled_back").phases
     assert [one.name for one in phases] == [
