@@ -49,7 +49,8 @@ picture: $(STAMP) ## Draw the README's picture from a real rollback, and that of
 	$(BIN)/python scripts/draw_picture.py
 	$(BIN)/python scripts/draw_backtest.py
 
-screenshots: $(STAMP) ## Take the pictures of docs/report.md anew, of a real release's report
+screenshots: $(STAMP) ## Make the pictures of docs/temporal-ui.md and docs/report.md, in a real browser
+	LASTGOOD_SCREENSHOTS=docs $(BIN)/python -m pytest tests/e2e/test_temporal_ui.py
 	$(BIN)/python scripts/draw_report.py
 
 reference: $(STAMP) ## Write docs/reference anew from the code

@@ -16,6 +16,7 @@ from workflows.options import NOTIFY
 with workflow.unsafe.imports_passed_through():
     from activities.notifications import NotificationActivities
     from lastgood.contracts import EmailOrder, Notice, SlackOrder, SnsOrder, WebhookOrder
+    from lastgood.decisions.rendering.temporal_ui.markdown import summary
     from lastgood.model import ChannelFailure
     from lastgood.policy import NotifyPolicy
 
@@ -45,10 +46,10 @@ def _calls(
     notice: Notice, notify: NotifyPolicy, region: str
 ) -> list[tuple[str, Coroutine[Any, Any, Any]]]:
     told: list[tuple[str, Coroutine[Any, Any, Any]]] = []
-    summary = notice.title[:150]
 
     def add(channel: str, method: Any, order: Any) -> None:
-        call = workflow.execute_activity_method(method, order, summary=summary, **NOTIFY)
+        text = summary(f"Tell {channel}: {notice.title}")
+        call = workflow.execute_activity_method(method, order, summary=text, **NOTIFY)
         told.append((channel, call))
 
     if notify.slack:
