@@ -18,7 +18,7 @@ _USAGE = (PolicyError, UsageError, SettingsError)
 
 
 _SECTIONS = {
-    "Releases": ("deploy", "follow", "rollback", "status", "history", "explain", "group"),
+    "Releases": ("deploy", "follow", "rollback", "status", "history", "explain", "report", "group"),
     "Decide about a release": ("promote", "hold", "resume", "approve", "deny", "cancel"),
     "Decide about a service": ("freeze", "unfreeze", "adopt", "acknowledge", "reset"),
     "Set up": ("policy", "iam", "check", "backtest", "worker", "completion"),
