@@ -43,10 +43,13 @@ from activities.notifications import NotificationActivities
 from activities.posting import Poster
 from activities.slack import SlackActivities
 from activities.steering import SteeringActivities
+from activities.surroundings import SurroundingsActivities
 from activities.tagging import TaggingActivities
 from lastgood.connection import connect
+from lastgood.decisions import attributes
 from lastgood.errors import LastgoodError
 from lastgood.fleet import fleet_of
+from lastgood.listing import registered
 from lastgood.messages import TASK_QUEUE, WATCH_TASK_QUEUE
 from lastgood.settings import Settings, load
 from workflows.check import Check
@@ -59,6 +62,9 @@ from workflows.versioned_guard import VersionedServiceGuard
 log = logging.getLogger("lastgood.worker")
 _MARGIN = 10.0
 """Seconds that a worker may take beyond what its activities are given to end."""
+
+_LEAST_CACHED = 100
+"""Workflows that are remembered: one that is forgotten while it works is asked again after 10 s."""
 
 
 def set_up_logging(settings: Settings) -> None:
@@ -126,7 +132,7 @@ def make_workers(
     notifications = NotificationActivities(aws, poster)
     slack = SlackActivities(poster, settings.slack_api)
     pagerduty = IncidentActivities(poster, settings.pagerduty_api)
-    guards = GuardActivities()
+    guards, around = GuardActivities(), SurroundingsActivities(settings.ui_url)
     shutdown = timedelta(seconds=settings.shutdown_timeout)
     deployment = versioning(settings)
     guard = VersionedServiceGuard if deployment else ServiceGuard
@@ -165,11 +171,12 @@ def make_workers(
             guards.ask_to_roll_back,
             guards.ask_to_cancel,
             guards.read_standing,
+            around.list_search_attributes,
         ],
         workflow_runner=workflow_runner(),
         deployment_config=deployment,
         graceful_shutdown_timeout=shutdown,
-        max_cached_workflows=2 * settings.max_watches,
+        max_cached_workflows=max(_LEAST_CACHED, 2 * settings.max_watches),
         sticky_queue_schedule_to_start_timeout=timedelta(seconds=5),
     )
     watches = Worker(
@@ -200,6 +207,18 @@ async def say_what_comes_here(client: Client, settings: Settings) -> None:
         return
     gets, text = fleet.place_of(deployment.version if deployment else None)
     log.log(logging.INFO if gets else logging.WARNING, "%s", text)
+
+
+async def say_what_is_missing(client: Client) -> None:
+    """Log which search attributes the namespace lacks; releases go on without them."""
+    try:
+        missing = attributes.missing(await registered(client))
+    except RPCError as error:
+        log.warning("Temporal does not say which search attributes it has: %s", error.message)
+        return
+    if missing:
+        remedy = attributes.remedy(missing, client.namespace)
+        log.warning("Releases are not found by %s. Add them: %s", ", ".join(missing), remedy)
 
 
 async def work(workers: Sequence[Worker], stop: asyncio.Event, patience: float) -> None:
@@ -243,6 +262,7 @@ async def run(settings: Settings) -> None:
         working = asyncio.create_task(work(workers, stop, settings.shutdown_timeout + _MARGIN))
         log.info("Working on %s in namespace %s", TASK_QUEUE, client.namespace)
         await say_what_comes_here(client, settings)
+        await say_what_is_missing(client)
         await working
     log.info("Stopped")
 

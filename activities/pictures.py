@@ -16,7 +16,7 @@ from lastgood.decisions.rendering.attachments import Attachment
 Draw = Callable[[Picture], Attachment | None]
 _LARGEST = 2_000_000
 """Bytes: a larger picture is left out."""
-_LONGEST = 8.0
+PATIENCE = 8.0
 """Seconds that a message waits for its picture."""
 
 
@@ -25,12 +25,14 @@ def draws_nothing(picture: Picture) -> None:
     del picture
 
 
-async def drawn(draw: Draw, picture: Picture | None) -> Attachment | None:
+async def drawn(
+    draw: Draw, picture: Picture | None, patience: float = PATIENCE
+) -> Attachment | None:
     """The picture, or None: whatever goes wrong with it, the message is sent without."""
     if picture is None:
         return None
     try:
-        async with asyncio.timeout(_LONGEST):
+        async with asyncio.timeout(patience):
             attachment = await asyncio.to_thread(draw, picture)
     except Exception as error:  # noqa: BLE001 - a picture is worth less than its message
         activity.logger.warning("No picture: %s", type(error).__name__)

@@ -35,6 +35,8 @@ _AGAIN = {
     "team_added_to_org",
 }
 """Errors of Slack's that pass by themselves."""
+_PATIENCE = 25.0
+"""Seconds for drawing a picture; nothing waits for it here."""
 _EVENT = "lastgood_notice"
 _BEFORE = timedelta(minutes=5)
 """How much earlier than the notice its message may be, as clocks differ."""
@@ -75,7 +77,7 @@ class SlackActivities:
     @activity.defn
     async def add_slack_picture(self, order: SlackPicture) -> bool:
         """May add it twice. A picture of what fired, into the thread; says whether it did."""
-        picture = await drawn(self._draw, order.picture)
+        picture = await drawn(self._draw, order.picture, _PATIENCE)
         if picture is None or order.thread.first is None:
             return False
         channel, size = order.channel, len(picture.content)

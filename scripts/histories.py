@@ -293,6 +293,16 @@ async def checked(desk: Desk) -> None:
     await desk.check(of=QUICK)
 
 
+async def listed(desk: Desk) -> None:
+    """A namespace that has our search attributes: a release, held, rolled back; and a check."""
+    desk.world.bad("app:2", after=1)
+    await desk.deploy("app:2", of=QUICK, rollback={"enabled": False})
+    await until_step(desk, "hold")
+    await desk.say("deny")
+    await desk.result("app:2")
+    await desk.check(of=QUICK)
+
+
 SCENARIOS: list[Callable[[Desk], Awaitable[None]]] = [
     healthy,
     rolled_back,
@@ -316,6 +326,7 @@ SCENARIOS: list[Callable[[Desk], Awaitable[None]]] = [
     all_channels,
     conversations,
     checked,
+    listed,
 ]
 
 
@@ -375,6 +386,11 @@ async def group_stuck(desk: GroupDesk) -> None:
     await desk.end()
 
 
+async def group_listed(desk: GroupDesk) -> None:
+    """All are healthy."""
+    await desk.release("good", "good")
+
+
 GROUPS: list[Callable[[GroupDesk], Awaitable[None]]] = [
     group_in_order,
     group_at_once,
@@ -383,6 +399,7 @@ GROUPS: list[Callable[[GroupDesk], Awaitable[None]]] = [
     group_superseded,
     group_cancelled,
     group_stuck,
+    group_listed,
 ]
 
 

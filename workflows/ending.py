@@ -27,9 +27,10 @@ with workflow.unsafe.imports_passed_through():
         RollbackOrder,
         RollbackReport,
     )
-    from lastgood.decisions import findings, ledger, notices, targets
+    from lastgood.decisions import attributes, findings, ledger, notices, targets
     from lastgood.decisions.limits import Remedy
     from lastgood.decisions.pictures import picture_of
+    from lastgood.decisions.rendering.temporal_ui.rollback import rollback_details, rollback_summary
     from lastgood.decisions.wording import sentence
     from lastgood.model import (
         ChannelFailure,
@@ -53,10 +54,13 @@ async def run_rollback(order: RollbackOrder) -> RollbackReport:
                 id=messages.rollback_id(order.service),
                 parent_close_policy=ParentClosePolicy.ABANDON,
                 memo={messages.RELEASE_MEMO: order.release},
-                static_summary=f"{order.service} back to {order.target.label}",
+                static_summary=rollback_summary(order),
+                static_details=rollback_details(order),
             )
         except WorkflowAlreadyStartedError:
-            await workflow.sleep(_BUSY_RETRY_SECONDS)
+            await workflow.sleep(
+                _BUSY_RETRY_SECONDS, summary="Another rollback of the service is under way"
+            )
         except ChildWorkflowError as error:
             return RollbackReport(
                 outcome=Outcome.ROLLBACK_FAILED,
@@ -115,6 +119,7 @@ class Ending:
         """Tell people; a rollback that comes meanwhile is not lost."""
         release = self._release
         release.judged_good, release.closing = end.outcome is Outcome.HEALTHY, True
+        release.listed.put(attributes.of_outcome(end.outcome))
         notice = notices.ended(
             release.context(here()),
             result=end,
@@ -252,6 +257,9 @@ class Ending:
             smoke_failed=finding.kind == "smoke",
             adopt=adopt,
             triggers=prepared.triggers if prepared else (),
+            actor=finding.actor,
+            reason=finding.reason,
+            listed=True,
         )
         report = await self._to_its_end(run_rollback(order))
         self._journal.calls += report.calls
@@ -291,6 +299,7 @@ class Ending:
         why = f"{sentence(finding.reason)} {remedy.reason}" if remedy else finding.reason
         held = result_of(self._release, Outcome.HELD, why, finding)
         self._journal.held, self._journal.result = True, held
+        release.listed.put(attributes.of_outcome(Outcome.HELD))
         self._journal.note(f"Held for a person: {why}")
         until = since + release.policy.rollback.hold_for
         with self._journal.step("hold"):
@@ -307,6 +316,7 @@ class Ending:
             await release.tell_guard(messages.RELEASE_HELD, held)
             decided = await self._decision_of_a_person(until)
         self._journal.held, self._journal.result, self._held = False, None, held
+        release.listed.put(attributes.of_outcome(None))
         if not release.orders.decided:
             return await self._after_hold(decided, held)
         if release.orders.resumed or release.goes_on:
@@ -326,6 +336,7 @@ class Ending:
                     release.interruption is not None or release.orders.decided or bool(watch.news)
                 ),
                 timeout=until - workflow.now(),
+                timeout_summary=f"Held for a person until {until:%Y-%m-%d %H:%M} UTC",
             )
         except TimeoutError:
             return None

@@ -96,6 +96,9 @@ async def roll_back(memory: Memory, asked: guarding.AskedRollback) -> ReleaseRes
             target=asked.target,
             from_task_definition=asked.running.task_definition,
             policy=policy,
+            actor=asked.request.actor,
+            reason=asked.request.reason,
+            listed=True,
         )
     )
     ended = {"finished_at": workflow.now(), "verified": report.verified}

@@ -20,6 +20,7 @@ async def remind(memory: Memory) -> None:
             await workflow.wait_condition(
                 lambda due=waiting_for: alerts.next_at(memory.state) != due,  # type: ignore[misc]
                 timeout=max(alerts.NO_TIME, waiting_for - workflow.now()) if waiting_for else None,
+                timeout_summary="People are told again of a failed rollback",
             )
         except TimeoutError:
             for alert in alerts.due(memory.state, workflow.now()):

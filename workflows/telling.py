@@ -35,6 +35,7 @@ with workflow.unsafe.imports_passed_through():
         WebhookOrder,
     )
     from lastgood.decisions import routing
+    from lastgood.decisions.rendering.temporal_ui.markdown import summary
     from lastgood.model import ChannelFailure
     from lastgood.policy_notify import NotifyPolicy, SlackChannel
 
@@ -90,7 +91,7 @@ class Conversation:
             async with self._turns.setdefault(message.key, asyncio.Lock()):
                 if message.way == "thread":
                     await self._post(message, notice)
-                    await self._add(message, notice, picture)
+                    await self._add(message, picture)
                 else:
                     await _send(message, notice, region, None)
         except ActivityError as error:
@@ -104,17 +105,19 @@ class Conversation:
         channel: Any = message.channel
         aloud = routing.aloud(notice)
         order = SlackPost(notice=notice, channel=channel, thread=thread, aloud=aloud)
-        posted = await _call(SlackActivities.post_slack_message, order, notice)
+        text = f"Tell {message.key}: {notice.title}"
+        posted = await _call(SlackActivities.post_slack_message, order, text)
         if posted.ts == posted.first:
             update = {"place": posted.place, "first": posted.first, "notice": notice}
             self._threads[message.key] = thread.model_copy(update=update)
             return
         try:
-            await _call(SlackActivities.update_slack_message, order, notice)
+            text = f"Bring the first message in {message.key} up to date"
+            await _call(SlackActivities.update_slack_message, order, text)
         except ActivityError as error:
             workflow.logger.warning("The first message was not updated: %s", why(error))
 
-    async def _add(self, message: routing.Message, notice: Notice, picture: Picture | None) -> None:
+    async def _add(self, message: routing.Message, picture: Picture | None) -> None:
         """The picture of what fired, once in a thread; without it nothing is missing."""
         thread, channel = self._threads[message.key], message.channel
         if picture is None or thread.pictured or not isinstance(channel, SlackChannel):
@@ -122,7 +125,8 @@ class Conversation:
         order = SlackPicture(channel=channel, thread=thread, picture=picture)
         self._threads[message.key] = thread.model_copy(update={"pictured": True})
         try:
-            await _call(SlackActivities.add_slack_picture, order, notice, PICTURE)
+            text = f"Picture of what fired, for {message.key}"
+            await _call(SlackActivities.add_slack_picture, order, text, PICTURE)
         except ActivityError as error:
             workflow.logger.warning("There is no picture in the thread: %s", why(error))
 
@@ -140,12 +144,13 @@ async def _send(
     message: routing.Message, notice: Notice, region: str, picture: Picture | None
 ) -> None:
     method, order = _order(message, notice, region, picture)
-    await _call(method, order, notice)
+    what = "Tell" if message.action == "tell" else message.action.capitalize()
+    await _call(method, order, f"{what} {message.key}: {notice.title}")
 
 
-async def _call(method: Any, order: Any, notice: Notice, options: Options = NOTIFY) -> Any:
-    summary = notice.title[:150]
-    return await workflow.execute_activity_method(method, order, summary=summary, **options)
+async def _call(method: Any, order: Any, text: str, options: Options = NOTIFY) -> Any:
+    call = workflow.execute_activity_method
+    return await call(method, order, summary=summary(text), **options)
 
 
 def _order(

@@ -58,6 +58,7 @@ def make_order(
     group = messages.group_id(region, policy.group)
     asker, url = actor.actor(os.environ), actor.ci_url(os.environ)
     return GroupOrder(
+        listed=True,
         id=ident,
         group=policy.group,
         region=region,

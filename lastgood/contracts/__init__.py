@@ -47,6 +47,7 @@ from lastgood.contracts.grouping import (
     StandingQuery,
     TakeBackOrder,
 )
+from lastgood.contracts.listing import Surroundings
 from lastgood.contracts.memory import (
     Alert,
     Answered,
@@ -176,6 +177,7 @@ __all__ = [
     "Step",
     "StopOrder",
     "Stretch",
+    "Surroundings",
     "TagOrder",
     "TakeBackOrder",
     "Tally",

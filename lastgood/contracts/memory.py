@@ -117,6 +117,8 @@ class GuardState(Model):
     """Newest first."""
     policy: Policy | None = None
     """The policy of the newest release."""
+    listed: bool = False
+    """It sets search attributes; what was begun by an older build goes on without."""
 
     @property
     def good(self) -> tuple[Revision, ...]:

@@ -39,6 +39,8 @@ class DeploymentOrder(Model):
     troubled: tuple[Stretch, ...] = ()
     """When releases ran that did not become good."""
     guard_id: str | None = None
+    listed: bool = False
+    """It sets search attributes; what was begun by an older build goes on without."""
 
 
 class Begun(Model):
@@ -201,6 +203,12 @@ class RollbackOrder(Model):
     """When the release was deployed: what was normal is what was before."""
     troubled: tuple[Stretch, ...] = ()
     """When releases ran that did not become good."""
+    actor: str = ""
+    """Who decided: ``lastgood`` or an operator."""
+    reason: str = ""
+    """Why, in one sentence."""
+    listed: bool = False
+    """It sets search attributes; what was begun by an older build goes on without."""
 
 
 class RollbackReport(Model):

@@ -178,6 +178,7 @@ def order_for(
         last_released=next(iter(state.good), None),
         troubled=comparing.troubled(state.results),
         guard_id=guard,
+        listed=True,
     )
 
 

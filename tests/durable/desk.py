@@ -25,6 +25,7 @@ from temporalio.worker import (
 )
 from temporalio.workflow import ActivityCancellationType, ActivityHandle
 
+from activities.surroundings import SurroundingsActivities
 from lastgood import messages
 from lastgood.contracts import (
     Accepted,
@@ -121,7 +122,7 @@ class Desk:
         """Update-with-start, as the command line does."""
         start = WithStartWorkflowOperation(
             messages.GUARD,
-            GuardState(service=SERVICE),
+            GuardState(service=SERVICE, listed=True),
             id=GUARD,
             task_queue=messages.TASK_QUEUE,
             id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
@@ -317,7 +318,7 @@ class _AbandonOutbound(WorkflowOutboundInterceptor):
 
 @asynccontextmanager
 async def at_work(
-    env: WorkflowEnvironment, aws: FakeAws, *, cached: int = 100
+    env: WorkflowEnvironment, aws: FakeAws, *, cached: int = 100, ui_url: str = ""
 ) -> AsyncIterator[Desk]:
     """Workers on both task queues, as worker.py makes them, with the fake activities.
 
@@ -328,12 +329,13 @@ async def at_work(
         env: the server.
         aws: the activities.
         cached: how many workflows the worker remembers; with 0 it replays each at every step.
+        ui_url: where Temporal's UI is said to be.
     """
     calls = Worker(
         env.client,
         task_queue=messages.TASK_QUEUE,
         workflows=WORKFLOWS,
-        activities=aws.calls,
+        activities=[*aws.calls, SurroundingsActivities(ui_url).list_search_attributes],
         identity=env.client.identity,
         max_cached_workflows=cached,
         workflow_runner=UnsandboxedWorkflowRunner(),

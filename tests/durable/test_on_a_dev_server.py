@@ -46,6 +46,7 @@ async def test_worker_that_remembers_nothing_comes_to_the_same_end_in_silence():
     world.bad("app:2", after=1)
     environment = await start_dev_server()
     async with environment as env, at_work(env, FakeAws(world, patient=True), cached=0) as desk:
+        desk.patience = 60  # what is evicted while it looks around is asked again after 10 s
         result = await desk.release("app:2", **LONG)
 
         assert (result.outcome, result.trigger) == (Outcome.ROLLED_BACK, "error-rate")

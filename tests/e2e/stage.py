@@ -111,13 +111,24 @@ class Stage:
                 self._shared = self._world(temporal, self._cloud(), "worker", {})
             return self._shared
 
-    def own(self, *, temporal: bool = False, cloud: Cloud | None = None, **env: str) -> World:
+    def own(
+        self,
+        *,
+        temporal: bool = False,
+        ui: bool = False,
+        cloud: Cloud | None = None,
+        **env: str,
+    ) -> World:
         """A world with a worker of its own, and a Temporal or a cloud of its own if asked for."""
         shared = self.shared()
         with self._lock:
             self._count += 1
             number = self._count
-        server = self._temporal(f"temporal-{number}", 1) if temporal else shared.temporal
+        server = shared.temporal
+        if temporal or ui:
+            server = self._temporal(f"temporal-{number}", 1, ui=ui)
+        if ui:
+            env["LASTGOOD_UI_URL"] = server.ui_url
         world = self._world(server, cloud or shared.cloud, f"worker-{number}", env)
         world.quiet = False
         return world
@@ -149,8 +160,8 @@ class Stage:
         """End everything that was started."""
         self._stack.close()
 
-    def _temporal(self, name: str, namespaces: int = 24) -> TemporalServer:
-        server = TemporalServer(self.folder, name, namespaces)
+    def _temporal(self, name: str, namespaces: int = 24, *, ui: bool = False) -> TemporalServer:
+        server = TemporalServer(self.folder, name, namespaces, ui=ui)
         self._stack.callback(server.stop)
         server.start()
         return server
