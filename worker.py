@@ -164,6 +164,7 @@ def make_workers(
             notifications.notify_teams,
             slack.post_slack_message,
             slack.update_slack_message,
+            slack.add_slack_picture,
             pagerduty.send_pagerduty_event,
             guards.ask_for_preflight,
             guards.ask_to_release,

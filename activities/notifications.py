@@ -17,6 +17,7 @@ from temporalio import activity
 from temporalio.exceptions import ApplicationError
 
 from activities.failures import MISCONFIGURED, aws_call
+from activities.pictures import Draw, drawn, draws_nothing
 from activities.posting import Poster, as_bytes
 from activities.smtp import Account, deliver
 from activities.wording import worded
@@ -28,6 +29,8 @@ from lastgood.contracts import (
     TeamsOrder,
     WebhookOrder,
 )
+from lastgood.decisions.plain import one_line
+from lastgood.decisions.rendering.attachments import Attachment
 from lastgood.decisions.rendering.mail import mail, mime
 from lastgood.decisions.rendering.signing import signature_headers
 from lastgood.decisions.rendering.slack import slack_message
@@ -44,7 +47,14 @@ Order = EmailOrder | SlackOrder | SnsOrder | TeamsOrder | WebhookOrder
 class NotificationActivities:
     """Calls to webhooks, mail and SNS; ``tls`` is what mail servers are verified with."""
 
-    def __init__(self, clients: Clients, poster: Poster, tls: ssl.SSLContext | None = None) -> None:
+    def __init__(
+        self,
+        clients: Clients,
+        poster: Poster,
+        tls: ssl.SSLContext | None = None,
+        draw: Draw = draws_nothing,
+    ) -> None:
+        self._draw = draw
         self._clients = clients
         self._poster = poster
         self._tls = tls or ssl.create_default_context()
@@ -79,8 +89,9 @@ class NotificationActivities:
         """May send twice, into the same thread. Returns SES's message id."""
         channel = order.channel
         notice, words = self._worded(order, "email")
-        content = mail(notice, channel.from_, words)
-        simple = {
+        picture = await drawn(self._draw, order.picture)
+        content = mail(notice, channel.from_, words, picture)
+        simple: dict[str, Any] = {
             "Subject": {"Data": content.subject, "Charset": "UTF-8"},
             "Body": {
                 "Text": {"Data": content.text, "Charset": "UTF-8"},
@@ -92,6 +103,8 @@ class NotificationActivities:
                 {"Name": "References", "Value": content.thread},
             ],
         }
+        if picture:
+            simple["Attachments"] = [_attached(picture, content.picture_id)]
         answer = await self._aws(
             "ses:SendEmail",
             self._clients("sesv2", order.region).send_email,
@@ -122,8 +135,9 @@ class NotificationActivities:
             secret = self._poster.secret
             account = Account(secret(server.username), secret(server.password))
         notice, words = self._worded(order, "email")
-        content = mail(notice, channel.from_, words)
-        message = mime(content, channel.from_, channel.to, notice)
+        picture = await drawn(self._draw, order.picture)
+        content = mail(notice, channel.from_, words, picture)
+        message = mime(content, channel.from_, channel.to, notice, picture)
         refused = await deliver(message, server, account, self._tls, self._poster.deadline)
         if refused:
             activity.logger.warning("The mail server refused %d of the recipients", refused)
@@ -139,6 +153,18 @@ class NotificationActivities:
         with aws_call(action):
             async with asyncio.timeout(self._poster.deadline):
                 return await asyncio.to_thread(method, **arguments)
+
+
+def _attached(picture: Attachment, ident: str) -> dict[str, Any]:
+    """As SES takes it."""
+    return {
+        "RawContent": picture.content,
+        "FileName": picture.name,
+        "ContentType": "image/png",
+        "ContentDisposition": "INLINE",
+        "ContentId": ident,
+        "ContentDescription": one_line(picture.alt, 300),
+    }
 
 
 def _signed(secrets: str, dedup: str, body: bytes) -> dict[str, str]:

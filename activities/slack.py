@@ -10,17 +10,19 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import timedelta
 from typing import Any
-from urllib.parse import urlencode
+from urllib.parse import urlencode, urlsplit
 
 from temporalio import activity
 from temporalio.exceptions import ApplicationError
 
 from activities.failures import http_refusal_in_words
+from activities.pictures import Draw, drawn, draws_nothing
 from activities.posting import Poster, as_bytes, word
 from activities.wording import worded
-from lastgood.contracts import Notice, SlackPost, SlackPosted
+from lastgood.contracts import Notice, SlackPicture, SlackPost, SlackPosted
 from lastgood.decisions.rendering.slack import slack_message, slack_update
 from lastgood.decisions.rendering.text import Wording, key
+from lastgood.policy_notify import SlackChannel
 
 API = "https://slack.com/api"
 _AGAIN = {
@@ -33,6 +35,8 @@ _AGAIN = {
     "team_added_to_org",
 }
 """Errors of Slack's that pass by themselves."""
+_PATIENCE = 25.0
+"""Seconds for drawing a picture; nothing waits for it here."""
 _EVENT = "lastgood_notice"
 _BEFORE = timedelta(minutes=5)
 """How much earlier than the notice its message may be, as clocks differ."""
@@ -41,9 +45,10 @@ _BEFORE = timedelta(minutes=5)
 class SlackActivities:
     """Calls to Slack's Web API; ``api`` is its address."""
 
-    def __init__(self, poster: Poster, api: str = API) -> None:
+    def __init__(self, poster: Poster, api: str = API, draw: Draw = draws_nothing) -> None:
         self._poster = poster
         self._api = api or API
+        self._draw = draw
 
     @activity.defn
     async def post_slack_message(self, order: SlackPost) -> SlackPosted:
@@ -68,6 +73,27 @@ class SlackActivities:
         first, latest = self._worded(thread.notice, order), self._worded(order.notice, order)
         body = slack_update(first, latest)
         await self._call(order, "chat.update", {"ts": thread.first, **body})
+
+    @activity.defn
+    async def add_slack_picture(self, order: SlackPicture) -> bool:
+        """May add it twice. A picture of what fired, into the thread; says whether it did."""
+        picture = await drawn(self._draw, order.picture, _PATIENCE)
+        if picture is None or order.thread.first is None:
+            return False
+        channel, size = order.channel, len(picture.content)
+        what = {"filename": picture.name, "length": str(size), "alt_txt": picture.alt}
+        answer = await self._method(channel, "files.getUploadURLExternal", what, form=True)
+        url, ident = str(answer.get("upload_url", "")), answer.get("file_id")
+        if urlsplit(url).scheme != urlsplit(self._api).scheme:
+            raise http_refusal_in_words("slack", "no address to upload to", final=True)
+        await self._poster.post("slack", url, picture.content, {"Content-Type": "image/png"})
+        body = {
+            "files": [{"id": ident, "title": picture.alt}],
+            "channel_id": order.thread.place or channel.channel,
+            "thread_ts": order.thread.first,
+        }
+        await self._method(channel, "files.completeUploadExternal", body)
+        return True
 
     async def _post(self, order: SlackPost, first: str | None) -> SlackPosted:
         body: dict[str, Any] = {
@@ -114,12 +140,17 @@ class SlackActivities:
     async def _call(
         self, order: SlackPost, method: str, body: dict[str, Any], *, form: bool = False
     ) -> dict[str, Any]:
+        where = {"channel": order.thread.place or order.channel.channel}
+        return await self._method(order.channel, method, where | body, form=form)
+
+    async def _method(
+        self, channel: SlackChannel, method: str, body: dict[str, Any], *, form: bool = False
+    ) -> dict[str, Any]:
         """One method of the API; those that read take a form and no JSON.
 
         Raises:
             ApplicationError: if Slack refuses it, with Slack's own word for why.
         """
-        body = {"channel": order.thread.place or order.channel.channel, **body}
         content = urlencode(body).encode() if form else as_bytes(body)
         kind = "application/x-www-form-urlencoded" if form else "application/json; charset=utf-8"
         answer = await self._poster.post(
@@ -127,7 +158,7 @@ class SlackActivities:
             f"{self._api}/{method}",
             content,
             {
-                "Authorization": f"Bearer {self._poster.secret(order.channel.token or '')}",
+                "Authorization": f"Bearer {self._poster.secret(channel.token or '')}",
                 "Content-Type": kind,
             },
             answered=True,

@@ -262,6 +262,7 @@ async def conversations(desk: Desk) -> None:
         "teams": {"webhook_url": "env:TEAMS"},
     }
     desk.world.service_deployments = False
+    desk.aws.recorded = True
     desk.world.image("app:1", faults={"error-rate": Fault(timedelta(0))})
     for rollout in desk.world.rollouts:
         rollout.behaviour.faults = {}

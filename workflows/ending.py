@@ -29,6 +29,7 @@ with workflow.unsafe.imports_passed_through():
     )
     from lastgood.decisions import attributes, findings, ledger, notices, targets
     from lastgood.decisions.limits import Remedy
+    from lastgood.decisions.pictures import picture_of
     from lastgood.decisions.rendering.temporal_ui.rollback import rollback_details, rollback_summary
     from lastgood.decisions.wording import sentence
     from lastgood.model import (
@@ -125,7 +126,7 @@ class Ending:
             fired=finding.verdict if finding else None,
             target=release.target,
         )
-        await self._tell(notice)
+        await self._tell(notice, finding)
         while self._telling:
             self._journal.failures.extend(await self._telling.pop(0))
         await release.know_digests()
@@ -154,7 +155,8 @@ class Ending:
                 fired=finding.verdict,
                 until=remedy.until,
                 last=last,
-            )
+            ),
+            finding,
         )
 
     # --- The ways to end -------------------------------------------------------------------
@@ -198,7 +200,8 @@ class Ending:
                 fired=finding.verdict,
                 target=target,
                 asked_by=finding.actor if finding.kind == "operator" else None,
-            )
+            ),
+            finding,
         )
         with self._journal.step("roll back", target.label):
             report = await self._run(finding, target, adopt=False)
@@ -309,7 +312,7 @@ class Ending:
                 until=until,
                 number=self._holds,
             )
-            await self._tell(notice)
+            await self._tell(notice, finding)
             await release.tell_guard(messages.RELEASE_HELD, held)
             decided = await self._decision_of_a_person(until)
         self._journal.held, self._journal.result, self._held = False, None, held
@@ -357,10 +360,12 @@ class Ending:
 
     # --- Telling ---------------------------------------------------------------------------
 
-    async def _tell(self, notice: Notice) -> None:
+    async def _tell(self, notice: Notice, finding: Finding | None = None) -> None:
         """Begin to tell people; nothing waits for it but the very end."""
         notify, region = self._release.policy.notify, self._release.service.region
-        call = self._conversation.tell(notice, notify, region)
+        fired = finding.verdict if finding else None
+        picture = picture_of(self._release.policy.triggers, fired)
+        call = self._conversation.tell(notice, notify, region, picture)
         self._telling.append(asyncio.create_task(call))
 
     async def _tell_of_resuming(self, by: OperatorRequest) -> None:

@@ -15,7 +15,7 @@ from temporalio import workflow
 from temporalio.exceptions import ActivityError
 
 from workflows.calls import why
-from workflows.options import NOTIFY
+from workflows.options import NOTIFY, PICTURE, Options
 
 with workflow.unsafe.imports_passed_through():
     from activities.incidents import IncidentActivities
@@ -25,7 +25,9 @@ with workflow.unsafe.imports_passed_through():
         EmailOrder,
         Notice,
         PagerDutyOrder,
+        Picture,
         SlackOrder,
+        SlackPicture,
         SlackPost,
         SnsOrder,
         TeamsOrder,
@@ -35,7 +37,7 @@ with workflow.unsafe.imports_passed_through():
     from lastgood.decisions import routing
     from lastgood.decisions.rendering.temporal_ui.markdown import summary
     from lastgood.model import ChannelFailure
-    from lastgood.policy_notify import NotifyPolicy
+    from lastgood.policy_notify import NotifyPolicy, SlackChannel
 
 
 Turns = dict[str, asyncio.Lock]
@@ -63,9 +65,9 @@ class Conversation:
         return routing.open_ones(self._threads.values())
 
     async def tell(
-        self, notice: Notice, notify: NotifyPolicy, region: str
+        self, notice: Notice, notify: NotifyPolicy, region: str, picture: Picture | None = None
     ) -> tuple[ChannelFailure, ...]:
-        """Tell everybody whom the policy names.
+        """Tell everybody whom the policy names; with a picture, where a channel can carry one.
 
         Returns:
             The channels that could not be reached.
@@ -75,22 +77,23 @@ class Conversation:
             thread = routing.begun(message, self._threads.get(message.key))
             if thread:
                 self._threads[message.key] = thread
-            attempts.append(self._attempt(message, notice, region))
+            attempts.append(self._attempt(message, notice, region, picture))
         failures = await asyncio.gather(*attempts)
         return tuple(failure for failure in failures if failure)
 
     async def _attempt(
-        self, message: routing.Message, notice: Notice, region: str
+        self, message: routing.Message, notice: Notice, region: str, picture: Picture | None
     ) -> ChannelFailure | None:
         try:
             if not message.in_order:
-                await _send(message, notice, region)
+                await _send(message, notice, region, picture)
                 return None
             async with self._turns.setdefault(message.key, asyncio.Lock()):
                 if message.way == "thread":
                     await self._post(message, notice)
+                    await self._add(message, picture)
                 else:
-                    await _send(message, notice, region)
+                    await _send(message, notice, region, None)
         except ActivityError as error:
             text = why(error)[:300]
             return ChannelFailure(channel=message.key, error=text, at=workflow.now())
@@ -102,17 +105,30 @@ class Conversation:
         channel: Any = message.channel
         aloud = routing.aloud(notice)
         order = SlackPost(notice=notice, channel=channel, thread=thread, aloud=aloud)
-        posted = await _call(
-            SlackActivities.post_slack_message, order, f"Tell {message.key}: {notice.title}"
-        )
+        text = f"Tell {message.key}: {notice.title}"
+        posted = await _call(SlackActivities.post_slack_message, order, text)
         if posted.ts == posted.first:
             update = {"place": posted.place, "first": posted.first, "notice": notice}
             self._threads[message.key] = thread.model_copy(update=update)
             return
         try:
-            await _call(SlackActivities.update_slack_message, order, f"Update {message.key}")
+            text = f"Bring the first message in {message.key} up to date"
+            await _call(SlackActivities.update_slack_message, order, text)
         except ActivityError as error:
             workflow.logger.warning("The first message was not updated: %s", why(error))
+
+    async def _add(self, message: routing.Message, picture: Picture | None) -> None:
+        """The picture of what fired, once in a thread; without it nothing is missing."""
+        thread, channel = self._threads[message.key], message.channel
+        if picture is None or thread.pictured or not isinstance(channel, SlackChannel):
+            return
+        order = SlackPicture(channel=channel, thread=thread, picture=picture)
+        self._threads[message.key] = thread.model_copy(update={"pictured": True})
+        try:
+            text = f"Picture of what fired, for {message.key}"
+            await _call(SlackActivities.add_slack_picture, order, text, PICTURE)
+        except ActivityError as error:
+            workflow.logger.warning("There is no picture in the thread: %s", why(error))
 
 
 async def tell(notice: Notice, notify: NotifyPolicy, region: str) -> tuple[ChannelFailure, ...]:
@@ -124,16 +140,22 @@ async def tell(notice: Notice, notify: NotifyPolicy, region: str) -> tuple[Chann
     return await Conversation().tell(notice, notify, region)
 
 
-async def _send(message: routing.Message, notice: Notice, region: str) -> None:
-    method, order = _order(message, notice, region)
-    await _call(method, order, f"Tell {message.key}: {notice.title}")
+async def _send(
+    message: routing.Message, notice: Notice, region: str, picture: Picture | None
+) -> None:
+    method, order = _order(message, notice, region, picture)
+    what = "Tell" if message.action == "tell" else message.action.capitalize()
+    await _call(method, order, f"{what} {message.key}: {notice.title}")
 
 
-async def _call(method: Any, order: Any, text: str) -> Any:
-    return await workflow.execute_activity_method(method, order, summary=summary(text), **NOTIFY)
+async def _call(method: Any, order: Any, text: str, options: Options = NOTIFY) -> Any:
+    call = workflow.execute_activity_method
+    return await call(method, order, summary=summary(text), **options)
 
 
-def _order(message: routing.Message, notice: Notice, region: str) -> tuple[Any, Any]:
+def _order(
+    message: routing.Message, notice: Notice, region: str, picture: Picture | None
+) -> tuple[Any, Any]:
     """The activity for a message, and its input."""
     channel: Any = message.channel
     match message.way:
@@ -141,7 +163,7 @@ def _order(message: routing.Message, notice: Notice, region: str) -> tuple[Any, 
             order = SlackOrder(notice=notice, channel=channel)
             return NotificationActivities.notify_slack, order
         case "ses" | "smtp":
-            mail = EmailOrder(notice=notice, channel=channel, region=region)
+            mail = EmailOrder(notice=notice, channel=channel, region=region, picture=picture)
             if message.way == "ses":
                 return NotificationActivities.notify_email_ses, mail
             return NotificationActivities.notify_email_smtp, mail

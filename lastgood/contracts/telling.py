@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Literal
 
-from lastgood.model import Model, Outcome
+from lastgood.model import Model, Outcome, Verdict
 from lastgood.policy_notify import (
     EmailChannel,
     NotifyPolicy,
@@ -15,6 +15,7 @@ from lastgood.policy_notify import (
     TeamsChannel,
     WebhookChannel,
 )
+from lastgood.policy_triggers import Trigger
 
 
 class Notice(Model):
@@ -63,6 +64,17 @@ class Thread(Model):
     """What the first message says."""
     open: bool = False
     """An incident was opened at PagerDuty, and is not resolved yet."""
+    pictured: bool = False
+    """It has its picture."""
+
+
+class Picture(Model):
+    """What a picture is drawn from, where a channel can carry one."""
+
+    trigger: Trigger
+    """As the policy has it."""
+    verdict: Verdict
+    """With its record."""
 
 
 class SlackOrder(Model):
@@ -78,6 +90,7 @@ class EmailOrder(Model):
     notice: Notice
     channel: EmailChannel
     region: str
+    picture: Picture | None = None
 
 
 class SnsOrder(Model):
@@ -113,6 +126,14 @@ class SlackPosted(Model):
     """Slack's id of the message."""
     first: str
     """Slack's id of the message that it replies to; its own if it is the first."""
+
+
+class SlackPicture(Model):
+    """A picture for the thread of a Slack bot."""
+
+    channel: SlackChannel
+    thread: Thread
+    picture: Picture
 
 
 class PagerDutyOrder(Model):

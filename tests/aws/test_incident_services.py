@@ -23,20 +23,25 @@ from temporalio.testing import ActivityEnvironment
 
 from activities.incidents import IncidentActivities
 from activities.notifications import NotificationActivities
+from activities.pictures import Draw, draws_nothing
 from activities.posting import Poster
 from activities.slack import SlackActivities
 from lastgood.contracts import (
     Notice,
     PagerDutyOrder,
+    Picture,
     SlackOrder,
+    SlackPicture,
     SlackPost,
     SlackPosted,
     TeamsOrder,
     Thread,
     WebhookOrder,
 )
-from lastgood.model import Outcome
+from lastgood.decisions.rendering.attachments import Attachment
+from lastgood.model import Outcome, Status, Verdict
 from lastgood.policy_notify import PagerDutyChannel, SlackChannel, TeamsChannel, WebhookChannel
+from lastgood.policy_triggers import ErrorRateTrigger
 from tests.e2e.services import CHANNEL, ROUTING_KEY, SECRETS, TOKEN, Services
 
 KEY = b"0123456789-T0KEN-0123456789-abcd"
@@ -93,11 +98,17 @@ async def tell(services: Services, caplog: pytest.LogCaptureFixture) -> AsyncIte
     }
     hidden = (*SECRETS, *secrets.values(), "T0KEN")
 
-    async def run(name: str, order: Any, attempt: int = 1, deadline: float = 10.0) -> Any:
+    async def run(
+        name: str,
+        order: Any,
+        attempt: int = 1,
+        deadline: float = 10.0,
+        draw: Draw = draws_nothing,
+    ) -> Any:
         poster = Poster(http, secrets, deadline)
         those = (
             NotificationActivities(no_aws, poster),
-            SlackActivities(poster, services.slack_api),
+            SlackActivities(poster, services.slack_api, draw),
             IncidentActivities(poster, services.address),
         )
         method = next(getattr(one, name) for one in those if hasattr(one, name))
@@ -220,6 +231,54 @@ async def test_what_slack_refuses_for_good_is_said_in_its_word(
     with pytest.raises(ApplicationError, match="has no NOWHERE"):
         await tell("post_slack_message", post(channel=missing))
     assert services.messages == []
+
+
+FIRED = Verdict(
+    trigger="error-rate", status=Status.FAIL, reason="too many", at=NOTICE.at, record="recorded"
+)
+PICTURE = Picture(trigger=ErrorRateTrigger(), verdict=FIRED)
+PNG = Attachment("error-rate.png", b"\x89PNG...", "Error rate against its threshold")
+
+
+def to_thread(first: str | None) -> SlackPicture:
+    thread = Thread(channel="slack", place=CHANNEL, first=first)
+    return SlackPicture(channel=SLACK, thread=thread, picture=PICTURE)
+
+
+async def test_a_picture_goes_into_the_thread(tell: Tell, services: Services) -> None:
+    first = (await tell("post_slack_message", post())).ts
+
+    assert await tell("add_slack_picture", to_thread(first), draw=lambda _: PNG)
+
+    ((ident, content),) = services.uploads.items()
+    assert content == PNG.content
+    assert services.shared == [
+        {"files": [{"id": ident, "title": PNG.alt}], "channel_id": CHANNEL, "thread_ts": first}
+    ]
+    asked = services.told("getUploadURLExternal")[0].body
+    assert asked == {"filename": PNG.name, "length": "7", "alt_txt": PNG.alt}
+
+
+def breaks(_: Picture) -> Attachment:
+    raise ValueError("T0KEN")
+
+
+def is_huge(_: Picture) -> Attachment:
+    return PNG._replace(content=b"x" * 3_000_000)
+
+
+@pytest.mark.parametrize("draw", [draws_nothing, breaks, is_huge])
+async def test_without_a_picture_slack_is_not_asked(
+    tell: Tell, services: Services, draw: Draw
+) -> None:
+    assert not await tell("add_slack_picture", to_thread("1.1"), draw=draw)
+    assert services.requests == []
+
+
+async def test_a_bot_that_may_not_upload_says_so(tell: Tell, services: Services) -> None:
+    services.scopes.discard("files:write")
+    with pytest.raises(ApplicationError, match="slack: refused: missing_scope"):
+        await tell("add_slack_picture", to_thread("1.1"), draw=lambda _: PNG)
 
 
 # --- PagerDuty -----------------------------------------------------------------------------------

@@ -26,9 +26,11 @@ from werkzeug.serving import make_server
 
 from activities.notifications import NotificationActivities
 from activities.posting import Poster
-from lastgood.contracts import EmailOrder, Notice, SlackOrder, SnsOrder, WebhookOrder
-from lastgood.model import Outcome
+from lastgood.contracts import EmailOrder, Notice, Picture, SlackOrder, SnsOrder, WebhookOrder
+from lastgood.decisions.rendering.attachments import Attachment
+from lastgood.model import Outcome, Status, Verdict
 from lastgood.policy import EmailChannel, SlackChannel, SnsChannel, WebhookChannel
+from lastgood.policy_triggers import ErrorRateTrigger
 
 REGION = "eu-west-1"
 MARKER = "hush-T0KEN-42"
@@ -305,6 +307,33 @@ async def test_ses_sends_text_and_html(tell: Tell, clients: Callable[[str, str],
     assert sent.destinations["ToAddresses"] == ["oncall@shop.test"]
     assert sent.subject == "[critical] shop/web: release run-17 was rolled back"
     assert "8.0 % (threshold 5 %)" in sent.body
+
+
+async def test_ses_gets_the_picture_that_the_mail_shows(
+    clients: Callable[[str, str], Any],
+) -> None:
+    """As boto3 sends it: moto keeps no attachments."""
+    sent: list[dict[str, Any]] = []
+    ses = clients("sesv2", REGION)
+    ses.create_email_identity(EmailIdentity="deploys@shop.test")
+    ses.meta.events.register(
+        "provide-client-params.sesv2.SendEmail", lambda params, **_: sent.append(params)
+    )
+    verdict = Verdict(
+        trigger="error-rate", status=Status.FAIL, reason="bad", at=NOTICE.at, record="recorded"
+    )
+    picture = Picture(trigger=ErrorRateTrigger(), verdict=verdict)
+    async with httpx.AsyncClient() as http:
+        activities = NotificationActivities(
+            lambda *_: ses, Poster(http, {}), draw=lambda _: Attachment("a.png", b"png", "It rose")
+        )
+        order = email().model_copy(update={"picture": picture})
+        await ActivityEnvironment().run(activities.notify_email_ses, order)
+    simple = sent[0]["Content"]["Simple"]
+    (attached,) = simple["Attachments"]
+    assert attached["RawContent"] == b"png"
+    assert attached["ContentDisposition"] == "INLINE"
+    assert f"cid:{attached['ContentId']}" in simple["Body"]["Html"]["Data"]
 
 
 async def test_ses_refuses_who_is_not_verified(tell: Tell) -> None:

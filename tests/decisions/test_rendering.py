@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from lastgood.contracts import Notice
 from lastgood.decisions.plain import one_line
+from lastgood.decisions.rendering.attachments import Attachment
 from lastgood.decisions.rendering.mail import mail, mime
 from lastgood.decisions.rendering.pagerduty import incident_key, pagerduty_event
 from lastgood.decisions.rendering.signing import sign, signature_headers
@@ -280,6 +281,24 @@ def test_keys(text: str, fit: bool) -> None:
 )
 def test_retry_after(header: str | None, seconds: int) -> None:
     assert retry_after(header, NOW) == timedelta(seconds=seconds)
+
+
+PNG = Attachment("error-rate.png", b"\x89PNG...", 'Error rate > "5 %"')
+
+
+@pytest.mark.parametrize("words", [BUILT_IN, Wording(None, "mine")])
+def test_a_mail_shows_its_picture_and_says_what_it_is(words: Wording) -> None:
+    content = mail(notice(), "a@b.test", words, PNG)
+    message = mime(content, "a@b.test", ["c@d.test"], notice(), PNG)
+    text, related = message.iter_parts()
+    html, picture = related.iter_parts()
+    assert text.get_content_type() == "text/plain"
+    shown = html.get_content()
+    assert f'src="cid:{content.picture_id}" alt="Error rate &gt; &quot;5 %&quot;"' in shown
+    assert picture["Content-ID"] == f"<{content.picture_id}>"
+    assert picture.get_content_disposition() == "inline"
+    assert (picture.get_filename(), picture.get_content()) == (PNG.name, PNG.content)
+    assert "<img" not in mail(notice(), "a@b.test", words).html
 
 
 # --- PagerDuty -----------------------------------------------------------------------------------

@@ -42,6 +42,7 @@ from lastgood.contracts import (
     ServiceRevisionQuery,
     ServiceWatchOrder,
     SlackOrder,
+    SlackPicture,
     SlackPost,
     SlackPosted,
     SmokeOrder,
@@ -106,6 +107,11 @@ class FakeAws:
         """What a Slack bot posted, in order."""
         self.updates: list[tuple[str, str]] = []
         """Which notice a thread's first message told of, and which it tells of now."""
+        self.recorded = False
+        """Whether verdicts have what they were decided from."""
+        self.pictures: list[tuple[str, str]] = []
+        """Which thread got a picture of which trigger."""
+        self.pictured_mails: list[str] = []
         self.events: list[tuple[str, str, str]] = []
         """Release, action and notice of each of PagerDuty's events."""
         self.meanwhile: dict[str, Callable[[], Awaitable[None]]] = {}
@@ -141,6 +147,7 @@ class FakeAws:
             self.notify_teams,
             self.post_slack_message,
             self.update_slack_message,
+            self.add_slack_picture,
             self.send_pagerduty_event,
         ]
 
@@ -437,6 +444,7 @@ class FakeAws:
                 value=0.4,
                 threshold=0.05,
                 evidence=(measurement,),
+                record="recorded" if self.recorded else None,
             )
             return tally.model_copy(update={"failing": verdict, "conclusion": verdict})
         concluded = conclude(tally, kind, 100, now)
@@ -494,6 +502,7 @@ class FakeAws:
     @activity.defn(name="notify_email_ses")
     async def notify_email_ses(self, order: EmailOrder) -> str:
         self._tell("email", order.notice)
+        self.pictured_mails += [order.notice.kind] if order.picture else []
         return "id"
 
     @activity.defn(name="notify_email_smtp")
@@ -526,6 +535,12 @@ class FakeAws:
     async def update_slack_message(self, order: SlackPost) -> None:
         assert order.thread.notice is not None
         self.updates.append((order.thread.notice.kind, order.notice.kind))
+
+    @activity.defn(name="add_slack_picture")
+    async def add_slack_picture(self, order: SlackPicture) -> bool:
+        assert order.picture.verdict.record
+        self.pictures.append((str(order.thread.first), order.picture.trigger.type))
+        return True
 
     @activity.defn(name="send_pagerduty_event")
     async def send_pagerduty_event(self, order: PagerDutyOrder) -> None:

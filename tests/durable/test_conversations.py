@@ -53,6 +53,26 @@ async def test_a_release_that_goes_back_is_one_thread_and_pages_nobody(desk):
     assert desk.aws.events == []
 
 
+async def test_a_thread_has_one_picture_of_what_fired_and_each_mail_has_it(desk):
+    desk.world.bad("app:2", after=60)
+    desk.aws.recorded = True
+    mail = {"from": "deploys@shop.example", "to": ["oncall@shop.example"]}
+
+    await desk.release("app:2", notify=NOTIFY | {"email": mail})
+
+    assert desk.aws.pictures == [("1.0", "error-rate")]
+    assert desk.aws.pictured_mails == ["rollback_started", "ended"]
+
+
+async def test_nothing_is_pictured_that_was_not_recorded(desk):
+    desk.world.bad("app:2", after=60)
+
+    await desk.release("app:2", notify=NOTIFY)
+
+    assert len(said(desk)) == 2
+    assert desk.aws.pictures == []
+
+
 async def test_a_late_first_message_keeps_the_second_one_waiting(desk):
     """Or the end would begin a thread of its own; nothing else waits for it."""
     desk.world.bad("app:2", after=60)

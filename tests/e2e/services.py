@@ -54,7 +54,11 @@ class Services:
         self.cards: list[dict[str, Any]] = []
         self.faults: dict[str, list[str]] = {}
         """What the last part of a path does wrong next."""
-        self.scopes = {"chat:write", "channels:history"}
+        self.scopes = {"chat:write", "channels:history", "files:write"}
+        self.uploads: dict[str, bytes] = {}
+        """Slack's files, by their ids."""
+        self.shared: list[dict[str, Any]] = []
+        """Which of them were put where."""
         self._numbers = itertools.count(1)
         self._lock = threading.RLock()
         services = self
@@ -95,8 +99,7 @@ class Services:
     def _post(self, handler: BaseHTTPRequestHandler) -> None:
         raw = handler.rfile.read(int(handler.headers["Content-Length"]))
         path = handler.path.partition("?")[0]
-        form = handler.headers["Content-Type"].startswith("application/x-www-form-urlencoded")
-        body = dict(parse_qsl(raw.decode())) if form else json.loads(raw)
+        body = _body(handler.headers["Content-Type"], raw)
         with self._lock:
             self.requests.append(Request(path, dict(handler.headers), body, raw))
             waiting = self.faults.get(path.rsplit("/", 1)[-1]) or []
@@ -125,11 +128,16 @@ class Services:
         if path == "/workflows/1/invoke":
             self.cards.append(body)
             return 202, {}
+        if path.startswith("/upload/"):
+            self.uploads[path.removeprefix("/upload/")] = body["content"]
+            return 200, {}
         if handler.headers["Authorization"] != f"Bearer {TOKEN}":
             return 200, {"ok": False, "error": "invalid_auth"}
-        if body.get("channel") != CHANNEL:
+        if body.get("channel", body.get("channel_id", CHANNEL)) != CHANNEL:
             return 200, {"ok": False, "error": "channel_not_found"}
         method = {
+            "files.getUploadURLExternal": self._upload_url,
+            "files.completeUploadExternal": self._share,
             "chat.postMessage": self._message,
             "chat.update": self._update,
             "conversations.history": self._history,
@@ -160,6 +168,18 @@ class Services:
         found = [m for m in self.messages if m.get("thread_ts") == of or (of and m["ts"] == of)]
         return {"ok": True, "messages": found}
 
+    def _upload_url(self, body: dict[str, Any]) -> dict[str, Any] | str:
+        if "files:write" not in self.scopes:
+            return "missing_scope"
+        ident = f"F{next(self._numbers)}"
+        return {"ok": True, "upload_url": f"{self.address}/upload/{ident}", "file_id": ident}
+
+    def _share(self, body: dict[str, Any]) -> dict[str, Any] | str:
+        if any(one["id"] not in self.uploads for one in body["files"]):
+            return "file_not_found"
+        self.shared.append(body)
+        return {"ok": True, "files": body["files"]}
+
     def _event(self, body: dict[str, Any]) -> tuple[int, dict[str, Any]]:
         if body.get("routing_key") != ROUTING_KEY:
             return 400, {"status": "invalid event", "errors": [f"bad {body.get('routing_key')}"]}
@@ -174,3 +194,12 @@ class Services:
             alive.status = changed.get(action, alive.status)
             alive.summaries += [body["payload"]["summary"]] if "payload" in body else []
         return 202, {"status": "success", "dedup_key": body["dedup_key"]}
+
+
+def _body(kind: str, raw: bytes) -> dict[str, Any]:
+    if kind.startswith("application/x-www-form-urlencoded"):
+        return dict(parse_qsl(raw.decode()))
+    if kind.startswith("image/"):
+        return {"content": raw}
+    body: dict[str, Any] = json.loads(raw)
+    return body

@@ -16,6 +16,7 @@ from html import escape
 
 from lastgood.contracts import Notice
 from lastgood.decisions.plain import one_line
+from lastgood.decisions.rendering.attachments import Attachment
 from lastgood.decisions.rendering.text import BUILT_IN, Wording, as_text, rows, title_of
 from lastgood.model import Model
 
@@ -32,27 +33,42 @@ class Mail(Model):
     message_id: str
     thread: str
     """In References and In-Reply-To: what all mails about this release have in common."""
+    picture_id: str
+    """What the HTML calls the picture, if it shows one: its Content-ID without brackets."""
 
 
-def mail(notice: Notice, sender: str, words: Wording = BUILT_IN) -> Mail:
-    """The mail for a notice; its ids are in the sender's domain.
+def mail(
+    notice: Notice,
+    sender: str,
+    words: Wording = BUILT_IN,
+    picture: Attachment | None = None,
+) -> Mail:
+    """The mail for a notice, which may show a picture; its ids are in the sender's domain.
 
     A title of the policy's own is the whole subject: some mail programs show mails as one thread
     only if their subjects are the same.
     """
     domain = sender.rpartition("@")[2]
     title = title_of(notice, 180, words)
+    picture_id = _identifier(f"{notice.dedup} picture", domain).strip("<>")
     return Mail(
         subject=title if words.title else f"[{notice.severity}] {title}",
         text=as_text(notice, words),
-        html=_html(notice, words),
+        html=_html(notice, words, _shown(picture, picture_id) if picture else ""),
         message_id=_identifier(notice.dedup, domain),
         thread=_identifier(f"{notice.service} {notice.release}", domain),
+        picture_id=picture_id,
     )
 
 
-def mime(content: Mail, sender: str, to: Sequence[str], notice: Notice) -> EmailMessage:
-    """The mail as MIME.
+def mime(
+    content: Mail,
+    sender: str,
+    to: Sequence[str],
+    notice: Notice,
+    picture: Attachment | None = None,
+) -> EmailMessage:
+    """The mail as MIME, with the picture that its HTML shows.
 
     Raises:
         ValueError: if an address holds a line break.
@@ -68,7 +84,22 @@ def mime(content: Mail, sender: str, to: Sequence[str], notice: Notice) -> Email
     message["Auto-Submitted"] = "auto-generated"
     message.set_content(content.text)
     message.add_alternative(content.html, subtype="html")
+    if picture:
+        _, html = message.iter_parts()
+        html.add_related(
+            picture.content,
+            "image",
+            "png",
+            cid=f"<{content.picture_id}>",
+            filename=picture.name,
+            disposition="inline",
+        )
     return message
+
+
+def _shown(picture: Attachment, ident: str) -> str:
+    alt = escape(one_line(picture.alt, 300))
+    return f'<p><img src="cid:{ident}" alt="{alt}" style="max-width:100%"></p>'
 
 
 def _identifier(text: str, domain: str) -> str:
@@ -77,12 +108,12 @@ def _identifier(text: str, domain: str) -> str:
     return f"<lastgood.{digest}@{fit}>"
 
 
-def _html(notice: Notice, words: Wording) -> str:
+def _html(notice: Notice, words: Wording, picture: str) -> str:
     colour = _COLOURS[notice.severity]
     head = '<!doctype html><html lang="en"><body style="font:14px/1.5 sans-serif">'
     if words.text is not None:
         text = escape(as_text(notice, words))
-        return f'{head}\n<div style="white-space:pre-wrap">{text}</div></body></html>'
+        return f'{head}\n<div style="white-space:pre-wrap">{text}</div>{picture}</body></html>'
     table = "\n".join(
         f'<tr><td style="{_CELL};color:#57606a">{escape(label)}</td>'
         f'<td style="{_CELL}">{escape(value)}</td></tr>'
@@ -93,6 +124,7 @@ def _html(notice: Notice, words: Wording) -> str:
         f'<h1 style="font-size:18px;color:{colour}">{escape(title_of(notice, words=words))}</h1>',
         f"<p>{escape(one_line(notice.summary, 3000))}</p>",
         f"<table>{table}</table>",
+        *([picture] if picture else []),
     ]
     if notice.link and notice.link.startswith(("http://", "https://")):
         link = escape(one_line(notice.link, 1000))
