@@ -9,16 +9,17 @@ from pathlib import Path
 from typing import Any
 
 import click
+from temporalio.client import Client
 
 from lastgood import messages
-from lastgood.cli import actor, asking, group, showing
+from lastgood.cli import actor, asking, group, reporting, showing
 from lastgood.cli.following import Follower
 from lastgood.cli.options import load_any_policy, no_wait_option, output_option, policy_option
 from lastgood.cli.output import print_json, print_text, say
 from lastgood.contracts import Accepted, ReleaseOrder
 from lastgood.errors import UsageError
 from lastgood.group_policy import GroupPolicy
-from lastgood.model import Outcome, ReleaseResult
+from lastgood.model import Outcome, ReleaseResult, ServiceRef
 from lastgood.policy import Policy
 
 _IMAGE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:/@+-]{0,511}")
@@ -53,6 +54,11 @@ _MAX_BYTES = 256 * 1024
     help="Release in spite of a freeze, or of an image that was rolled back. Needs --reason.",
 )
 @click.option("--reason", metavar="TEXT", help="Why it is forced; it is recorded with your name.")
+@click.option(
+    "--report",
+    metavar="FILE.html",
+    help="At the end, write the release's report too: see `lastgood report`.",
+)
 @no_wait_option
 @output_option
 def deploy(
@@ -62,6 +68,7 @@ def deploy(
     release: str | None,
     force: bool,
     reason: str | None,
+    report: str | None,
     no_wait: bool,
     output: str,
 ) -> int:
@@ -70,6 +77,7 @@ def deploy(
     \b
     Example:
       lastgood deploy --image registry.example.com/shop:2.1 --policy lastgood.yaml
+      lastgood deploy --image registry.example.com/shop:2.1 --report report.html
 
     With the policy of a group, its services are released together and go back together.
 
@@ -84,7 +92,7 @@ def deploy(
       10  rolled back by us               16  cancelled
       11  rolled back by ECS itself
     """
-    forced = _forced(force, reason)
+    forced, page = _forced(force, reason), _report(report, no_wait)
     policy = load_any_policy(path)
     if isinstance(policy, GroupPolicy):
         if task_definition is not None:
@@ -92,10 +100,18 @@ def deploy(
         of_group = group.make_order(policy, images, _IMAGE, release)
         members = tuple(one.model_copy(update=forced) for one in of_group.members)
         of_group = of_group.model_copy(update={"members": members})
-        return group.deploy(of_group, no_wait=no_wait, output=output)
+        return group.deploy(of_group, no_wait=no_wait, output=output, report=page)
     order = make_order(policy, images, task_definition, release).model_copy(update=forced)
     started = _Started(order)
-    return asking.run(_deploy(started, no_wait=no_wait, output=output), started.on_signal)
+    work = _deploy(started, no_wait=no_wait, output=output, report=page)
+    return asking.run(work, started.on_signal)
+
+
+def _report(file: str | None, no_wait: bool) -> Path | None:
+    """Where the report goes, if one is wanted; it is written at the end."""
+    if file and no_wait:
+        raise UsageError("--report is written at the release's end: leave out --no-wait")
+    return reporting.checked_page(file, "--report") if file else None
 
 
 def _forced(force: bool, reason: str | None) -> dict[str, Any]:
@@ -184,14 +200,16 @@ class _Started:
         )
 
 
-async def _deploy(started: _Started, *, no_wait: bool, output: str) -> int:
+async def _deploy(
+    started: _Started, *, no_wait: bool, output: str, report: Path | None = None
+) -> int:
     order = started.order
     service = order.policy.ref()
     client = await asking.reach()
     try:
         accepted = await asking.tell_guard(client, service, messages.DEPLOY, order, Accepted)
     except asking.RefusedError as error:
-        return showing.end(_refused(order, str(error)), output)
+        return await _end(client, _refused(order, str(error)), service, output, report)
     started.accepted = True
     known = "follows the release that has this id" if accepted.already_known else "accepted"
     say(f"Release {order.id}: {order.what} → {service} in {service.region}; {known}")
@@ -199,7 +217,17 @@ async def _deploy(started: _Started, *, no_wait: bool, output: str) -> int:
         _show_accepted(accepted, str(service), output)
         return 0
     result = await showing.until_end(Follower(client, service, order.id))
-    return showing.end(result, output)
+    return await _end(client, result, service, output, report)
+
+
+async def _end(
+    client: Client, result: ReleaseResult, service: ServiceRef, output: str, report: Path | None
+) -> int:
+    """Tell the verdict, then write the report: nothing of it changes the exit code."""
+    code = showing.end(result, output)
+    if report:
+        await reporting.beside(client, result, report, service)
+    return code
 
 
 def _refused(order: ReleaseOrder, reason: str) -> ReleaseResult:

@@ -101,18 +101,12 @@ def _verdict(verdict: Verdict) -> Iterator[str]:
 
 
 def _limits(told: Explanation) -> Iterator[str]:
-    policy = told.release.policy.rollback
-    asked_at = told.decisions[-1].at if told.decisions else None
-    began = asked_at or (told.progress.steps[0].started_at if told.progress.steps else None)
-    if began is None:
+    policy, stood = told.release.policy.rollback, limits.stood(told)
+    if stood is None:
         return
-    others = tuple(one for one in told.limits.rollbacks if one.release != told.release.id)
-    stood = told.limits.model_copy(update={"rollbacks": others})
-    counted = limits.counted(stood, policy, began)
-    per = format_duration(policy.per)
-    yield f"rollbacks   {len(counted)} of {policy.max_rollbacks} in {per}"
-    cooldown = limits.cooldown_ends(stood, policy, began)
-    yield f"cooldown    {f'until {day(cooldown)}' if cooldown else 'none'}"
+    until = stood.cooldown_until
+    yield f"rollbacks   {stood.counted} of {policy.max_rollbacks} in {format_duration(policy.per)}"
+    yield f"cooldown    {f'until {day(until)}' if until else 'none'}"
     if not policy.enabled:
         yield "rollback    is off in the policy: a trigger that fires holds the release"
 

@@ -7,11 +7,12 @@ import os
 import re
 import uuid
 from collections import Counter
+from pathlib import Path
 
 import click
 
 from lastgood import messages
-from lastgood.cli import actor, asking, showing
+from lastgood.cli import actor, asking, reporting, showing
 from lastgood.cli.group_following import GroupFollower, Handle, Said, attach, find
 from lastgood.cli.options import (
     configured_region,
@@ -21,13 +22,21 @@ from lastgood.cli.options import (
     region_option,
 )
 from lastgood.cli.output import print_json, print_text, say
-from lastgood.contracts import Answer, GroupOrder, GroupResult, OperatorRequest, ReleaseOrder
+from lastgood.contracts import (
+    Answer,
+    GroupOrder,
+    GroupProgress,
+    GroupResult,
+    OperatorRequest,
+    ReleaseOrder,
+)
 from lastgood.decisions.groups import release_ids
 from lastgood.errors import UnreachableError, UsageError
 from lastgood.group_policy import GroupPolicy
 from lastgood.model import EXIT_CODES, Outcome
 
 _EACH = "--image CLUSTER/SERVICE=IMAGE"
+_LOST = "The release could not be followed to its end."
 
 
 # --- What is asked for -------------------------------------------------------------------------
@@ -115,13 +124,14 @@ class _Started:
         )
 
 
-def deploy(order: GroupOrder, *, no_wait: bool, output: str) -> int:
-    """Release a group to its exit code."""
+def deploy(order: GroupOrder, *, no_wait: bool, output: str, report: Path | None = None) -> int:
+    """Release a group to its exit code; its report is written to a file, if one is named."""
     started = _Started(order)
-    return asking.run(_deploy(started, no_wait=no_wait, output=output), started.on_signal)
+    work = _deploy(started, no_wait=no_wait, output=output, report=report)
+    return asking.run(work, started.on_signal)
 
 
-async def _deploy(started: _Started, *, no_wait: bool, output: str) -> int:
+async def _deploy(started: _Started, *, no_wait: bool, output: str, report: Path | None) -> int:
     order = started.order
     client = await asking.reach()
     try:
@@ -135,17 +145,27 @@ async def _deploy(started: _Started, *, no_wait: bool, output: str) -> int:
     if no_wait:
         _show_accepted(order, handle, output)
         return 0
-    return await _until_end(handle, order.id, output)
+    progress = await _until_end(handle, order.id)
+    code = _end(progress, output)
+    if report and progress.result:
+        await reporting.beside(client, progress.result, report, progress)
+    return code
 
 
-async def _until_end(handle: Handle, release: str, output: str) -> int:
-    said, result = Said(), None
+async def _until_end(handle: Handle, release: str) -> GroupProgress:
+    said, progress = Said(), None
     async for look in GroupFollower(handle, release).follow():
         said.show(look)
-        result = look.progress.result if look.progress else None
-    if result is None:
-        raise UnreachableError("The release could not be followed to its end.")
-    return showing.end(result, output)
+        progress = look.progress
+    if progress is None:
+        raise UnreachableError(_LOST)
+    return progress
+
+
+def _end(progress: GroupProgress, output: str) -> int:
+    if progress.result is None:
+        raise UnreachableError(_LOST)
+    return showing.end(progress.result, output)
 
 
 def _refused(order: GroupOrder, reason: str) -> GroupResult:
@@ -208,7 +228,7 @@ def follow(group: str, release: str | None, region: str | None, output: str) -> 
 async def _follow(ident: str, release: str | None, output: str) -> int:
     handle, carries = await _found(ident, release)
     say(f"Release {carries} of {ident}")
-    return await _until_end(handle, carries, output)
+    return _end(await _until_end(handle, carries), output)
 
 
 async def _found(ident: str, release: str | None) -> tuple[Handle, str]:

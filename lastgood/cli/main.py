@@ -22,7 +22,8 @@ _OPERATORS = (
 )
 """All of one shape, in one file."""
 _VERBS = (
-    *("deploy", "follow", "rollback", "status", "history", "explain", "check"),
+    *("deploy", "follow", "rollback", "status", "history", "explain"),
+    *("report", "check"),
     "backtest",
     *(*_OPERATORS, "group", "policy", "worker"),
 )
