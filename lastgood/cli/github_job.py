@@ -34,8 +34,11 @@ def of_service(service: ServiceRef, release: str, what: str) -> UnderWay:
         what=what,
         follow=f"lastgood follow {about}",
         stop=(
-            (f"lastgood rollback {about} {because}", "to bring back what ran before"),
-            (f"lastgood cancel {about} {because}", "to end the watch; the service stays as it is"),
+            (f"lastgood rollback {about} {because}", "To stop it and bring back what ran before"),
+            (
+                f"lastgood cancel {about} {because}",
+                "To end the watch and leave the service as it is",
+            ),
         ),
     )
 
@@ -47,7 +50,7 @@ def of_group(group: str, region: str, release: str, what: str) -> UnderWay:
         title=f"release {release} of the group {group}",
         what=what,
         follow=f"lastgood group follow {about}",
-        stop=((f'lastgood group cancel {about} --reason "…"', "to begin no further service"),),
+        stop=((f'lastgood group cancel {about} --reason "…"', "To begin no further service"),),
     )
 
 
@@ -90,8 +93,8 @@ class Job:
         if not self._active or self._about is None:
             return
         about = self._about
-        stops = "".join(f"\n{command}   {why}" for command, why in about.stop)
-        text = f"To follow it to its verdict:\n{about.follow}\nTo stop it:{stops}"
+        stops = (f"{why}:\n{command}" for command, why in about.stop)
+        text = "\n".join((f"To follow it to its verdict:\n{about.follow}", *stops))
         title = f"The job was stopped; {about.title} goes on"
         github.command(github.annotation("warning", title, text))
         self._write(github_summary.under_way(about, self._link, detached=True))

@@ -17,7 +17,7 @@ from lastgood.decisions.charts import Chart, Curve, Panel
 
 _MOST = 80
 """Points of a line."""
-_COLOURS = ("#cf222e", "#818b98", "#0969da", "#8250df")
+_COLOURS = ("#e5484d", "#8c959f", "#2f81f7", "#a371f7")
 """Threshold, what was normal, the measure, a second one; each is seen on white and on black."""
 _NAMES = ("red", "grey", "blue", "violet")
 

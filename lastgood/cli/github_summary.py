@@ -45,10 +45,10 @@ def under_way(about: UnderWay, link: str, *, detached: bool = False) -> str:
     said = "is under way"
     if detached:
         said = "goes on: the job was stopped, the release was not"
-    commands = [("to follow it to its verdict", about.follow), *((w, c) for c, w in about.stop)]
+    commands = [(about.follow, "To follow it to its verdict"), *about.stop]
     lines = [f"## Lastgood: {plain(about.title)} {said}", "", plain(about.what), ""]
     lines += _link(link)
-    lines += ["```sh", *(f"{_code(command)}   # {why}" for why, command in commands), "```"]
+    lines += ["```sh", *(f"# {why}:\n{_code(command)}" for command, why in commands), "```"]
     return "\n".join(lines) + "\n"
 
 
@@ -79,7 +79,7 @@ def ended(
     lines = [f"## Lastgood: {plain(headline(result))}", "", f"**{plain(result.reason)}**", ""]
     lines += [plain(now), ""] if now else []
     lines += ["```sh", *map(_code, commands), "```", ""] if commands else []
-    lines += [*_table(("", ""), _facts(result)), ""]
+    lines += [*_table(("release", plain(result.release)), _facts(result)), ""]
     lines += _link(link)
     for chart in _charts(told) if told else ():
         if drawn := github_plot.markdown(chart):

@@ -279,7 +279,7 @@ def test_the_metric_is_drawn_against_its_threshold() -> None:
     assert "line [5, 5, 5, 5]\n  line [0.1, 0.1, 0.1, 0.1]\n  line [0, 1, 2, 3]\n```" in text
     words = "Blue: failed requests, %; grey: the hour before 0.1 %; red: threshold 5 %."
     assert text.endswith(f"\n{words} Fires at 21 s.")
-    assert text.count('"#cf222e, #818b98, #0969da"') == 1
+    assert text.count('"#e5484d, #8c959f, #2f81f7"') == 1
 
 
 def test_what_is_missing_is_said_and_never_drawn_as_nothing() -> None:

@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 import yaml
 
+from lastgood.model import EXIT_CODES
 from tests.house.test_workflows_files import ACTIONS, endless_jobs, jobs, steps
 from tests.house.tracked import ROOT
 
@@ -110,6 +111,18 @@ def test_the_example_uses_what_the_action_has() -> None:
     assert set(step["with"]) <= set(action["inputs"])
     wanted = set(re.findall(r"steps\.lastgood\.outputs\.([\w-]+)", EXAMPLE))
     assert wanted <= set(action["outputs"])
+
+
+def test_the_page_says_all_inputs_outputs_outcomes_and_exit_codes() -> None:
+    page, action = (ROOT / "docs/github-actions.md").read_text(), yaml.safe_load(ACTION)
+    for name in (*action["inputs"], *action["outputs"]):
+        assert f"\n| `{name}` |" in page
+    for outcome, code in EXIT_CODES.items():
+        assert f"\n| `{code}` | `{outcome.value}` |" in page
+        assert outcome.value in action["outputs"]["outcome"]["description"]
+    assert list(loose(page.replace("# a commit of your copy", "# v0.1.0"))) == []
+    for block in re.findall(r"```yaml\n(.*?)```", page, re.S):
+        assert yaml.safe_load(block)
 
 
 @pytest.mark.parametrize("script", SCRIPTS, ids=lambda script: script.name)
