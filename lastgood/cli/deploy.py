@@ -12,9 +12,15 @@ import click
 from temporalio.client import Client
 
 from lastgood import messages
-from lastgood.cli import actor, asking, github_job, group, reporting, showing
+from lastgood.cli import actor, asking, completion, github_job, group, showing
 from lastgood.cli.following import Follower, Snapshot
-from lastgood.cli.options import load_any_policy, no_wait_option, output_option, policy_option
+from lastgood.cli.options import (
+    load_any_policy,
+    no_wait_option,
+    output_option,
+    page_file,
+    policy_option,
+)
 from lastgood.cli.output import print_json, print_text, say
 from lastgood.contracts import Accepted, ReleaseOrder, ReleaseView
 from lastgood.errors import UsageError
@@ -57,6 +63,7 @@ _MAX_BYTES = 256 * 1024
 @click.option(
     "--report",
     metavar="FILE.html",
+    shell_complete=completion.files,
     help="At the end, write the release's report too: see `lastgood report`.",
 )
 @no_wait_option
@@ -113,7 +120,7 @@ def _report(file: str | None, no_wait: bool) -> Path | None:
     """Where the report goes, if one is wanted; it is written at the end."""
     if file and no_wait:
         raise UsageError("--report is written at the release's end: leave out --no-wait")
-    return reporting.checked_page(file, "--report") if file else None
+    return page_file(file, "--report") if file else None
 
 
 def _forced(force: bool, reason: str | None) -> dict[str, Any]:
@@ -247,6 +254,8 @@ async def _end(
     told = await showing.explained(client, service, result.release) if started.accepted else None
     code = showing.end(result, output, job=started.job, told=told, namespace=client.namespace)
     if report:
+        from lastgood.cli import reporting  # here, because it takes long and is seldom needed
+
         await reporting.beside(client, result, report, service)
     return code
 

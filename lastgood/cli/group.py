@@ -13,9 +13,10 @@ import click
 from temporalio.client import Client
 
 from lastgood import messages
-from lastgood.cli import actor, asking, github_job, reporting, showing
+from lastgood.cli import actor, asking, github_job, showing
 from lastgood.cli.github_job import Job
 from lastgood.cli.group_following import GroupFollower, Handle, Said, attach, find, is_running
+from lastgood.cli.listing import Listing
 from lastgood.cli.options import (
     configured_region,
     group_argument,
@@ -171,6 +172,8 @@ async def _deploy(started: _Started, *, no_wait: bool, output: str, report: Path
     progress = await _until_end(handle, order.id)
     code = _end(progress, output, started.job)
     if report and progress.result:
+        from lastgood.cli import reporting  # here, because it takes long and is seldom needed
+
         await reporting.beside(client, progress.result, report, progress)
     return code
 
@@ -234,7 +237,7 @@ def _show_accepted(order: GroupOrder, handle: Handle, output: str) -> None:
 # --- A release that somebody else began --------------------------------------------------------
 
 
-@click.group()
+@click.group(cls=Listing)
 def group() -> None:
     """Follow or cancel the release of a group of services."""
 

@@ -5,12 +5,14 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 from datetime import timedelta
+from pathlib import Path
 from typing import Any, TypeVar
 
 import click
 from pydantic import TypeAdapter, ValidationError
 
 from lastgood import policy_file
+from lastgood.cli import completion
 from lastgood.errors import UsageError
 from lastgood.group_policy import GroupPolicy
 from lastgood.model import ServiceRef
@@ -38,7 +40,12 @@ class Checked(click.ParamType[T]):
 
 
 checked_service = Checked[str]("service", ServiceName)
-service_argument = click.argument("service", metavar="CLUSTER/SERVICE", type=checked_service)
+service_argument = click.argument(
+    "service",
+    metavar="CLUSTER/SERVICE",
+    type=checked_service,
+    shell_complete=completion.services,
+)
 group_argument = click.argument("group", metavar="GROUP")
 region_option = click.option(
     "--region",
@@ -51,6 +58,7 @@ policy_option = click.option(
     metavar="FILE",
     default=policy_file.DEFAULT_NAME,
     show_default=True,
+    shell_complete=completion.files,
     help="The policy file.",
 )
 output_option = click.option(
@@ -85,6 +93,18 @@ def _something(_: click.Context, __: click.Parameter, value: str) -> str:
     if not value.strip():
         raise click.BadParameter("say why: it is recorded, and people are told")
     return value.strip()
+
+
+def page_file(path: str, option: str) -> Path:
+    """The file of an HTML page that will be written.
+
+    Raises:
+        UsageError: if it is not named as one, so that no policy file is written over by mistake.
+    """
+    found = Path(path)
+    if found.suffix.lower() not in (".html", ".htm") or found.is_dir():
+        raise UsageError(f"{option} {path}: it becomes an HTML page: name a file FILE.html")
+    return found
 
 
 def service_ref(service: str, region: str | None) -> ServiceRef:

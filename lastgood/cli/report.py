@@ -6,9 +6,15 @@ from pathlib import Path
 
 import click
 
-from lastgood.cli import asking, reporting
+from lastgood.cli import asking, completion, reporting
 from lastgood.cli.group_following import find_anywhere
-from lastgood.cli.options import checked_service, output_option, region_option, service_ref
+from lastgood.cli.options import (
+    checked_service,
+    output_option,
+    page_file,
+    region_option,
+    service_ref,
+)
 from lastgood.cli.output import print_json, print_text, say
 from lastgood.cli.reporting import Gathered
 from lastgood.errors import UsageError
@@ -23,18 +29,21 @@ from lastgood.report import page
     "--service",
     metavar="CLUSTER/SERVICE",
     type=checked_service,
+    shell_complete=completion.services,
     help="Whose release it was. Without it, the newest release of this id is looked for.",
 )
 @region_option
 @click.option(
     "--out",
     metavar="FILE.html",
+    shell_complete=completion.files,
     help="Where the page is written; an earlier one is replaced. Left out: lastgood-RELEASE.html "
     "in this folder.",
 )
 @click.option(
     "--plot",
     metavar="FILE.png",
+    shell_complete=completion.files,
     help="Write the picture of the trigger that decided as a PNG; no page, unless --out is given.",
 )
 @click.option("--no-plots", is_flag=True, help="A page without pictures; needs no matplotlib.")
@@ -59,7 +68,7 @@ def report(
     from, and who did what. Works while the release is under way, and of a group's release too.
     Prints what it wrote. Ends with 0, and with 2 if there is no such release.
     """
-    wanted = reporting.checked_page(out, "--out") if out else None
+    wanted = page_file(out, "--out") if out else None
     picture = _checked_picture(plot)
     if no_plots and picture:
         raise UsageError("--no-plots: leave it out, or --plot")
@@ -97,7 +106,8 @@ async def _report(
     if out:
         reporting.write(out, page.html(found.page, plots=plots).encode())
     if plot and found.chart:
-        reporting.write(plot, png(found.chart))
+        heading = f"{found.page.lead.service} {release}: {found.chart.title}"
+        reporting.write(plot, png(found.chart, heading=heading))
     _show(release, found, out, plot, output)
     return 0
 

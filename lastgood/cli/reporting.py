@@ -11,13 +11,14 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import NamedTuple
 
-from temporalio.client import Client
+from temporalio.client import Client, WorkflowQueryFailedError
 
 import lastgood
-from lastgood.cli import tracing
+from lastgood import messages
+from lastgood.cli import live, tracing
 from lastgood.cli.output import say
 from lastgood.cli.tracing import Traced
-from lastgood.contracts import GroupProgress
+from lastgood.contracts import GroupProgress, Member
 from lastgood.decisions.charts import Chart
 from lastgood.errors import LastgoodError, UsageError
 from lastgood.model import ReleaseResult, ServiceRef
@@ -27,7 +28,6 @@ from lastgood.report.parts import Page, ReleasePart
 
 _PATIENCE = 60.0
 """Seconds for a report beside a release whose end was told already."""
-_ENDINGS = (".html", ".htm")
 _NEVER = "It never began, or Temporal no longer has its history: no more is known of it."
 
 
@@ -41,18 +41,6 @@ class Gathered(NamedTuple):
 
 
 # --- Files -------------------------------------------------------------------------------------
-
-
-def checked_page(path: str, option: str) -> Path:
-    """The file of a page.
-
-    Raises:
-        UsageError: if it is not named as one, so that no policy file is written over by mistake.
-    """
-    found = Path(path)
-    if found.suffix.lower() not in _ENDINGS or found.is_dir():
-        raise UsageError(f"{option} {path}: it becomes an HTML page: name a file FILE.html")
-    return found
 
 
 def file_name(release: str) -> str:
@@ -98,7 +86,7 @@ async def gather(
     traced = await tracing.trace(client, release, service=service, region=region)
     if traced is None:
         return None
-    found = _gathered(traced)
+    found = _gathered(traced, await _latest(client, traced))
     if found is None:
         raise UsageError(
             f"Release {release} of {traced.service}: there is nothing to report yet. "
@@ -107,8 +95,18 @@ async def gather(
     return found
 
 
-def _gathered(traced: Traced) -> Gathered | None:
-    part, service, told = _part(traced), traced.service, traced.explanation
+async def _latest(client: Client, traced: Traced) -> tuple[str, ...]:
+    """What the triggers measured last, of a release that goes on."""
+    told = traced.explanation
+    if told is None or traced.result or told.progress.result:
+        return ()
+    now = await live.read(client, (messages.deployment_id(traced.service), None))
+    rollout = (f"rollout: {now.rollout}",) if now.rollout else ()
+    return (*rollout, *(one.line for one in now.triggers))
+
+
+def _gathered(traced: Traced, latest: tuple[str, ...] = ()) -> Gathered | None:
+    part, service, told = _part(traced, latest), traced.service, traced.explanation
     if part is None:
         return None
     result = traced.result or (told.progress.result if told else None)
@@ -118,10 +116,10 @@ def _gathered(traced: Traced) -> Gathered | None:
     return Gathered(_page(part, command, so_far=so_far), chart, result)
 
 
-def _part(traced: Traced) -> ReleasePart | None:
-    if traced.explanation:
-        now = datetime.now(UTC)
-        return telling.of_release(traced.service, traced.explanation, traced.result, now)
+def _part(traced: Traced, latest: tuple[str, ...] = ()) -> ReleasePart | None:
+    told, now = traced.explanation, datetime.now(UTC)
+    if told:
+        return telling.of_release(traced.service, told, traced.result, now, latest)
     if traced.result:
         calls, remark = traced.calls, traced.remark
         return telling.of_result(str(traced.service), traced.result, remark, calls)
@@ -135,20 +133,33 @@ def _page(part: ReleasePart, command: str, *, so_far: bool = False) -> Page:
 
 async def gather_group(client: Client, group: GroupProgress) -> Gathered:
     """Make the page of a group's release, with each of its services."""
-    members = []
-    for row, member in zip(grouped.rows(group.members), group.members, strict=True):
-        traced = None
-        if member.asked:
-            traced = await tracing.trace(
-                client, member.release, service=member.service, region=None
-            )
-        members.append((row, _part(traced) if traced else None, traced))
-    part = grouped.of_group(group)
-    made = _page(part, f"lastgood report {group.release}", so_far=group.result is None)
-    failed = [one for row, one, _ in members if one and row.tone != "good" and one.lead]
-    lead = failed[0].lead if failed else None
-    whole = made._replace(members=tuple((row, one) for row, one, _ in members))
-    return Gathered(whole, lead.chart if lead else None, group.result)
+    parts = [await _of_member(client, one) if one.asked else None for one in group.members]
+    members = tuple(zip(grouped.rows(group.members), parts, strict=True))
+    whole = _page(
+        grouped.of_group(group), f"lastgood report {group.release}", so_far=group.result is None
+    )
+    wrong = [part for row, part in members if part and part.lead and row.tone != "good"]
+    lead = wrong[0].lead if wrong else None
+    chart = lead.chart if lead else None
+    return Gathered(whole._replace(members=members), chart, group.result)
+
+
+async def _of_member(client: Client, member: Member) -> ReleasePart | None:
+    """What a service's release says; what the group knows of it, if it cannot be asked."""
+    known, remark = member.back or member.result or member.held, ""
+    traced = None
+    try:
+        traced = await tracing.trace(client, member.release, service=member.service, region=None)
+    except (LastgoodError, WorkflowQueryFailedError) as error:
+        remark = f"It could not be asked: {error}"
+    if traced is None or traced.explanation is None:
+        remark = remark or (traced.remark if traced else "")
+        traced = Traced(member.service, None, known, remark)
+    part = _part(traced)
+    if part and traced.explanation and member.back:
+        back = f"It was taken back after that, for the group's sake: {member.back.reason}"
+        return part._replace(remark=back)
+    return part
 
 
 # --- Beside a release --------------------------------------------------------------------------

@@ -15,6 +15,7 @@ from typing import Any
 from lastgood.decisions import band, records, regression_verdicts
 from lastgood.decisions.charts import Chart, Curve, Level, Panel, Stretch, Tone
 from lastgood.decisions.metrics import MetricTrigger, period_of, threshold_of
+from lastgood.decisions.plain import one_line
 from lastgood.decisions.recorded import (
     OfAlarm,
     OfBand,
@@ -38,6 +39,8 @@ from lastgood.policy_triggers import (
 _BEYOND = 100.0
 """Evidence is drawn up to so many times what decides."""
 _LEAST = 1e-3
+_NAME = 100
+"""Letters of an alarm's or a metric's name, at most."""
 _STREAMS = {"errors": "failed requests, %", "probes": "failed probes, %"}
 _TONES: dict[str, Tone] = {"OK": "good", "ALARM": "bad"}
 
@@ -212,7 +215,7 @@ def _of_band(trigger: BandTrigger, given: OfBand, series: Sequence[Any]) -> Char
         scale = 100.0 if facts.kind == "error-rate" else 1.0
         edges = [(one.at, *band.limits(trigger, facts, one.requests)) for one in points]
         unit = {"error-rate": "failed requests, %", "response-time": "mean response time, ms"}
-        named = trigger.metric.name if trigger.metric else facts.kind
+        named = one_line(trigger.metric.name, _NAME) if trigger.metric else facts.kind
         panels.append(
             Panel(
                 title=unit.get(facts.kind, named),
@@ -252,7 +255,6 @@ def _of_alarm(given: OfAlarm) -> Chart:
         Stretch(begin, max(begin, end), state, _TONES.get(state, "plain"))
         for (begin, state), end in zip(marks, ends, strict=True)
     ]
-    return Chart(
-        title=f"alarm {given.state.name}",
-        panels=(Panel(title=f"state of {given.state.name}", stretches=tuple(held)),),
-    )
+    name = one_line(given.state.name, _NAME)
+    panel = Panel(title=f"state of {name}", stretches=tuple(held))
+    return Chart(title=f"alarm {name}", panels=(panel,))

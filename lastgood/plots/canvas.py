@@ -6,7 +6,9 @@ Who wants no pictures need not have it: it is the extra ``plots``.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+import warnings
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from importlib import import_module
 from importlib.util import find_spec
 from threading import Lock
@@ -59,8 +61,17 @@ def needed_for(what: str) -> None:
 def load(**settings: Any) -> Any:
     """matplotlib itself, with our settings and these; Any: who checks types need not have it."""
     mpl: Any = import_module("matplotlib")
-    mpl.rcParams |= {"svg.hashsalt": "lastgood", "svg.fonttype": "path", "font.size": 9} | settings
+    ours = {"svg.hashsalt": "lastgood", "svg.fonttype": "path", "text.parse_math": True}
+    mpl.rcParams |= {**ours, "font.size": 9} | settings
     return mpl
+
+
+@contextmanager
+def quietly() -> Iterator[None]:
+    """Draw without a word about letters that matplotlib's own font lacks: they become boxes."""
+    with ONE_AT_A_TIME, warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="Glyph .* missing from", category=UserWarning)
+        yield
 
 
 def in_columns(

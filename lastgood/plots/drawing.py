@@ -15,12 +15,13 @@ from importlib import import_module
 from typing import Any, NamedTuple
 
 from lastgood.decisions.charts import Chart, Moment
+from lastgood.decisions.plain import one_line
 from lastgood.plots import canvas, embedding, panels
 from lastgood.plots.colours import DARK, LIGHT, Colours
 
 _LEFT, _RIGHT, _TITLE, _ROW, _FOOT, _GAP = 44.0, 10.0, 20.0, 15.0, 32.0, 36.0
 """Of the figure, in points."""
-_STRIP = 34.0
+_STRIP, _HEADING = 34.0, 30.0
 _LETTER = 6.3
 """How wide a letter of a flag is, about."""
 _AFTER = 2.5
@@ -44,25 +45,33 @@ def svg(chart: Chart, *, width: float = 720.0, name: str = "plot") -> str:
         width: in CSS pixels, at which its letters have their true size.
         name: of this picture among those of the page; its ids begin with it.
     """
-    with canvas.ONE_AT_A_TIME:
+    with canvas.quietly():
         figure = _figure(chart, width, LIGHT, fonttype="none", hashsalt=name)
         buffer = io.StringIO()
         figure.savefig(buffer, format="svg", dpi=72, transparent=True, metadata={"Date": None})
     return embedding.embedded(buffer.getvalue(), name)
 
 
-def png(chart: Chart, *, width: float = 720.0, dark: bool = False, sharp: float = 2.0) -> bytes:
+def png(
+    chart: Chart,
+    *,
+    heading: str = "",
+    width: float = 720.0,
+    dark: bool = False,
+    sharp: float = 2.0,
+) -> bytes:
     """The chart as a PNG.
 
     Args:
         chart: what is drawn.
+        heading: above it, as it stands alone: of which release it is.
         width: in points.
         dark: on a dark ground.
         sharp: pixels for a point.
     """
     colours = DARK if dark else LIGHT
-    with canvas.ONE_AT_A_TIME:
-        figure = _figure(chart, width, colours)
+    with canvas.quietly():
+        figure = _figure(chart, width, colours, heading=heading)
         buffer = io.BytesIO()
         figure.savefig(
             buffer,
@@ -75,23 +84,35 @@ def png(chart: Chart, *, width: float = 720.0, dark: bool = False, sharp: float 
 
 
 def _figure(
-    chart: Chart, width: float, colours: Colours, fonttype: str = "path", hashsalt: str = "lastgood"
+    chart: Chart,
+    width: float,
+    colours: Colours,
+    *,
+    heading: str = "",
+    fonttype: str = "path",
+    hashsalt: str = "lastgood",
 ) -> Any:
-    canvas.load(**{"svg.fonttype": fonttype, "svg.hashsalt": hashsalt})
+    plain = {"text.parse_math": False}  # a $ in an alarm's name is a $
+    canvas.load(**{"svg.fonttype": fonttype, "svg.hashsalt": hashsalt, **plain})
     new_figure: Any = import_module("matplotlib.figure").Figure
     span = _span(chart, width)
     flags = _rows(chart.moments, span)
     heights = [_STRIP if one.stretches else _height(width) for one in chart.panels]
     head = _TITLE + _ROW * (max(flags, default=-1) + 1)
+    head += _HEADING if heading else 0.0
     height = head + sum(heights) + _GAP * (len(heights) - 1) + _FOOT
     figure = new_figure(figsize=(width / 72, height / 72), dpi=72)
+    if heading:
+        place = (_LEFT / width, 1 - 17 / height)
+        short = one_line(heading, round((width - _LEFT) / 8))
+        figure.text(*place, short, color=colours.ink, fontsize=14, fontweight="bold")
     top = height - head
     for number, (panel, tall) in enumerate(zip(chart.panels, heights, strict=True)):
         box = (_LEFT / width, (top - tall) / height)
         axes = figure.add_axes((*box, (width - _LEFT - _RIGHT) / width, tall / height))
         axes.set_xlim(panels.x(span.begin), panels.x(span.end))
         panels.draw(axes, panel, colours)
-        lift = head - _TITLE if number == 0 else 0.0
+        lift = _ROW * (max(flags, default=-1) + 1) if number == 0 else 0.0
         _title(axes, panel.title, lift, colours)
         panels.lines(axes, chart.moments, colours)
         last = number == len(heights) - 1

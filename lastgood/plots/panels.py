@@ -14,6 +14,8 @@ from lastgood.plots.colours import Colours
 _DAY = 86400.0
 _STEPS = (1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 10800, 21600, 43200)
 """Seconds between ticks."""
+_WORD = 20.0
+"""Points above its line that a level's word takes."""
 _LABEL = 16.0
 """Points that half a label needs, beyond the figure's margin."""
 _FEW = 90
@@ -41,10 +43,11 @@ def draw(axes: Any, panel: Panel, colours: Colours) -> None:
         if several:
             _name(axes, curve, panel, colours.measured if last else colours.beside)
     _set_range(axes, panel)
-    if panel.normal:
-        _level(axes, panel.normal, colours.muted, colours, left=False, dashes=(0, (1, 2)))
     if panel.limit:
         _level(axes, panel.limit, colours.bad, colours, left=True, dashes=(0, (5, 3)))
+    if panel.normal:
+        lift = _above(axes, panel.normal, panel.limit)
+        _level(axes, panel.normal, colours.muted, colours, dashes=(0, (1, 2)), lift=lift)
     axes.grid(axis="y", color=colours.grid, linewidth=0.6)
     axes.set_axisbelow(True)
     _frame(axes, colours)
@@ -146,15 +149,31 @@ def _set_range(axes: Any, panel: Panel) -> None:
     axes.set_ylim(min(0.0, *values) if values else 0.0, (most or 1.0) * 1.22)
 
 
+def _above(axes: Any, normal: Level, limit: Level | None) -> float:
+    """How far a level's word must be lifted so that the limit's line does not cross it."""
+    if limit is None:
+        return 0.0
+    bottom, top = axes.get_ylim()
+    apart = (limit.value - normal.value) / (top - bottom) * axes.bbox.height
+    return float(apart) if 0 <= apart < _WORD else 0.0
+
+
 def _level(
-    axes: Any, level: Level, colour: str, colours: Colours, *, left: bool, dashes: Any
+    axes: Any,
+    level: Level,
+    colour: str,
+    colours: Colours,
+    *,
+    dashes: Any,
+    left: bool = False,
+    lift: float = 0.0,
 ) -> None:
     axes.axhline(level.value, color=colour, linewidth=1.2, linestyle=dashes)
     axes.annotate(
         level.text,
         (0.0 if left else 1.0, level.value),
         xycoords=("axes fraction", "data"),
-        xytext=(3 if left else -3, 4.5),
+        xytext=(3 if left else -3, 4.5 + lift),
         textcoords="offset points",
         color=colour,
         fontsize=11,

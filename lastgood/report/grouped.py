@@ -45,6 +45,7 @@ def of_group(group: GroupProgress) -> ReleasePart:
         phases=(),
         events=(),
         others=(),
+        silent="",
         details=(("What happened", group.notes),) if group.notes else (),
     )
 

@@ -88,6 +88,8 @@ class ReleasePart(NamedTuple):
     events: tuple[Event, ...]
     others: tuple[Judged, ...]
     """All other triggers."""
+    silent: str
+    """Those without a verdict, in a sentence."""
     details: tuple[tuple[str, tuple[str, ...]], ...]
     """Headings, each with its lines."""
     remark: str = ""

@@ -2,32 +2,34 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from datetime import UTC, datetime
 
 from lastgood.contracts import Explanation, Progress
-from lastgood.decisions import limits, records
+from lastgood.decisions import records
 from lastgood.decisions.charting import chart_of
 from lastgood.decisions.endings import ENDINGS
 from lastgood.decisions.moments import deciding, moments_of
-from lastgood.decisions.wording import day, describe, period, rollback_command, sentence
+from lastgood.decisions.wording import rollback_command, sentence
 from lastgood.model import Outcome, ReleaseResult, ServiceRef, Status, Verdict
-from lastgood.report import timeline
-from lastgood.report.parts import Fact, Judged, Look, ReleasePart, Tone
+from lastgood.report import facts, timeline
+from lastgood.report.parts import Judged, Look, ReleasePart, Tone
 
-_CHANNELS = ("slack", "email", "sns", "webhook")
 _MARKS: dict[Status, tuple[str, Tone]] = {
     Status.PASS: ("passed", "good"),
     Status.FAIL: ("fired", "critical"),
     Status.INCONCLUSIVE: ("inconclusive", "warning"),
 }
 _MOST_LOOKS = 30
-_NO_RECORD = "Nothing to draw: what it was judged from is not on record."
+_UNREADABLE = "Nothing to draw: this version cannot read what it was judged from."
 _COUNTED = "Nothing to draw: it never fired, and its looks were only counted."
 
 
 def of_release(
-    service: ServiceRef, told: Explanation, result: ReleaseResult | None, asked_at: datetime
+    service: ServiceRef,
+    told: Explanation,
+    result: ReleaseResult | None,
+    asked_at: datetime,
+    latest: tuple[str, ...] = (),
 ) -> ReleasePart:
     """All that there is to say of a release.
 
@@ -36,6 +38,7 @@ def of_release(
         told: what it says.
         result: how it ended, if it has.
         asked_at: now, for what goes on.
+        latest: what its triggers measured last, while it goes on.
     """
     progress = told.progress
     result = result or progress.result
@@ -52,12 +55,17 @@ def of_release(
         title=f"{service}: release {progress.release} {title}",
         sentence=why,
         more=(then, _next(progress, result)),
-        facts=tuple(_facts(service, told, result)),
+        facts=tuple(facts.of_release(service, told, result)),
         lead=lead,
         phases=timeline.phases(progress.steps, asked_at),
         events=timeline.events(told, result),
         others=tuple(one for one in judged.values() if one is not lead),
-        details=tuple((title, lines) for title, lines in _details(told, result) if lines),
+        silent=_silent(told, result),
+        details=tuple(
+            (title, lines)
+            for title, lines in (("Measured last", latest), *facts.details(told, result))
+            if lines
+        ),
     )
 
 
@@ -78,11 +86,12 @@ def of_result(
         title=f"{service}: {named} {title}",
         sentence=sentence(result.reason),
         more=(_todo(result),),
-        facts=tuple(_of_the_end(result)),
+        facts=tuple(facts.of_result(result)),
         lead=None,
         phases=(),
         events=(),
         others=tuple(_bare(one) for one in result.evidence),
+        silent="",
         details=(("Calls to AWS", calls),) if calls else (),
         remark=remark,
     )
@@ -135,67 +144,6 @@ def _todo(result: ReleaseResult) -> str:
     return ENDINGS[result.outcome].next.format(service=result.service, command=command)
 
 
-# --- Facts -------------------------------------------------------------------------------------
-
-
-def _facts(service: ServiceRef, told: Explanation, result: ReleaseResult | None) -> Iterator[Fact]:
-    release, progress = told.release, told.progress
-    yield Fact("image" if release.image else "released", release.what)
-    yield Fact("asked for by", release.actor, _link(release.ci_url))
-    if release.forced:
-        yield Fact("forced", release.forced)
-    if release.group:
-        yield Fact("part of", release.group)
-    before, after = progress.from_task_definition, progress.to_task_definition
-    if before or after:
-        yield Fact("revision", f"{_label(before)} → {_label(after)}")
-    if progress.steps:
-        yield Fact("began", _moment(progress.steps[0].started_at))
-    if result:
-        yield from _how_long(result)
-    console = (
-        f"https://{service.region}.console.aws.amazon.com/ecs/v2/clusters/{service.cluster}"
-        f"/services/{service.name}/health?region={service.region}"
-    )
-    yield Fact("service", f"{service} in {service.region}", console)
-
-
-def _of_the_end(result: ReleaseResult) -> Iterator[Fact]:
-    if result.image:
-        yield Fact("image", result.image)
-    if result.actor:
-        yield Fact("asked for by", result.actor)
-    if result.from_task_definition or result.to_task_definition:
-        moved = f"{_label(result.from_task_definition)} → {_label(result.to_task_definition)}"
-        yield Fact("revision", moved)
-    if result.started_at:
-        yield Fact("began", _moment(result.started_at))
-    yield from _how_long(result)
-
-
-def _how_long(result: ReleaseResult) -> Iterator[Fact]:
-    if result.started_at and result.finished_at:
-        yield Fact("took", timeline.lasted(result.finished_at - result.started_at))
-    rollback = result.rollback
-    if rollback:
-        ended = rollback.finished_at
-        within = f" in {timeline.lasted(ended - rollback.started_at)}" if ended else ""
-        proved = "verified" if rollback.verified else "NOT verified"
-        yield Fact("rollback", f"to {_label(rollback.to)}{within}, {proved}")
-
-
-def _link(url: str | None) -> str | None:
-    return url if url and url.startswith(("https://", "http://")) else None
-
-
-def _label(task_definition: str | None) -> str:
-    return task_definition.rsplit("/", 1)[-1] if task_definition else "unknown"
-
-
-def _moment(at: datetime) -> str:
-    return f"{at.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC"
-
-
 # --- Triggers ----------------------------------------------------------------------------------
 
 
@@ -209,13 +157,30 @@ def _in_order(told: Explanation) -> list[Verdict]:
     return sorted(told.verdicts, key=place)
 
 
+def _silent(told: Explanation, result: ReleaseResult | None) -> str:
+    """Which triggers have no verdict: they watched until another one decided, or watch still."""
+    policy, heard = (
+        told.release.policy,
+        [records.trigger_of(told.release.policy, one) for one in told.verdicts],
+    )
+    without = [one.type for one in policy.triggers if not any(one is other for other in heard)]
+    if not without or told.progress.to_task_definition is None:
+        return ""
+    names = ", ".join(without)
+    return f"Had not concluded: {names}." if result else f"Nothing concluded yet: {names}."
+
+
 def _judged(told: Explanation, result: ReleaseResult | None, verdict: Verdict) -> Judged:
     trigger = records.trigger_of(told.release.policy, verdict)
-    chart = chart_of(trigger, verdict) if trigger else None
+    try:
+        chart = chart_of(trigger, verdict) if trigger else None
+        why = records.why_not(verdict)
+        without = f"Nothing to draw: {why}." if why else _COUNTED
+    except (ValueError, LookupError):  # a record that a newer or older version wrote
+        chart, without = None, _UNREADABLE
     if chart:
         chart = chart._replace(moments=moments_of(told, result, verdict))
-    without = None if chart else _COUNTED if records.why_not(verdict) is None else _NO_RECORD
-    return _bare(verdict)._replace(chart=chart, without=without)
+    return _bare(verdict)._replace(chart=chart, without=None if chart else without)
 
 
 def _bare(verdict: Verdict) -> Judged:
@@ -237,49 +202,3 @@ def _bare(verdict: Verdict) -> Judged:
         without=None,
         looks=tuple(looks),
     )
-
-
-# --- Details -----------------------------------------------------------------------------------
-
-
-def _details(
-    told: Explanation, result: ReleaseResult | None
-) -> Iterator[tuple[str, tuple[str, ...]]]:
-    actions = (
-        f"{_moment(one.at)}  {one.verb} by {one.actor}: {one.reason}" for one in told.actions
-    )
-    yield "Who did what", tuple(actions) or ("Nobody but Lastgood.",)
-    yield "What it would go back to", tuple(_target(told))
-    yield "Limits as they stood", tuple(_limits(told))
-    yield "Calls to AWS", told.calls or ("None: nothing was changed.",)
-    yield "Said meanwhile", told.progress.notes
-    yield "Notifications", tuple(_notifications(told, result))
-    if result:
-        yield "In Temporal", (f"workflow {result.workflow_id}", f"run {result.run_id}")
-
-
-def _target(told: Explanation) -> Iterator[str]:
-    if told.target:
-        proven = f": {told.target.proven}" if told.target.proven else ""
-        yield describe(told.target) + proven
-    if told.target_reason:
-        yield told.target_reason
-
-
-def _limits(told: Explanation) -> Iterator[str]:
-    policy, stood = told.release.policy.rollback, limits.stood(told)
-    if stood is None:
-        return
-    yield f"{stood.counted} of {policy.max_rollbacks} rollbacks in {period(policy.per)} before it"
-    until = stood.cooldown_until
-    yield f"Cooldown until {day(until)}" if until else "No cooldown"
-    if not policy.enabled:
-        yield "Rollback is off in the policy: a trigger that fires holds the release"
-
-
-def _notifications(told: Explanation, result: ReleaseResult | None) -> Iterator[str]:
-    notify = told.release.policy.notify
-    channels = [name for name in _CHANNELS if getattr(notify, name)]
-    yield f"Through {', '.join(channels)}" if channels else "No channel in the policy"
-    if result and result.outcome is Outcome.HEALTHY and not notify.healthy:
-        yield "Nobody is told of a healthy release, as the policy is"
