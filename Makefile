@@ -7,7 +7,7 @@ STAMP := .venv/.set-up
 # Hundreds of processes start in tests and demo: each would compile our sources anew.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help setup demo test check e2e campaign bench lint lock picture screenshots reference histories clean
+.PHONY: help setup demo playground test check e2e campaign bench lint lock picture screenshots reference histories clean
 
 help: ## List the commands
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## /{printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -19,6 +19,9 @@ $(STAMP): requirements/dev.txt pyproject.toml scripts/setup scripts/find-python
 
 demo: $(STAMP) ## A good release, then a bad one that rolls itself back (KEEP=1 leaves the UI up)
 	@$(BIN)/python -m sandbox.scenarios.demo $(if $(KEEP),--keep)
+
+playground: $(STAMP) ## A service to play with, until Ctrl-C: see docs/tutorial.md
+	@$(BIN)/python -m sandbox.scenarios.playground
 
 test: $(STAMP) lint ## Lint, types, and the tests; what takes longer is in the campaign
 	$(BIN)/python -m pytest --numprocesses 5 --dist worksteal --ignore tests/e2e

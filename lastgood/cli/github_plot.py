@@ -13,8 +13,13 @@ from datetime import UTC, datetime
 from math import ceil
 from typing import NamedTuple
 
+from lastgood.contracts import Explanation
+from lastgood.decisions import moments, records
+from lastgood.decisions.charting import chart_of
 from lastgood.decisions.charts import Chart, Curve, Panel
+from lastgood.model import Status, Verdict
 
+_MOST_PLOTS = 3
 _MOST = 80
 """Points of a line."""
 _COLOURS = ("#e5484d", "#8c959f", "#2f81f7", "#a371f7")
@@ -39,6 +44,31 @@ class _Grid(NamedTuple):
     def column(self, at: float) -> int:
         """The column of a moment."""
         return min(self.columns - 1, max(0, int((at - self.begin) / self.width + 1e-6)))
+
+
+def plots(told: Explanation) -> list[tuple[str, list[str]]]:
+    """What fired, or left the window inconclusive; else the first that there is a plot of.
+
+    Returns:
+        For each the title, and lines of Markdown.
+    """
+    result = told.progress.result
+    decided = moments.deciding(told, result)
+    drawn = []
+    for verdict in told.verdicts:
+        trigger = records.trigger_of(told.release.policy, verdict)
+        chart = chart_of(trigger, verdict) if trigger else None
+        if chart is None:
+            continue
+        marked = chart._replace(moments=moments.moments_of(told, result, verdict))
+        if lines := markdown(marked):
+            drawn.append((verdict, (chart.title, lines)))
+    fired = [plot for verdict, plot in drawn if verdict == decided or _fired(verdict)]
+    return fired[:_MOST_PLOTS] or [plot for _, plot in drawn[:1]]
+
+
+def _fired(verdict: Verdict) -> bool:
+    return verdict.status is Status.FAIL and not verdict.dry_run
 
 
 def markdown(chart: Chart) -> list[str]:

@@ -10,16 +10,11 @@ from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime
 from typing import NamedTuple
 
-from lastgood.cli import github_plot
 from lastgood.cli.output import facts, headline, mark, seconds
 from lastgood.contracts import Explanation, Step
-from lastgood.decisions import moments, records
-from lastgood.decisions.charting import chart_of
-from lastgood.decisions.charts import Chart
 from lastgood.model import Outcome, ReleaseResult, Status, Verdict
 
 _MEANS_SOMETHING = "&<>|`*_[]\\~$"
-_MOST_PLOTS = 3
 
 
 class UnderWay(NamedTuple):
@@ -81,14 +76,21 @@ def ended(
     lines += ["```sh", *map(_code, commands), "```", ""] if commands else []
     lines += [*_table(("release", plain(result.release)), _facts(result)), ""]
     lines += _link(link)
-    for chart in _charts(told) if told else ():
-        if drawn := github_plot.markdown(chart):
-            lines += [f"### {plain(chart.title)}", "", *drawn, ""]
+    for title, drawn in _plots(told):
+        lines += [f"### {plain(title)}", "", *drawn, ""]
     lines += ["### Timeline", "", *_timeline(result, told), ""]
     if verdicts := (told.verdicts if told else ()) or result.evidence:
         rows = ((mark(one), one.trigger, one.reason) for one in verdicts)
         lines += ["### Triggers", "", *_table(("verdict", "trigger", "why"), rows)]
     return "\n".join(lines).rstrip() + "\n"
+
+
+def _plots(told: Explanation | None) -> list[tuple[str, list[str]]]:
+    if told is None:
+        return []
+    from lastgood.cli import github_plot  # here, because it takes long and is needed at the end
+
+    return github_plot.plots(told)
 
 
 def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> list[str]:
@@ -100,28 +102,6 @@ def _facts(result: ReleaseResult) -> Iterator[tuple[str, str]]:
     yield from ((name, text) for name, text in facts(result) if name not in ("reason", "steps"))
     if result.actor:
         yield "by", result.actor
-
-
-# --- Pictures ----------------------------------------------------------------------------------
-
-
-def _charts(told: Explanation) -> list[Chart]:
-    """What fired or left the window inconclusive; else the first that there is a picture of."""
-    drawn = []
-    result = told.progress.result
-    decided = moments.deciding(told, result)
-    for verdict in told.verdicts:
-        trigger = records.trigger_of(told.release.policy, verdict)
-        chart = chart_of(trigger, verdict) if trigger else None
-        if chart and github_plot.markdown(chart):
-            marked = moments.moments_of(told, result, verdict)
-            drawn.append((verdict, chart._replace(moments=marked)))
-    fired = [chart for verdict, chart in drawn if verdict == decided or _fired(verdict)]
-    return fired[:_MOST_PLOTS] or [chart for _, chart in drawn[:1]]
-
-
-def _fired(verdict: Verdict) -> bool:
-    return verdict.status is Status.FAIL and not verdict.dry_run
 
 
 # --- Timeline ----------------------------------------------------------------------------------
@@ -159,6 +139,10 @@ def _rows(told: Explanation) -> Iterator[_Row]:
     result = told.progress.result
     if result and result.finished_at and result.outcome is not Outcome.HELD:
         yield _Row(result.finished_at, result.outcome.value.replace("_", " "), "", "")
+
+
+def _fired(verdict: Verdict) -> bool:
+    return verdict.status is Status.FAIL and not verdict.dry_run
 
 
 def _took(step: Step) -> str:
