@@ -215,10 +215,11 @@ class _Started:
 
     def on_signal(self) -> str:
         """What is said when the command is stopped."""
-        self.job.detached()
         release, service = self.order.id, self.order.policy.service
+        stopped = f"Stopped. Release {release} may have been accepted: lastgood status {service}"
+        self.job.detached(stopped)
         if not self.accepted:
-            return f"Stopped. Release {release} may have been accepted: lastgood status {service}"
+            return stopped
         return (
             f"Detached: release {release} goes on. To follow it again:\n"
             f"  lastgood follow {service} --release {release}\n"

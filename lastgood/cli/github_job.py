@@ -88,9 +88,12 @@ class Job:
         self._outputs({"workflow-url": self._link})
         self._write(github_summary.under_way(self._about, self._link))
 
-    def detached(self) -> None:
-        """We are told to stop; the release goes on."""
-        if not self._active or self._about is None:
+    def detached(self, otherwise: str) -> None:
+        """We are told to stop; the release goes on. ``otherwise``: said if none is known."""
+        if not self._active:
+            return
+        if self._about is None:
+            github.command(github.annotation("warning", "The job was stopped", otherwise))
             return
         about = self._about
         stops = (f"{why}:\n{command}" for command, why in about.stop)

@@ -128,9 +128,10 @@ class _Started:
 
     def on_signal(self) -> str:
         """What is said when the command is stopped."""
-        self.job.detached()
+        stopped = f"Stopped. Release {self.order.id} may have been accepted."
+        self.job.detached(stopped)
         if not self.accepted:
-            return f"Stopped. Release {self.order.id} may have been accepted."
+            return stopped
         return (
             f"Detached: release {self.order.id} of the group {self.order.group} goes on. "
             f"To follow it again: the same command with --release {self.order.id}, or "

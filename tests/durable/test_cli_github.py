@@ -187,7 +187,7 @@ def test_a_job_knows_its_release_before_there_is_a_verdict(
     assert f"[In the Temporal UI]({page})" in summary.read_text()
     told_job.found("prod", "release/a/b/c", "run-1")
     assert outputs(out.read_text())["workflow-url"] == f"{page}/run-1/history"
-    told_job.detached()
+    told_job.detached("")
     found = parse(capsys.readouterr().err)
     assert found
     assert found.name == "warning"
@@ -199,6 +199,16 @@ def test_a_job_knows_its_release_before_there_is_a_verdict(
     ):
         assert command in found.data
         assert command in summary.read_text()
+
+
+def test_a_job_that_is_stopped_before_it_knows_says_so(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    told_job, _, summary = job(tmp_path)
+    told_job.detached("Release r1 may have been accepted.")
+    err = capsys.readouterr().err
+    assert err == "::warning title=The job was stopped::Release r1 may have been accepted.\n"
+    assert not summary.exists()
 
 
 def test_a_rollback_is_told_with_what_fired_and_what_can_be_done(
@@ -275,7 +285,7 @@ def test_outside_of_github_nothing_is_told(
     files = {"GITHUB_OUTPUT": str(tmp_path / "o"), "GITHUB_STEP_SUMMARY": str(tmp_path / "s")}
     silent = Job(files)
     silent.begun(github_job.of_service(SERVICE, "r1", "web:2.0"), "r1", "prod", "w")
-    silent.detached()
+    silent.detached("")
     silent.ended(ROLLED_BACK, None, "prod")
     assert list(tmp_path.iterdir()) == []
     assert capsys.readouterr() == ("", "")
