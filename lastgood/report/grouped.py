@@ -46,6 +46,7 @@ def of_group(group: GroupProgress) -> ReleasePart:
         events=(),
         others=(),
         silent="",
+        latest=(),
         details=(("What happened", group.notes),) if group.notes else (),
     )
 

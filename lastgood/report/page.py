@@ -54,9 +54,23 @@ def html(page: Page, *, plots: bool | None = None) -> str:
     text: str = (
         _environment()
         .get_template("page.html.j2")
-        .render(page=page, style=Markup(_style()), plots=drawn, install=canvas.INSTALL, drawn=draw)  # noqa: S704
+        .render(
+            page=page,
+            style=Markup(_style()),  # noqa: S704 - our own
+            pictured=_pictured(page),
+            plots=drawn,
+            install=None if canvas.available() else canvas.INSTALL,
+            drawn=draw,
+        )
     )
     return text
+
+
+def _pictured(page: Page) -> bool:
+    """Whether there is something to draw."""
+    parts = [page.lead, *(part for _, part in page.members if part)]
+    judged = [one for part in parts for one in (part.lead, *part.others) if one]
+    return any(one.chart for one in judged)
 
 
 @cache

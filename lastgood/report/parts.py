@@ -90,6 +90,8 @@ class ReleasePart(NamedTuple):
     """All other triggers."""
     silent: str
     """Those without a verdict, in a sentence."""
+    latest: tuple[str, ...]
+    """What they measured last, while the release goes on."""
     details: tuple[tuple[str, tuple[str, ...]], ...]
     """Headings, each with its lines."""
     remark: str = ""

@@ -61,11 +61,8 @@ def of_release(
         events=timeline.events(told, result),
         others=tuple(one for one in judged.values() if one is not lead),
         silent=_silent(told, result),
-        details=tuple(
-            (title, lines)
-            for title, lines in (("Measured last", latest), *facts.details(told, result))
-            if lines
-        ),
+        latest=latest,
+        details=tuple((title, lines) for title, lines in facts.details(told, result) if lines),
     )
 
 
@@ -92,6 +89,7 @@ def of_result(
         events=(),
         others=tuple(_bare(one) for one in result.evidence),
         silent="",
+        latest=(),
         details=(("Calls to AWS", calls),) if calls else (),
         remark=remark,
     )

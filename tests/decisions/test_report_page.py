@@ -10,6 +10,7 @@ import pytest
 
 from lastgood.contracts import GroupProgress, GroupResult, Member
 from lastgood.model import Action, ChannelFailure, Outcome, ReleaseResult, ServiceRef
+from lastgood.plots import canvas
 from lastgood.report import grouped, page, telling
 from lastgood.report.parts import Page, ReleasePart
 from tests.decisions.told import recorded_release
@@ -184,10 +185,15 @@ def test_a_link_to_the_ci_job_is_kept() -> None:
 # --- Less than all -------------------------------------------------------------------------------
 
 
-def test_without_pictures_it_says_how_to_get_them() -> None:
-    text = written(part_of("rolled_back"), plots=False)
+def test_without_pictures_it_says_how_to_get_them(monkeypatch) -> None:
+    by_choice = written(part_of("rolled_back"), plots=False)
+    monkeypatch.setattr(canvas, "find_spec", lambda name: None)
+    text = written(part_of("rolled_back"))
     assert read(text).tags["svg"] == 0
     assert "python -m pip install &#39;lastgood[plots]&#39;" in text
+    if find_spec("matplotlib"):
+        assert "Without pictures." in by_choice
+        assert "pip install" not in by_choice
 
 
 def test_a_verdict_without_a_record_says_that_there_is_nothing_to_draw() -> None:
@@ -224,7 +230,7 @@ def test_of_a_release_under_way_so_far() -> None:
     assert "is under way So far nothing was decided. It is at its step monitor" in text
     assert part.phases[-1].took == "goes on"
     assert "Nothing concluded yet: error-rate, response-time, health-check," in text
-    assert "Measured last error-rate 0.1 %" in text
+    assert "regression, band. error-rate 0.1 % Details" in text
     assert "As it was 2026-11-28 12:00:00 UTC" in text
     assert "Ended" not in text
 
