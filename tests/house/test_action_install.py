@@ -54,7 +54,7 @@ class Job:
             env=env | more,
             capture_output=True,
             text=True,
-            timeout=60,
+            timeout=1200,  # a busy machine is no bug
         )
 
     @property
