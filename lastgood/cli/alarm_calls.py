@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
+from functools import cache
 from typing import Any, NamedTuple
 
 import boto3
@@ -29,8 +30,6 @@ from lastgood.errors import LastgoodError
 _PATIENT = Config(
     connect_timeout=5, read_timeout=30, retries={"mode": "standard", "total_max_attempts": 6}
 )
-_SHOWN_WITHIN = 15.0
-"""Seconds until what was put must show."""
 _PAUSE = 0.5
 _DENIED = ("AccessDenied", "AccessDeniedException", "UnauthorizedOperation")
 
@@ -42,7 +41,7 @@ class CloudWatchError(LastgoodError):
 def clients(region: str | None) -> Client:
     """Clients from boto3's own chain; throttling is waited out: three alarms a second is much."""
     session = boto3.Session(region_name=region)
-    return lambda service: session.client(service, config=_PATIENT)  # type: ignore[call-overload]
+    return cache(lambda service: session.client(service, config=_PATIENT))
 
 
 def refused(error: Exception) -> CloudWatchError:
@@ -62,6 +61,8 @@ class Alarms(NamedTuple):
 
     cloudwatch: Any
     service: str
+    patience: float = 15.0
+    """Seconds until what was put must show."""
 
     def read(self) -> list[FoundAlarm]:
         """Every alarm with a name that we would give, ours or not."""
@@ -101,7 +102,7 @@ class Alarms(NamedTuple):
         if tags.items() <= found.tags.items():
             return
         self.cloudwatch.tag_resource(ResourceARN=found.arn, Tags=_as_list(tags))
-        end = time.monotonic() + _SHOWN_WITHIN
+        end = time.monotonic() + self.patience
         while not tags.items() <= self._tags(found.arn).items():
             if time.monotonic() > end:
                 raise CloudWatchError(
@@ -114,7 +115,7 @@ class Alarms(NamedTuple):
         self.cloudwatch.delete_alarms(AlarmNames=[found.name])
 
     def _read_back(self, wanted: WantedAlarm) -> FoundAlarm:
-        end = time.monotonic() + _SHOWN_WITHIN
+        end = time.monotonic() + self.patience
         while True:
             answer = self.cloudwatch.describe_alarms(AlarmNames=[wanted.name])
             wrong: tuple[Difference, ...] = ()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from typing import NamedTuple
 
 import click
@@ -166,7 +167,8 @@ def export(path: str, topic: str | None, form: str) -> int:
 
 def _when_needed(path: str, policy: Policy) -> Client:
     """Clients that are made, and a region that is looked for, when something is read."""
-    return lambda service: clients(policy.region or load_policy(path).region)(service)
+    made = cache(lambda: clients(policy.region or load_policy(path).region))
+    return lambda service: made()(service)
 
 
 def _wanted(policy: Policy, topic: str | None, client: Client) -> Wanted:
