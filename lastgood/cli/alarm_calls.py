@@ -47,7 +47,9 @@ def clients(region: str | None) -> Client:
 def refused(error: Exception) -> CloudWatchError:
     """What AWS said, which call it was, and what to do."""
     if not isinstance(error, ClientError):
-        return CloudWatchError(f"AWS cannot be asked: {error}")
+        return CloudWatchError(
+            f"AWS cannot be asked: {error}\nWho you are to AWS: aws sts get-caller-identity"
+        )
     said = error.response.get("Error", {})
     code, text = said.get("Code", "unknown"), " ".join(str(said.get("Message", "")).split())
     message = f"{error.operation_name}: {code}: {text}".rstrip(": ")

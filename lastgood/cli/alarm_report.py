@@ -98,11 +98,10 @@ def _apart(entries: Sequence[list[str]]) -> Iterator[str]:
         yield from entry
 
 
-def advice(path: str, steps: Sequence[Step], done: Done | None) -> list[str]:
-    """The commands to type next."""
+def advice(apply: str, steps: Sequence[Step], done: Done | None) -> list[str]:
+    """The commands to type next; ``apply`` is the one without further options."""
     states = {one.state for one in steps if not done or one.name not in done}
     takeable = any(one.takeable for one in steps)
-    apply = f"lastgood alarms apply --policy {path}"
     found = []
     if done is None and states & {"create", "change"}:
         found.append(("To make it so:", apply))

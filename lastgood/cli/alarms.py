@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from functools import cache
 from typing import NamedTuple
 
@@ -16,7 +17,7 @@ from lastgood.cli.options import Checked, load_policy, output_option, policy_opt
 from lastgood.cli.output import print_json, print_text, say
 from lastgood.cli.survey import AWS_ERRORS, Client
 from lastgood.decisions.alarms import cloudformation, terraform
-from lastgood.decisions.alarms.differences import Options, Step, compare, deed_of
+from lastgood.decisions.alarms.differences import Deed, Options, Step, compare, deed_of
 from lastgood.decisions.alarms.wanted import Wanted, wanted_of
 from lastgood.errors import UsageError
 from lastgood.policy import Policy
@@ -49,7 +50,7 @@ class _Planned(NamedTuple):
     there: Alarms
 
 
-@alarms.command()
+@alarms.command(short_help="Show what apply would do.")
 @policy_option
 @_topic_option
 @click.option(
@@ -74,11 +75,11 @@ def plan(path: str, topic: str | None, detailed_exitcode: bool, output: str) -> 
         print_json(alarm_report.as_json(found.wanted, found.region, found.steps, {}))
     else:
         print_text(alarm_report.plan_lines(found.wanted, found.region, found.steps))
-        _advise(alarm_report.advice(path, found.steps, None))
+        _advise(path, topic, found.steps, None)
     return DIFFERS if detailed_exitcode and alarm_report.left_alone(found.steps, {}) else 0
 
 
-@alarms.command()
+@alarms.command(short_help="Make the alarms as the policy says.")
 @policy_option
 @_topic_option
 @click.option("--overwrite", is_flag=True, help="Also change alarms that were edited by hand.")
@@ -105,23 +106,28 @@ def apply(
       1   AWS cannot be asked, or refuses 3   something was left alone: it says what, and why
     """
     found = _planned(load_policy(path), topic)
-    options = Options(overwrite=overwrite, take_over=take_over, prune=prune)
-    done = {}
+    done = _carried_out(found, Options(overwrite=overwrite, take_over=take_over, prune=prune))
+    if output == "json":
+        print_json(alarm_report.as_json(found.wanted, found.region, found.steps, done))
+    else:
+        print_text(alarm_report.done_lines(found.wanted, found.region, found.steps, done))
+        _advise(path, topic, found.steps, done)
+    return DIFFERS if alarm_report.left_alone(found.steps, done) else 0
+
+
+def _carried_out(found: _Planned, options: Options) -> dict[str, Deed]:
+    """What was done, by the alarm's name."""
+    done: dict[str, Deed] = {}
     for step in found.steps:
         deed = deed_of(step, options)
         if deed:
             carry_out(found.there, step, deed)
             done[step.name] = deed
             say(f"{step.name}: {alarm_report.past(step, deed)}")
-    if output == "json":
-        print_json(alarm_report.as_json(found.wanted, found.region, found.steps, done))
-    else:
-        print_text(alarm_report.done_lines(found.wanted, found.region, found.steps, done))
-        _advise(alarm_report.advice(path, found.steps, done))
-    return DIFFERS if alarm_report.left_alone(found.steps, done) else 0
+    return done
 
 
-@alarms.command()
+@alarms.command(short_help="Write them for Terraform, CloudFormation.")
 @policy_option
 @_topic_option
 @click.option(
@@ -148,21 +154,26 @@ def export(path: str, topic: str | None, form: str) -> int:
     """
     policy = policy_file.load(path)
     wanted = _wanted(policy, topic, _when_needed(path, policy))
-    for remark in wanted.remarks:
+    for remark in (
+        *wanted.remarks,
+        *(f"{one.name}: {n}" for one in wanted.alarms for n in one.notes),
+    ):
         say(remark)
     if not wanted.alarms:
         raise UsageError(f"{policy.service}: no alarms to export: see the lines above")
     head = (
-        f"# The alarms of {policy.service}, by lastgood alarms export. Change the policy instead.\n"
+        f"# The alarms of {policy.service}, by lastgood alarms export. Change the policy instead."
     )
-    if form == "terraform":
-        click.echo(head + terraform.module(wanted), nl=False)
-    else:
-        text = yaml.safe_dump(
-            cloudformation.template(wanted), sort_keys=False, width=96, allow_unicode=True
-        )
-        click.echo(head + text, nl=False)
+    click.echo(f"{head}\n{_written(wanted, form)}", nl=False)
     return 0
+
+
+def _written(wanted: Wanted, form: str) -> str:
+    if form == "terraform":
+        return terraform.module(wanted)
+    template = cloudformation.template(wanted)
+    text: str = yaml.safe_dump(template, sort_keys=False, width=96, allow_unicode=True)
+    return text
 
 
 def _when_needed(path: str, policy: Policy) -> Client:
@@ -191,6 +202,10 @@ def _planned(policy: Policy, topic: str | None) -> _Planned:
     return _Planned(policy.region or "", wanted, steps, there)
 
 
-def _advise(lines: list[str]) -> None:
+def _advise(
+    path: str, topic: str | None, steps: tuple[Step, ...], done: dict[str, Deed] | None
+) -> None:
+    command = f"lastgood alarms apply --policy {shlex.quote(path)}"
+    lines = alarm_report.advice(command + (f" --topic {topic}" if topic else ""), steps, done)
     if lines:
         say("\n" + "\n".join(lines))

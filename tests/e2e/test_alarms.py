@@ -18,7 +18,8 @@ def test_a_bad_release_is_rolled_back_by_an_alarm_of_ours(scene: Scene) -> None:
     monitor = {"window": "5m", "interval": "2s"}
     alarmed = scene.policy(triggers=[ALARMED], monitor=monitor)
     path = scene.policy(triggers=[{"type": "alarm", "alarm": name}], monitor=monitor)
-    made = scene.lastgood("alarms", "apply", "--policy", alarmed, "--output", "json")
+    aws = scene.world.cloud.aws.env  # CI itself needs none
+    made = scene.lastgood("alarms", "apply", "--policy", alarmed, "--output", "json", **aws)
     assert made.code == 0, made
     assert [one["state"] for one in made.json["alarms"]] == ["create"]
     run = scene.end(scene.start_deploy("2.0-errors-0.6", path), PATIENCE)
@@ -29,5 +30,5 @@ def test_a_bad_release_is_rolled_back_by_an_alarm_of_ours(scene: Scene) -> None:
     assert scene.runs_only("1.0")
     told = [one for one in scene.world.cloud.aws.messages() if name in str(one)]
     assert any("ALARM" in str(one) for one in told), told
-    again = scene.lastgood("alarms", "plan", "--policy", alarmed, "--detailed-exitcode")
+    again = scene.lastgood("alarms", "plan", "--policy", alarmed, "--detailed-exitcode", **aws)
     assert again.code == 0, again

@@ -48,16 +48,14 @@ def error_rate(
         made.counts(group, name)
     if own:
         made.stat("balancer_5xx", "HTTPCode_ELB_5XX_Count", "Sum")
-    if len(groups) == 1:
-        made.rate("", _failed([""], own=own), ["requests"], counting)
-        return made.finished()
-    for name in names:
-        made.rate(name, _failed([name], own=False), [f"requests{name}"], counting)
-    rates = [f"error_rate{name}" for name in names]
-    if own:
-        made.rate("", _failed(names, own=True), [f"requests{name}" for name in names], counting)
-        rates.append("error_rate")
-    made.expression("worst", f"MAX([{', '.join(rates)}])", "failed requests, worst group, %")
+    several = [] if len(groups) == 1 else names
+    for name in several:
+        made.rate(name, [name], counting, own=False)
+    if own or not several:
+        made.rate("", names, counting, own=own)
+    if several:
+        rates = [f"error_rate{name}" for name in (*several, *([""] if own else []))]
+        made.expression("worst", f"MAX([{', '.join(rates)}])", "failed requests, worst group, %")
     return made.finished()
 
 
@@ -147,11 +145,11 @@ class _Made:
             {"Id": name, "Expression": text, "Label": label, "ReturnData": False}
         )
 
-    def rate(self, suffix: str, failed: str, requests: Sequence[str], counting: Counting) -> None:
+    def rate(self, suffix: str, groups: Sequence[str], counting: Counting, *, own: bool) -> None:
         """The share of failed requests, of one group or of all."""
-        counted = " + ".join(f"FILL({name}, 0)" for name in requests)
+        counted = _sum("requests", groups)
         some, whole = f"failed{suffix}", f"total{suffix}"
-        self.expression(some, failed, "failed requests")
+        self.expression(some, _failed(groups, own=own), "failed requests")
         self.expression(whole, f"IF({counted} > {some}, {counted}, {some})", "requests")
         share = f"100 * {some} / {whole}"
         self.expression(f"error_rate{suffix}", _guarded(share, some, whole, counting), "failed, %")

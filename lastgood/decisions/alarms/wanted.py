@@ -18,7 +18,7 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from lastgood.decisions.alarms.counting import CannotTranslateError
-from lastgood.decisions.alarms.watched import health, metric
+from lastgood.decisions.alarms.watched import Watched, health, metric
 from lastgood.decisions.past_metrics import Balanced
 from lastgood.decisions.plain import one_line
 from lastgood.model import Model
@@ -99,17 +99,14 @@ def wanted_of(policy: Policy, behind: Behind, topic: str | None) -> Wanted:
     """
     alarms: list[WantedAlarm] = []
     remarks: list[str] = []
-    seen: dict[str, int] = {}
+    names = _names(policy)
     for number, trigger in enumerate(policy.triggers):
         key = f"triggers.{number} {trigger.type}"
-        if trigger.type not in KINDS:
-            remarks += [] if isinstance(trigger, AlarmTrigger) else [f"{key}: {_NO_PAST}"]
+        if isinstance(trigger, AlarmTrigger):
             continue
-        seen[trigger.type] = seen.get(trigger.type, 0) + 1
-        again = "" if seen[trigger.type] == 1 else f"-{seen[trigger.type]}"
-        name = f"{prefix_of(policy.service)}-{trigger.type}{again}"
         try:
-            alarms.append(_alarm(policy, trigger, key, name, behind.get(number), topic))
+            watched = _watched(policy, trigger, behind.get(number))
+            alarms.append(_alarm(policy, trigger, key, names[number], watched, topic))
         except CannotTranslateError as error:
             remarks.append(f"{key}: {error}")
     if not topic and alarms:
@@ -117,24 +114,32 @@ def wanted_of(policy: Policy, behind: Behind, topic: str | None) -> Wanted:
     return Wanted(policy.service, tuple(alarms), tuple(remarks))
 
 
+def _names(policy: Policy) -> list[str]:
+    """A name for each trigger; from the second of a type on with a number."""
+    types = [trigger.type for trigger in policy.triggers]
+    prefix = prefix_of(policy.service)
+    counted = [types[: number + 1].count(kind) for number, kind in enumerate(types)]
+    return [
+        f"{prefix}-{kind}" + (f"-{count}" if count > 1 else "")
+        for kind, count in zip(types, counted, strict=True)
+    ]
+
+
 _NO_PAST = "has no alarm: CloudWatch does not compare with the past"
 _NO_TOPIC = "nobody is told by these alarms: give --topic ARN, or write notify.sns.topic_arn"
 
 
-def _alarm(
-    policy: Policy,
-    trigger: Trigger,
-    key: str,
-    name: str,
-    found: Balanced | str | None,
-    topic: str | None,
-) -> WantedAlarm:
+def _watched(policy: Policy, trigger: Trigger, found: Balanced | str | None) -> Watched:
     if isinstance(trigger, HealthCheckTrigger):
-        watched = health(policy, trigger, found)
-    elif isinstance(trigger, ErrorRateTrigger | ResponseTimeTrigger):
-        watched = metric(trigger, found)
-    else:
-        raise CannotTranslateError(_NO_PAST)
+        return health(policy, trigger, found)
+    if isinstance(trigger, ErrorRateTrigger | ResponseTimeTrigger):
+        return metric(trigger, found)
+    raise CannotTranslateError(_NO_PAST)
+
+
+def _alarm(
+    policy: Policy, trigger: Trigger, key: str, name: str, watched: Watched, topic: str | None
+) -> WantedAlarm:
     notes = (*watched.notes, *(("dry_run: it tells nobody",) if trigger.dry_run else ()))
     said = one_line(trigger.message or f"{policy.service}: {watched.text}").rstrip(".")
     config = {
