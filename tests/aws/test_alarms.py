@@ -109,7 +109,8 @@ def test_twice_and_the_second_time_nothing_changes(
     planned = lastgood("plan", "--detailed-exitcode", "--output", "json")
     assert (planned.code, planned.states) == (3, dict.fromkeys(KINDS, "create"))
     assert cloud.effects("PutMetricAlarm") == []
-    assert lastgood("plan").code == 0
+    advised = lastgood("plan", "--topic", f"{TOPIC}-2")
+    assert (advised.code, f"--policy lastgood.yaml --topic {TOPIC}-2" in advised.err) == (0, True)
     first = lastgood("apply")
     assert (first.code, "3 created" in first.out) == (0, True), first
     assert len(cloud.requests("PutMetricAlarm")) == 3
