@@ -8,14 +8,13 @@ reads the newest buckets and those that may still come late.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from activities.compared_series import (
     QUANTILES,
     beside,
-    gauges_of,
     group_of,
     problem_of,
     samples_of,
@@ -24,20 +23,22 @@ from activities.compared_series import (
 )
 from activities.metric_series import Asked, Read, read
 from lastgood.contracts import Tally, WatchedTrigger, WatchOrder
-from lastgood.decisions import band, comparing, early_end, recorded, records, regression_verdicts
-from lastgood.decisions.false_alarms import Evidence
+from lastgood.decisions import comparing, early_end, recorded, records, regression_verdicts
 from lastgood.decisions.metrics import late_of, warm_up_of
 from lastgood.decisions.readings import counted
-from lastgood.decisions.record_columns import Columns
+from lastgood.decisions.regression import Regression
 from lastgood.decisions.replaying import fixed_baseline
 from lastgood.decisions.samples import SLOW, Baseline, Sample, SlowNormal, normal_of
 from lastgood.decisions.series import floor_to, is_awaited
 from lastgood.model import Reading, Status, Verdict
 from lastgood.policy_triggers import BandTrigger, RegressionTrigger
 
-_RECOVERED = 3
+RECOVERED = 3
 """Buckets, at least, without evidence: then it is good again."""
 _WEAK = 3.0
+"""Evidence that a recovery must not leave; where there is more, it is looked for afresh."""
+_TWICE = 2
+"""So many times the requests in which it was seen to be bad must then be without evidence."""
 _NEARLY_ALL = 0.9
 
 
@@ -129,6 +130,12 @@ class RegressionComparison(Comparison):
         self._old: int | None = None
         """Which target group the old tasks are in, if new ones are in another."""
         self.followed: regression_verdicts.Followed | None = None
+        self._begin = order.since
+        """From when on it is judged: of a recovery, since it was last seen to be bad."""
+        self._enough = 0.0
+        """So many requests a recovery must have been seen in."""
+        self._bad = ""
+        """What was said when it was last seen to be bad."""
 
     async def prepare(self, client: Any) -> None:
         """Read what is normal, once."""
@@ -151,11 +158,16 @@ class RegressionComparison(Comparison):
             raise RuntimeError("what is normal is read first")
         self._whole = True
         self._feeds = [self._feed()]
+        self._enough, self._bad = 0.0, ""
+        self.followed = self._follow_from(self._baseline, self._order.since)
+
+    def _follow_from(self, baseline: Baseline, begin: datetime) -> regression_verdicts.Followed:
+        self._begin = begin
         self._kept = recorded.kept_samples()
-        self.followed = regression_verdicts.Followed(
+        return regression_verdicts.Followed(
             self._regression,
-            self._baseline,
-            since=self._order.since.timestamp(),
+            baseline,
+            since=begin.timestamp(),
             started=[at.timestamp() for at in self._order.started],
             period=self._period.total_seconds(),
             window=self._order.window,
@@ -164,7 +176,7 @@ class RegressionComparison(Comparison):
     async def _read_baseline(self, client: Any) -> Baseline:
         usual: dict[str, float] = {}
         parts = [
-            await _read_one(client, Asked(self._watched, start), end)
+            await read_one(client, Asked(self._watched, start), end)
             for start, end in self.past.stretches
         ]
         self._know_the_old(parts)
@@ -194,7 +206,7 @@ class RegressionComparison(Comparison):
             limits = source.model_copy(update={"limits": tuple(usual.values())})
             watched = self._watched.model_copy(update={"source": limits})
             parts = [
-                await _read_one(client, Asked(watched, start), end)
+                await read_one(client, Asked(watched, start), end)
                 for start, end in self.past.stretches
             ]
         samples = [one for part in parts for one in samples_of(part.series, len(usual)).values()]
@@ -245,15 +257,13 @@ class RegressionComparison(Comparison):
             return self._note(tally, found, now, last, "regression: late data is read again")
         self._whole = False
         for sample in taken or ():
-            fed = sample._replace(share=self.share)
-            self.followed.feed(fed)
-            self._kept.add(recorded.flat(fed))
+            self._take(sample._replace(share=self.share))
         regression = self.followed.regression
-        noted = self._note(tally, found, now, last, regression_verdicts.latest(regression))
+        noted = self._note(tally, found, now, last, self._in_words(regression))
         until = min(self._feeds[0].next, now.timestamp())
         verdict = regression_verdicts.verdict(self._regression, regression, until=until)
         measured = bool(regression.streams) and noted.reading is Reading.HEALTHY
-        good = measured and regression.buckets >= _RECOVERED and regression.value < _WEAK
+        good = measured and regression.value < _WEAK and self._is_enough
         sure = last and self._order.goes_on
         update = {
             "recovered": good,
@@ -261,12 +271,46 @@ class RegressionComparison(Comparison):
         }
         return self._said(noted, verdict, last).model_copy(update=update)
 
+    def _in_words(self, regression: Regression) -> str:
+        latest = regression_verdicts.latest(regression)
+        if not self._enough:
+            return latest
+        if regression.buckets < RECOVERED:
+            return self._bad
+        needed = f"{self._enough:,.0f} requests without evidence"
+        return latest if self._is_enough else f"{latest}; after a breach it takes {needed}"
+
+    @property
+    def _is_enough(self) -> bool:
+        """Whether there is enough since then to tell that it is good again."""
+        if self.followed is None:
+            return False
+        regression = self.followed.regression
+        seen = max((one.seen for one in regression.streams), default=0.0)
+        return regression.buckets >= RECOVERED and seen >= self._enough
+
+    def _take(self, sample: Sample) -> None:
+        """Take a bucket. Of a service that was brought back, what was bad at first is past."""
+        if self.followed is None or self._baseline is None:
+            raise RuntimeError("what is normal is read first")
+        self.followed.feed(sample)
+        self._kept.add(recorded.flat(sample))
+        regression = self.followed.regression
+        bad = regression.value >= _WEAK and regression.buckets >= RECOVERED
+        if self._order.goal != "recovery" or not bad:
+            return
+        seen = max((one.seen for one in regression.streams), default=0.0)
+        self._enough = max(self._enough, _TWICE * seen)
+        self._bad = regression_verdicts.latest(regression)
+        end = sample.at + regression.period
+        self.followed = self._follow_from(self._baseline, datetime.fromtimestamp(end, UTC))
+
     def _record(self, until: float) -> str:
         if self._baseline is None:
             raise RuntimeError("what is normal is read first")
         given = recorded.OfRegression(
             baseline=self._baseline,
-            since=self._order.since.timestamp(),
+            since=self._begin.timestamp(),
             started=tuple(at.timestamp() for at in self._order.started),
             period=self._period.total_seconds(),
             window=self._order.window,
@@ -275,85 +319,8 @@ class RegressionComparison(Comparison):
         return records.record_of(given, self._kept)
 
 
-class BandComparison(Comparison):
-    """A band trigger of a watch."""
-
-    def __init__(
-        self, order: WatchOrder, watched: WatchedTrigger, evidence: Evidence | None
-    ) -> None:
-        super().__init__(order, watched)
-        if not isinstance(watched.trigger, BandTrigger):
-            raise TypeError(f"{watched.trigger.type} is no band trigger")
-        self._band = watched.trigger
-        self._evidence = records.Noted(evidence) if evidence else None
-        self._facts: list[band.BandFacts] = []
-        self._followed: dict[str, band.Followed] = {}
-        self._kept: dict[str, Columns] = {}
-
-    async def prepare(self, client: Any) -> None:
-        """Read what is normal, once."""
-        source = self._watched.source
-        if self._facts or source is None:
-            return
-        before: dict[band.Kind, list[band.Gauge]] = {}
-        for start, end in self.past.stretches:
-            part = await _read_one(client, Asked(self._watched, start), end)
-            for kind, gauges in gauges_of(part.series, source).items():
-                before.setdefault(kind, []).extend(gauges[at] for at in sorted(gauges))
-        seconds = self._period.total_seconds()
-        kinds: Iterable[band.Kind] = before or gauges_of({}, source)
-        self._facts = [
-            band.facts_of(self._band, kind, before.get(kind, []), seconds) for kind in kinds
-        ]
-        self._anew()
-
-    def _anew(self) -> None:
-        self._whole = True
-        self._feeds = [self._feed() for _ in self._facts]
-        self._followed = {
-            facts.kind: band.Followed(self._band, facts, self.warm, self._evidence)
-            for facts in self._facts
-        }
-        self._kept = {facts.kind: recorded.kept_gauges() for facts in self._facts}
-
-    def judge(self, tally: Tally, found: Read, now: datetime, last: bool) -> Tally:
-        """Take what was read into account."""
-        source = self._watched.source
-        if source is None:
-            raise RuntimeError("the trigger was not resolved")
-        gauges = gauges_of(found.series, source)
-        for feed, (kind, followed) in zip(self._feeds, self._followed.items(), strict=True):
-            own = gauges.get(followed.facts.kind, {})
-            taken = feed.take(own, now.timestamp())
-            if taken is None and not self._whole:
-                self._anew()
-                return self._note(
-                    tally, found, now, last, f"{kind}: a late datapoint is read again"
-                )
-            for point in taken or ():
-                followed.feed(point)
-                self._kept[kind].add(point)
-        self._whole = False
-        bands = list(self._followed.values())
-        fed = min(min((feed.next for feed in self._feeds), default=math.inf), now.timestamp())
-        verdict = band.verdict(self._band, bands, until=fed, ever=False)
-        noted = self._note(tally, found, now, last, f"band: {verdict.reason}")
-        enough = all(one.datapoints >= _RECOVERED for one in bands)
-        measured = noted.reading is Reading.HEALTHY
-        inside = measured and enough and verdict.status is Status.PASS
-        return self._said(noted, verdict, last).model_copy(update={"recovered": inside})
-
-    def _record(self, until: float) -> str:
-        given = recorded.OfBand(
-            facts=tuple(self._facts),
-            warm=tuple(self.warm),
-            asked=self._evidence.asked if self._evidence else None,
-            until=until,
-        )
-        return records.record_of(given, *self._kept.values())
-
-
-async def _read_one(client: Any, asked: Asked, end: datetime) -> Read:
+async def read_one(client: Any, asked: Asked, end: datetime) -> Read:
+    """The series of one trigger; raises what CloudWatch said if it could not be read."""
     [found] = await read(client, [asked], end)
     if found.trouble:
         raise found.trouble

@@ -10,7 +10,8 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-from activities.comparisons import BandComparison, RegressionComparison
+from activities.band_comparison import BandComparison
+from activities.comparisons import RegressionComparison
 from activities.metric_series import FINE_KEPT, Asked, Read, metric_trigger, read
 from activities.rollout_share import RolloutShare
 from lastgood.contracts import Stretch, Tally, WatchedTrigger, WatchOrder

@@ -13,6 +13,7 @@ from lastgood import policy_file
 from lastgood.cli import alarm_report
 from lastgood.cli.alarm_calls import Alarms, carry_out, clients, refused
 from lastgood.cli.alarm_sources import behind_of
+from lastgood.cli.listing import Listing
 from lastgood.cli.options import Checked, load_policy, output_option, policy_option
 from lastgood.cli.output import print_json, print_text, say
 from lastgood.cli.survey import AWS_ERRORS, Client
@@ -34,7 +35,7 @@ _topic_option = click.option(
 )
 
 
-@click.group()
+@click.group(cls=Listing)
 def alarms() -> None:
     """Show, make or export the CloudWatch alarms of a service, from its policy.
 
@@ -50,7 +51,7 @@ class _Planned(NamedTuple):
     there: Alarms
 
 
-@alarms.command(short_help="Show what apply would do.")
+@alarms.command()
 @policy_option
 @_topic_option
 @click.option(
@@ -79,7 +80,7 @@ def plan(path: str, topic: str | None, detailed_exitcode: bool, output: str) -> 
     return DIFFERS if detailed_exitcode and alarm_report.left_alone(found.steps, {}) else 0
 
 
-@alarms.command(short_help="Make the alarms as the policy says.")
+@alarms.command()
 @policy_option
 @_topic_option
 @click.option("--overwrite", is_flag=True, help="Also change alarms that were edited by hand.")
@@ -127,7 +128,7 @@ def _carried_out(found: _Planned, options: Options) -> dict[str, Deed]:
     return done
 
 
-@alarms.command(short_help="Write them for Terraform, CloudFormation.")
+@alarms.command()
 @policy_option
 @_topic_option
 @click.option(

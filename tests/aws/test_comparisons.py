@@ -266,6 +266,37 @@ async def test_a_service_that_is_as_before_has_recovered(
     assert (await verified(cloudwatch, past)).tallies[0].recovered
 
 
+async def test_what_was_bad_right_after_the_way_back_is_past_once_it_is_good_for_long_enough(
+    cloudwatch: CloudWatchActivities, past: Past
+) -> None:
+    """Evidence adds up: without a fresh look, three bad minutes would count for an hour."""
+    past.serve(range(-60, 0), requests=800, failed=3)
+    past.serve(range(3), requests=100, failed=20)
+    past.serve(range(3, 8), requests=150, failed=1)
+    assert (await verified(cloudwatch, past)).tallies[0].recovered
+
+
+@pytest.mark.parametrize(
+    ("bad", "fewer", "words"),
+    [
+        (range(3, 8), 200, "regression: 5xx 0.38 % before (48,000 requests), 20.0 %"),
+        (range(3), 100, "after a breach it takes 600 requests without evidence"),
+    ],
+    ids=["bad again", "too few requests"],
+)
+async def test_a_short_calm_is_no_recovery(
+    cloudwatch: CloudWatchActivities, past: Past, bad: range, fewer: int, words: str
+) -> None:
+    past.serve(range(-60, 0), requests=800, failed=3)
+    for minute in range(8):
+        is_bad = minute in bad
+        count = 100 if is_bad else fewer
+        past.serve((minute,), requests=count, failed=20 if is_bad else 1)
+    report = await verified(cloudwatch, past)
+    assert not report.tallies[0].recovered
+    assert words in report.tallies[0].latest
+
+
 async def test_without_a_past_nobody_knows_that_it_has(
     cloudwatch: CloudWatchActivities, past: Past
 ) -> None:

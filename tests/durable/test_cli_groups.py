@@ -76,6 +76,7 @@ async def test_ends_with_one_verdict_and_each_members_result(cli: Both) -> None:
     assert "  member    shop/b ROLLED BACK: It says so.\n" in text.out
 
 
+@pytest.mark.campaign
 async def test_the_same_id_is_the_same_release_also_long_after(cli: Both) -> None:
     first = await cli.deploy(*EACH)
     await cli.deploy("app:good", release="r2")
@@ -114,6 +115,7 @@ async def test_a_held_member_ends_the_command_and_says_how_to_decide(cli: Both) 
     assert (await cli.deploy("shop/a=app:good", "shop/b=app:held")).code == 0
 
 
+@pytest.mark.campaign
 async def test_a_held_release_does_not_stand_in_the_way_of_the_next(cli: Both) -> None:
     await cli.deploy("shop/a=app:good", "shop/b=app:held")
     fix = await cli.deploy("app:good", release="r2")

@@ -78,6 +78,7 @@ async def test_same_request_again_and_again_has_one_effect_and_one_answer(
     await nothing_broke(desk)
 
 
+@pytest.mark.campaign
 @pytest.mark.parametrize(
     ("step", "verb"),
     [
@@ -113,6 +114,7 @@ async def test_each_other_verb_again_and_again_is_one_with_one_answer_also_after
     await nothing_broke(desk, R if step not in (idle, frozen) else "app:9")
 
 
+@pytest.mark.campaign
 @pytest.mark.parametrize("same", [True, False], ids=["same id", "different ids"])
 async def test_freeze_again_and_again_is_one_freeze(desk, same):
     async def ask(number: int) -> object:

@@ -158,6 +158,7 @@ async def test_answer_lost_after_rollback_was_carried_out_has_one_effect(desk):
     assert desk.images == ["app:2", "app:1"]
 
 
+@pytest.mark.campaign
 async def test_way_back_does_not_give_up_for_hours(desk):
     desk.world.bad("app:2")
     for number in range(2, 202):

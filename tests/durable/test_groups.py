@@ -62,7 +62,14 @@ async def test_in_order_a_bad_one_takes_back_those_before_it_and_none_begins_aft
     assert len(await desk.results("b")) == 1
 
 
-@pytest.mark.parametrize("desk", [100, 0], ids=["", "replayed at every step"], indirect=True)
+@pytest.mark.parametrize(
+    "desk",
+    [
+        pytest.param(100, id=""),
+        pytest.param(0, id="replayed at every step", marks=pytest.mark.campaign),
+    ],
+    indirect=True,
+)
 async def test_at_once_all_go_back_one_after_the_other_in_reverse_order(desk):
     await desk.start("good", "slow", "slow", "good", how="at-once")
     await desk.until_noted("shop/a is healthy")
@@ -77,6 +84,7 @@ async def test_at_once_all_go_back_one_after_the_other_in_reverse_order(desk):
     assert (await desk.results("c"))[0].reason.startswith("shop/b was rolled back")
 
 
+@pytest.mark.campaign
 async def test_what_waits_in_a_queue_is_cancelled_and_never_begins(desk):
     result = await desk.release("good", "queued", "bad", how="at-once")
 
@@ -124,6 +132,7 @@ async def test_held_one_holds_the_group_and_goes_on_once_it_is_good(desk):
     assert (await desk.end()).outcome is HEALTHY
 
 
+@pytest.mark.campaign
 async def test_held_one_that_is_judged_again_no_longer_holds_the_group(desk):
     await desk.start("good", "held", "good")
     await desk.until(lambda progress: progress.result is not None)
@@ -146,6 +155,7 @@ async def test_held_one_that_is_denied_takes_the_others_back(desk):
     assert outcomes(result) == ["rolled_back", "rolled_back", "cancelled"]
 
 
+@pytest.mark.campaign
 async def test_nobody_decides_and_the_group_ends_held_without_going_back(desk):
     await desk.start("good", "held", "good")
     await desk.until(lambda progress: progress.result is not None)
@@ -166,6 +176,7 @@ async def test_held_one_goes_back_when_another_goes_wrong(desk):
     assert outcomes(await desk.end()) == ["rolled_back", "rolled_back"]
 
 
+@pytest.mark.campaign
 async def test_end_that_nobody_told_is_noticed(desk):
     assert (await desk.release("silent", "good")).outcome is HEALTHY
 
@@ -185,6 +196,7 @@ async def test_operators_rollback_of_one_that_was_healthy_takes_all_back(desk):
     assert await desk.guard("a").query("requests") == ["x"]
 
 
+@pytest.mark.campaign
 async def test_operators_rollback_that_goes_on_at_the_verdict_has_gone_wrong(desk):
     await desk.start("good", "slow")
     await desk.until_noted("shop/b: release")
@@ -197,6 +209,7 @@ async def test_operators_rollback_that_goes_on_at_the_verdict_has_gone_wrong(des
     assert await desk.guard("a").query("requests") == ["x"]
 
 
+@pytest.mark.campaign
 async def test_operators_rollback_that_goes_on_lets_no_other_begin(desk):
     await desk.start("good", "slow", "good")
     await desk.until_noted("shop/b: release")
@@ -218,6 +231,7 @@ async def test_operators_rollback_under_way_is_waited_for_and_none_is_asked_for_
     assert await desk.guard("a").query("requests") == ["x"]
 
 
+@pytest.mark.campaign
 async def test_one_that_cannot_go_back_is_the_verdict_and_the_others_go_back_all_the_same(desk):
     await desk.start("good", "good", "slow")
     await desk.until_noted("shop/c: release")
@@ -241,6 +255,7 @@ def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(guard_calls, "ASK_BRIEFLY", once)
 
 
+@pytest.mark.campaign
 async def test_one_under_way_with_nothing_to_go_back_to_does_not_keep_the_others(desk, impatient):
     await desk.start("good", "nowhere", "slow", how="at-once")
     await desk.until_noted("shop/a is healthy")
@@ -268,6 +283,7 @@ async def test_one_whose_guard_is_silent_does_not_keep_the_others(desk, impatien
     assert result.members[1].reason.endswith("could not: its guard gives no answer.")
 
 
+@pytest.mark.campaign
 async def test_one_that_is_taken_up_late_is_not_left_behind(desk, impatient):
     await desk.start("sluggish", "bad", how="at-once")
 
@@ -289,6 +305,7 @@ async def test_one_whose_policy_forbids_it_stays_and_is_held_for_a_person(desk):
     assert await desk.guard("a").query("requests") == []
 
 
+@pytest.mark.campaign
 async def test_rollback_that_came_too_late_is_asked_for_again(desk):
     result = await desk.release("late", "bad", how="at-once")
 
@@ -326,6 +343,7 @@ async def test_cancelled_group_begins_nothing_more_and_changes_nothing(desk):
     )
 
 
+@pytest.mark.campaign
 async def test_cancelled_while_a_guard_is_asked_ends_once_that_has_answered(desk):
     await desk.start("sluggish", "good", how="at-once")
     await desk.until_noted("shop/b is healthy")
@@ -344,6 +362,7 @@ async def test_cancelled_while_going_back_goes_on_to_the_end(desk):
     assert outcomes(await desk.end()) == ["rolled_back", "rolled_back"]
 
 
+@pytest.mark.campaign
 async def test_each_service_costs_few_events(desk):
     result = await desk.release(*["good"] * 4, "bad")
 

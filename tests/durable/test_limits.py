@@ -65,6 +65,7 @@ def ecs_gives_up(world, _) -> None:
     world.primary.state, world.primary.reason = "FAILED", "ECS deployment alarms: web-5xx."
 
 
+@pytest.mark.campaign
 @pytest.mark.parametrize(("after", "rollout"), [(20, "never"), (90, "complete")])
 async def test_what_ecs_gives_up_is_rolled_back_when_the_cooldown_ends(desk, after, rollout):
     """While it rolls out, and in its window."""

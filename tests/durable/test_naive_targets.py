@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from lastgood.contracts import ReleaseOrder
 from lastgood.model import Outcome, ReleaseResult
 from tests.durable.desk import Desk, policy
@@ -36,6 +38,7 @@ async def test_three_bad_releases_in_a_row_all_go_back_to_the_same(desk):
     assert desk.images == ["app:2", "app:3", "app:2", "app:4", "app:2", "app:5", "app:2"]
 
 
+@pytest.mark.campaign
 async def test_two_families_are_told_apart_though_their_numbers_are_the_same(desk):
     other = defined(desk, 1, "api", "app:2")
     assert (await release(desk, other, "r1")).outcome is Outcome.HEALTHY

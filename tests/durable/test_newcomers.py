@@ -16,6 +16,7 @@ async def given_a_quarantined_image(desk: Desk) -> None:
     await desk.skip(minutes=6)
 
 
+@pytest.mark.campaign
 async def test_refused_newcomer_leaves_the_release_under_way_alone(desk):
     await given_a_quarantined_image(desk)
     desk.world.bad("app:2", after=300)

@@ -40,6 +40,7 @@ async def test_trigger_brings_the_old_revision_back(dev_desk):
     assert desk.images == ["app:2", "app:1"]
 
 
+@pytest.mark.campaign
 async def test_worker_that_remembers_nothing_comes_to_the_same_end_in_silence():
     world = World(rollout=timedelta(seconds=0.3))
     world.bad("app:2", after=1)
@@ -68,6 +69,7 @@ async def test_terminated_release_is_noticed_held_and_told_and_the_next_one_runs
     assert after.outcome is Outcome.HEALTHY
 
 
+@pytest.mark.campaign
 async def test_target_after_a_terminated_release_is_what_was_good_before(dev_desk):
     desk = dev_desk
     await desk.deploy("app:2", **LONG)
@@ -122,6 +124,7 @@ async def test_guard_that_continues_as_new_forgets_nothing(dev_desk):
     await until(desk, "hold")
 
 
+@pytest.mark.campaign
 @pytest.mark.parametrize("dev_desk", [SHORT_HISTORIES], indirect=True)
 async def test_people_are_reminded_by_a_guard_that_continued_as_new(dev_desk):
     desk = dev_desk

@@ -81,6 +81,7 @@ async def test_rollback_long_after_goes_to_the_newest_good_revision_but_what_run
     assert desk.told_of(Outcome.ROLLED_BACK) == 1
 
 
+@pytest.mark.campaign
 async def test_second_rollback_goes_further_back_only_where_it_says_so(desk):
     await given_two_good_releases(desk)
     first = (await desk.rollback()).release
@@ -113,6 +114,7 @@ async def test_rollback_is_of_the_release_that_begins_while_it_looks(desk):
     assert (await desk.overview()).current is None
 
 
+@pytest.mark.campaign
 async def test_release_after_a_rollback_goes_back_to_what_was_rolled_back_to(desk):
     await given_two_good_releases(desk)
     await desk.result((await desk.rollback()).release)

@@ -42,6 +42,7 @@ async def test_a_good_release_is_healthy_when_ecs_is_through_with_it(shifting):
     assert result.timings["finish"] > 600, "what is left of the bake time"
 
 
+@pytest.mark.campaign
 async def test_a_bad_release_in_its_bake_time_is_a_shift_of_traffic_back(shifting):
     shifting.world.bad("app:2", after=120)
 
@@ -52,6 +53,7 @@ async def test_a_bad_release_in_its_bake_time_is_a_shift_of_traffic_back(shiftin
     assert shifting.world.runs == "app:1"
 
 
+@pytest.mark.campaign
 async def test_what_fires_after_the_window_but_before_the_end_counts(desk):
     given(desk)
     desk.world.bad("app:2", after=900)
@@ -72,6 +74,7 @@ async def test_a_hook_before_the_shift_is_answered_at_once(desk):
     assert result.timings["wait"] < 60
 
 
+@pytest.mark.campaign
 async def test_a_hook_after_the_shift_waits_for_the_window(desk):
     given(desk, POST_PRODUCTION_TRAFFIC_SHIFT=DAY)
     await desk.deploy("app:2")

@@ -16,9 +16,9 @@ def test_a_bad_release_is_rolled_back_by_an_alarm_of_ours(scene: Scene) -> None:
     shop = scene.make(desired=2)
     name = f"{shop.service}-error-rate"
     monitor = {"window": "5m", "interval": "2s"}
-    alarmed = scene.policy(triggers=[ALARMED], monitor=monitor)
-    scene.policies.clear()  # no release is judged by that one
     path = scene.policy(triggers=[{"type": "alarm", "alarm": name}], monitor=monitor)
+    alarmed = scene.policy(triggers=[ALARMED], monitor=monitor)
+    scene.policies.pop()  # no release is judged by that one
     aws = scene.world.cloud.aws.env  # CI itself needs none
     made = scene.lastgood("alarms", "apply", "--policy", alarmed, "--output", "json", **aws)
     assert made.code == 0, made

@@ -3,10 +3,20 @@
 import re
 import time
 
+import pytest
+
 from tests.e2e.commands import Json
 from tests.e2e.scene import Scene
 
-REGRESSION: Json = {"type": "regression", "period": "1s", "burst": "2s", "baseline_for": "1m"}
+REGRESSION: Json = {
+    "type": "regression",
+    "period": "1s",
+    "burst": "2s",
+    "baseline_for": "1m",
+    "slowdown": 2,
+}
+SLOW = "slow-200ms"
+"""Each answer takes so long that a busy machine's milliseconds are no regression."""
 BASELINE = 20
 """Seconds of traffic before the release."""
 SENTENCE = re.compile(
@@ -16,7 +26,7 @@ SENTENCE = re.compile(
 )
 
 
-def served_for_a_while(scene: Scene, tag: str = "1.0") -> None:
+def served_for_a_while(scene: Scene, tag: str = f"1.0-{SLOW}") -> None:
     """Two tasks, and enough traffic to know what is normal."""
     scene.make(desired=2, image=f"{scene.repository}:{tag}")
     scene.world.cloud.aws.traffic(40, scene.shop.load_balancer.split("/")[1])
@@ -50,11 +60,11 @@ def same_when_judged_again(scene: Scene, *triggers: str) -> bool:
 
 def test_what_is_worse_than_before_is_rolled_back_and_says_by_how_much(scene: Scene) -> None:
     served_for_a_while(scene)
-    run = scene.deploy("2.0-errors-0.3", judged(scene))
+    run = scene.deploy(f"2.0-{SLOW}-errors-0.3", judged(scene))
     assert run.code == 10, run
     assert run.json["trigger"] == "regression"
     assert run.json["rollback"]["verified"], run
-    assert scene.runs_only("1.0")
+    assert scene.runs_only(f"1.0-{SLOW}")
     assert SENTENCE.search(run.json["reason"]), run.json["reason"]
     assert scene.slack_says("points worse")
     assert same_when_judged_again(scene, "regression")
@@ -63,9 +73,9 @@ def test_what_is_worse_than_before_is_rolled_back_and_says_by_how_much(scene: Sc
 
 def test_a_dry_run_says_what_it_would_have_done_and_does_nothing(scene: Scene) -> None:
     served_for_a_while(scene)
-    run = scene.deploy("2.0-errors-0.3", judged(scene, dry_run=True))
+    run = scene.deploy(f"2.0-{SLOW}-errors-0.3", judged(scene, dry_run=True))
     assert run.code == 0, run
-    assert scene.runs_only("2.0-errors-0.3")
+    assert scene.runs_only(f"2.0-{SLOW}-errors-0.3")
     [said] = [one for one in run.json["evidence"] if one["trigger"] == "regression"]
     assert said["dry_run"], said
     assert said["status"] == "fail"
@@ -74,8 +84,8 @@ def test_a_dry_run_says_what_it_would_have_done_and_does_nothing(scene: Scene) -
 
 
 def test_a_service_that_was_bad_before_is_not_blamed_on_the_release(scene: Scene) -> None:
-    served_for_a_while(scene, "1.0-errors-0.3")
-    run = scene.deploy("2.0-errors-0.3", judged(scene))
+    served_for_a_while(scene, f"1.0-{SLOW}-errors-0.3")
+    run = scene.deploy(f"2.0-{SLOW}-errors-0.3", judged(scene))
     assert run.code == 0, run
     [said] = [
         one for one in explained(scene)["explanation"]["verdicts"] if one["trigger"] == "regression"
@@ -85,11 +95,12 @@ def test_a_service_that_was_bad_before_is_not_blamed_on_the_release(scene: Scene
     assert same_when_judged_again(scene, "regression", "error-rate")
 
 
+@pytest.mark.campaign
 def test_a_good_release_need_not_wait_for_its_windows_end(scene: Scene) -> None:
     served_for_a_while(scene)
     plain = {"type": "error-rate", "threshold": "60%", "duration": "3s"}
     early = {"window": "2m", "interval": "1s", "consecutive_success": 3, "min_window": "12s"}
-    run = scene.deploy("2.0", scene.policy(triggers=[plain], monitor=early))
+    run = scene.deploy(f"2.0-{SLOW}", scene.policy(triggers=[plain], monitor=early))
     assert run.code == 0, run
     assert re.search(r"clean after \d+s of 2m: 3 good measurements in a row", run.json["reason"])
     assert 12 <= run.json["timings"]["monitor"] < 60

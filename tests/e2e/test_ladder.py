@@ -56,6 +56,7 @@ def test_an_endpoint_without_service_deployments_gets_update_service(scene: Scen
     rolled_back(scene, run, "UpdateService")
 
 
+@pytest.mark.campaign
 def test_a_rollback_of_ecss_own_is_waited_for(scene: Scene) -> None:
     """Its circuit breaker and our trigger: whoever is first, there is one rollback."""
     scene.make(desired=1, circuit_breaker=True)

@@ -60,6 +60,7 @@ def test_with_cooldown_then_hold_it_is_held(scene: Scene) -> None:
     assert scene.runs_only("1.0")
 
 
+@pytest.mark.campaign
 @pytest.mark.long
 def test_after_the_limit_people_decide_and_crashes_change_nothing(scene: Scene) -> None:
     scene.play_in(scene.stage.own(temporal=True))

@@ -42,6 +42,7 @@ def test_a_policy_may_reject_a_second_release(scene: Scene) -> None:
     assert scene.runs_only("2.0")
 
 
+@pytest.mark.campaign
 def test_a_policy_may_let_a_newer_release_supersede(scene: Scene) -> None:
     policy = scene.policy(deploy={"on_busy": "supersede"}, monitor={"window": "60s"})
     first = scene.start_deploy("2.0", policy, "r1")

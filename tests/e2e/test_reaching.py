@@ -9,6 +9,7 @@ import time
 from typing import Any
 
 import boto3
+import pytest
 
 from sandbox.scenarios.demo.parts import ROOT, answers, free_port, wait_for
 from sandbox.scenarios.stack import MakeClient, Stack
@@ -114,6 +115,7 @@ def service_in_moto(client: MakeClient) -> Stack:
     return Stack(client, name, name, name, "app", definition)
 
 
+@pytest.mark.campaign
 def test_motos_own_server_ends_in_a_clear_word(scene: Scene) -> None:
     """It answers ECS's calls, but runs no tasks: never healthy, and never a wrong outcome."""
     port = free_port()

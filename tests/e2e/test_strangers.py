@@ -98,6 +98,7 @@ def told_apart(scene: Scene, run: Run) -> None:
     assert scene.moves() == ["UpdateService", *(["StopServiceDeployment"] if by_us else [])]
 
 
+@pytest.mark.campaign
 @pytest.mark.parametrize("failures", [2, pytest.param(3, marks=pytest.mark.campaign)])
 def test_circuit_breaker_and_trigger_at_the_same_moment_are_one_rollback(
     scene: Scene, failures: int
