@@ -293,6 +293,11 @@ async def checked(desk: Desk) -> None:
     await desk.check(of=QUICK)
 
 
+async def examined(desk: Desk) -> None:
+    """All that a release will need, with a test message."""
+    await desk.examine(policy(of=QUICK), send_test=True)
+
+
 async def listed(desk: Desk) -> None:
     """A namespace that has our search attributes: a release, held, rolled back; and a check."""
     desk.world.bad("app:2", after=1)
@@ -326,6 +331,7 @@ SCENARIOS: list[Callable[[Desk], Awaitable[None]]] = [
     all_channels,
     conversations,
     checked,
+    examined,
     listed,
 ]
 

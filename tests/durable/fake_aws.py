@@ -73,6 +73,7 @@ from lastgood.model import (
     Status,
     Verdict,
 )
+from tests.durable.fake_examinations import EXAMINATIONS
 from tests.durable.world import Call, World
 
 _AT_LEAST = timedelta(milliseconds=100)
@@ -149,6 +150,7 @@ class FakeAws:
             self.update_slack_message,
             self.add_slack_picture,
             self.send_pagerduty_event,
+            *EXAMINATIONS,
         ]
 
     def count(self, name: str) -> int:
