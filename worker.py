@@ -38,10 +38,13 @@ from activities.ecs import EcsActivities
 from activities.guards import GuardActivities
 from activities.health import HealthActivities
 from activities.http import HttpActivities, Prober, check_transport
+from activities.incidents import IncidentActivities
 from activities.load_balancer import LoadBalancerActivities
 from activities.metric_findings import MetricFindingActivities
 from activities.notifications import NotificationActivities
 from activities.permissions import PermissionActivities
+from activities.posting import Poster
+from activities.slack import SlackActivities
 from activities.steering import SteeringActivities
 from activities.surroundings import SurroundingsActivities
 from activities.tagging import TaggingActivities
@@ -130,7 +133,10 @@ def make_workers(
         HealthActivities(prober),
     )
     balancers, steering = LoadBalancerActivities(aws), SteeringActivities(aws)
-    notifications = NotificationActivities(aws, http, os.environ, ui_url=settings.ui_url)
+    poster = Poster(http, os.environ, ui_url=settings.ui_url)
+    notifications = NotificationActivities(aws, poster)
+    slack = SlackActivities(poster, settings.slack_api)
+    pagerduty = IncidentActivities(poster, settings.pagerduty_api)
     guards, around = GuardActivities(), SurroundingsActivities(settings.ui_url)
     shutdown = timedelta(seconds=settings.shutdown_timeout)
     deployment = versioning(settings)
@@ -160,6 +166,11 @@ def make_workers(
             notifications.notify_email_smtp,
             notifications.notify_sns,
             notifications.notify_webhook,
+            notifications.notify_teams,
+            slack.post_slack_message,
+            slack.update_slack_message,
+            slack.add_slack_picture,
+            pagerduty.send_pagerduty_event,
             PermissionActivities(aws).try_permissions,
             MetricFindingActivities(aws).find_metric,
             ChannelActivities(http, os.environ).look_at_channel,

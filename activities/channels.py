@@ -16,7 +16,7 @@ from temporalio import activity
 from temporalio.exceptions import ApplicationError
 
 from activities.failures import http_call
-from activities.notifications import DEADLINE
+from activities.posting import DEADLINE
 from activities.smtp import Account, greet
 from lastgood.contracts import ChannelFacts, ChannelQuery
 from lastgood.policy import SmtpServer

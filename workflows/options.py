@@ -114,6 +114,13 @@ NOTIFY = Options(
 )
 """One message; it may be given up, and changes nothing."""
 
+PICTURE = Options(
+    start_to_close_timeout=timedelta(seconds=40),
+    schedule_to_close_timeout=timedelta(minutes=2),
+    retry_policy=RetryPolicy(initial_interval=timedelta(seconds=2), maximum_attempts=2),
+)
+"""A picture for a message; it may be missing."""
+
 _WATCH_RETRIES = RetryPolicy(
     initial_interval=timedelta(seconds=1),
     backoff_coefficient=1.5,

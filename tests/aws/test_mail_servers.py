@@ -25,6 +25,7 @@ from temporalio.testing import ActivityEnvironment
 
 from activities.channels import ChannelActivities
 from activities.notifications import NotificationActivities
+from activities.posting import Poster
 from activities.smtp import Account
 from lastgood.contracts import ChannelFacts, ChannelQuery, EmailOrder, Notice
 from lastgood.policy import EmailChannel, SmtpServer
@@ -164,7 +165,7 @@ async def send(
     )
     order = EmailOrder(notice=notice(**changes), channel=channel, region="")
     async with httpx.AsyncClient() as http:
-        activities = NotificationActivities(no_aws, http, SECRETS, trust, deadline)
+        activities = NotificationActivities(no_aws, Poster(http, SECRETS, deadline), trust)
         try:
             sent: str = await ActivityEnvironment().run(activities.notify_email_smtp, order)
         except ApplicationError as error:

@@ -15,7 +15,7 @@ from pydantic import BaseModel
 from lastgood.contracts import ChannelFacts, ChannelQuery, Line
 from lastgood.decisions.examining.lines import NOTIFY, broken, fine, unread, warning
 from lastgood.model import ChannelFailure
-from lastgood.policy import NotifyPolicy, SmtpServer
+from lastgood.policy_notify import NotifyPolicy, SmtpServer
 
 _SECRET = "env:"  # noqa: S105 - how a policy names one
 
