@@ -261,6 +261,29 @@ def test_channels_of_any_kind_are_found_wherever_they_are() -> None:
     assert (chat.channel, chat.address) == ("routes.0.chats.0", "CHAT_URL")
 
 
+def test_the_channels_that_there_are() -> None:
+    notify = {
+        "slack": [
+            {"webhook_url": "env:SLACK_URL", "title": "env: production"},
+            {"token": "env:SLACK_TOKEN", "channel": "C0123456789"},
+        ],
+        "webhook": {"url": "env:HOOK_URL", "secret": "env:HOOK_SECRET"},
+        "pagerduty": {"routing_key": "env:PAGER_KEY"},
+        "teams": {"webhook_url": "env:TEAMS_URL"},
+        "sns": {"topic_arn": "arn:aws:sns:eu-west-1:123456789012:deploys"},
+    }
+    found = {one.channel: one for one in channels.queries(policy(notify=notify).notify)}
+    assert {name: (one.secrets, one.address) for name, one in found.items()} == {
+        "slack.0": (("SLACK_URL",), "SLACK_URL"),
+        "slack.1": (("SLACK_TOKEN",), None),
+        "webhook": (("HOOK_URL", "HOOK_SECRET"), "HOOK_URL"),
+        "pagerduty": (("PAGER_KEY",), None),
+        "teams": (("TEAMS_URL",), "TEAMS_URL"),
+        "sns": ((), None),
+    }
+    assert set(found) == {key for key, _ in policy(notify=notify).notify.channels()}
+
+
 def test_a_mail_server_is_greeted_with_its_account() -> None:
     server = {"host": "mail.example", "username": "env:NAME", "password": "env:WORD"}
     email = {"from": "a@b.example", "to": ["c@d.example"], "via": "smtp", "smtp": server}
