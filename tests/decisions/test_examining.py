@@ -24,6 +24,7 @@ from lastgood.decisions.examining import channels, lines, measured, needs, permi
 from lastgood.decisions.examining import service as services
 from lastgood.decisions.examining.guarded import of_guard
 from lastgood.decisions.examining.lines import broken, fine, unknown, warning
+from lastgood.decisions.iam_policies import GRANTS
 from lastgood.decisions.targets import Choice
 from lastgood.model import EcsDeployment, Hook, Revision, ServiceState
 from lastgood.policy import Policy
@@ -214,6 +215,19 @@ def test_what_is_needed_follows_policy_and_service() -> None:
         *("ecs:ContinueServiceDeployment", "iam:PassRole", "ecr:DescribeImages", "sns:Publish"),
         *("cloudwatch:GetMetricData", "elasticloadbalancing:DescribeListeners"),
     } <= set(full.actions)
+
+
+def test_what_is_tried_is_what_the_workers_policy_allows() -> None:
+    notify = {
+        "sns": {"topic_arn": "arn:aws:sns:eu-west-1:123456789012:deploys"},
+        "email": {"from": "a@b.example", "to": ["c@d.example"]},
+    }
+    triggers = [{"type": "error-rate"}, {"type": "alarm", "alarm": "web-errors"}]
+    hook = Hook(stages=("POST_PRODUCTION_TRAFFIC_SHIFT",), pauses=True)
+    full = policy(notify=notify, triggers=triggers)
+    tried = set(needs.wanted(full, state(hooks=(hook,)), DEFINITION).actions)
+    needed = [grant for grant in GRANTS["worker"] if grant.needed]
+    assert tried == {action for grant in needed for action in grant.actions}
 
 
 # --- Channels ----------------------------------------------------------------------------------
