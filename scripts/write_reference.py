@@ -192,6 +192,9 @@ def messages_page() -> str:
         "stay as they are.\n",
         f"Task queues: `{messages.TASK_QUEUE}` (workflows, short activities) and "
         f"`{messages.WATCH_TASK_QUEUE}` (watches).\n",
+        "Search attributes, each a Keyword ([what they hold](../temporal-ui.md#find-releases)): "
+        + ", ".join(f"`{name}`" for name in messages.SEARCH_ATTRIBUTES)
+        + ".\n",
     ]
     for kind in (ServiceGuard, Deployment, Rollback, GroupRelease, Check):
         parts += _messages_of(kind)

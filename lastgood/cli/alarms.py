@@ -22,6 +22,7 @@ from lastgood.decisions.alarms.differences import Deed, Options, Step, compare, 
 from lastgood.decisions.alarms.wanted import Wanted, wanted_of
 from lastgood.errors import UsageError
 from lastgood.policy import Policy
+from lastgood.policy_notify import SnsChannel
 from lastgood.values import TopicArn
 
 DIFFERS = 3
@@ -188,8 +189,9 @@ def _wanted(policy: Policy, topic: str | None, client: Client) -> Wanted:
         behind = behind_of(policy, client)
     except AWS_ERRORS as error:
         raise refused(error) from None
-    sns = policy.notify.sns
-    return wanted_of(policy, behind, topic or (sns.topic_arn if sns else None))
+    channels = (channel for _, channel in policy.notify.channels())
+    topics = (one.topic_arn for one in channels if isinstance(one, SnsChannel))
+    return wanted_of(policy, behind, topic or next(topics, None))
 
 
 def _planned(policy: Policy, topic: str | None) -> _Planned:
