@@ -49,8 +49,9 @@ picture: $(STAMP) ## Draw the README's picture from a real rollback, and that of
 	$(BIN)/python scripts/draw_picture.py
 	$(BIN)/python scripts/draw_backtest.py
 
-screenshots: $(STAMP) ## Make the pictures of docs/temporal-ui.md, in a real browser on Temporal's UI
+screenshots: $(STAMP) ## Make the pictures of docs/temporal-ui.md and docs/report.md, in a real browser
 	LASTGOOD_SCREENSHOTS=docs $(BIN)/python -m pytest tests/e2e/test_temporal_ui.py
+	$(BIN)/python scripts/draw_report.py
 
 reference: $(STAMP) ## Write docs/reference anew from the code
 	$(BIN)/python -m scripts.write_reference

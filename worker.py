@@ -30,6 +30,7 @@ from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner, SandboxR
 
 import workflows
 from activities.calendar import CalendarActivities
+from activities.channels import ChannelActivities
 from activities.clients import AwsClients
 from activities.cloudwatch import CloudWatchActivities
 from activities.ecr import EcrActivities
@@ -37,8 +38,13 @@ from activities.ecs import EcsActivities
 from activities.guards import GuardActivities
 from activities.health import HealthActivities
 from activities.http import HttpActivities, Prober, check_transport
+from activities.incidents import IncidentActivities
 from activities.load_balancer import LoadBalancerActivities
+from activities.metric_findings import MetricFindingActivities
 from activities.notifications import NotificationActivities
+from activities.permissions import PermissionActivities
+from activities.posting import Poster
+from activities.slack import SlackActivities
 from activities.steering import SteeringActivities
 from activities.surroundings import SurroundingsActivities
 from activities.tagging import TaggingActivities
@@ -51,6 +57,7 @@ from lastgood.messages import TASK_QUEUE, WATCH_TASK_QUEUE
 from lastgood.settings import Settings, load
 from workflows.check import Check
 from workflows.deployment import Deployment
+from workflows.doctor import Doctor
 from workflows.group_release import GroupRelease
 from workflows.rollback import Rollback
 from workflows.service_guard import ServiceGuard
@@ -107,7 +114,8 @@ def workflow_runner() -> SandboxedWorkflowRunner:
     no state and read no clock (tests/house sees to it), and passing them through takes three
     quarters of that time away.
     """
-    defining = {one.__module__ for one in (ServiceGuard, Deployment, Rollback, GroupRelease, Check)}
+    ours = (ServiceGuard, Deployment, Rollback, GroupRelease, Check, Doctor)
+    defining = {one.__module__ for one in ours}
     parts = (f"workflows.{one.name}" for one in pkgutil.iter_modules(workflows.__path__))
     shared = (name for name in parts if name not in defining)
     restrictions = SandboxRestrictions.default.with_passthrough_modules(*shared)
@@ -125,7 +133,10 @@ def make_workers(
         HealthActivities(prober),
     )
     balancers, steering = LoadBalancerActivities(aws), SteeringActivities(aws)
-    notifications = NotificationActivities(aws, http, os.environ, ui_url=settings.ui_url)
+    poster = Poster(http, os.environ, ui_url=settings.ui_url)
+    notifications = NotificationActivities(aws, poster)
+    slack = SlackActivities(poster, settings.slack_api)
+    pagerduty = IncidentActivities(poster, settings.pagerduty_api)
     guards, around = GuardActivities(), SurroundingsActivities(settings.ui_url)
     shutdown = timedelta(seconds=settings.shutdown_timeout)
     deployment = versioning(settings)
@@ -133,7 +144,7 @@ def make_workers(
     calls = Worker(
         client,
         task_queue=TASK_QUEUE,
-        workflows=[guard, Deployment, Rollback, GroupRelease, Check],
+        workflows=[guard, Deployment, Rollback, GroupRelease, Check, Doctor],
         activities=[
             ecs.describe_services,
             ecs.describe_task_definition,
@@ -155,6 +166,14 @@ def make_workers(
             notifications.notify_email_smtp,
             notifications.notify_sns,
             notifications.notify_webhook,
+            notifications.notify_teams,
+            slack.post_slack_message,
+            slack.update_slack_message,
+            slack.add_slack_picture,
+            pagerduty.send_pagerduty_event,
+            PermissionActivities(aws).try_permissions,
+            MetricFindingActivities(aws).find_metric,
+            ChannelActivities(http, os.environ).look_at_channel,
             guards.ask_for_preflight,
             guards.ask_to_release,
             guards.ask_to_roll_back,

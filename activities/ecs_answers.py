@@ -35,9 +35,21 @@ def parse_service(raw: dict[str, Any]) -> ServiceState:
             one["targetGroupArn"] for one in raw.get("loadBalancers", []) if "targetGroupArn" in one
         ),
         alternate_target_groups=_alternates(raw.get("loadBalancers", [])),
-        circuit_breaker=bool(configuration.get("deploymentCircuitBreaker", {}).get("enable")),
+        **_second_net(configuration),
         service_revision=_running_revision(raw.get("currentServiceRevisions", [])),
     )
+
+
+def _second_net(configuration: dict[str, Any]) -> dict[str, Any]:
+    """What ECS itself does about a bad deployment."""
+    breaker = configuration.get("deploymentCircuitBreaker", {})
+    alarms = configuration.get("alarms", {})
+    return {
+        "circuit_breaker": bool(breaker.get("enable")),
+        "breaker_rolls_back": bool(breaker.get("rollback")),
+        "deployment_alarms": tuple(alarms.get("alarmNames", ())),
+        "alarms_roll_back": bool(alarms.get("enable") and alarms.get("rollback")),
+    }
 
 
 def _running_revision(revisions: list[dict[str, Any]]) -> str | None:

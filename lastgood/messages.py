@@ -14,6 +14,7 @@ GUARD = "ServiceGuard"
 DEPLOYMENT = "Deployment"
 ROLLBACK = "Rollback"
 CHECK = "Check"
+DOCTOR = "Doctor"
 GROUP = "GroupRelease"
 
 # Updates of ServiceGuard.

@@ -166,6 +166,7 @@ _OTHERS = {
     0: "done, or healthy",
     1: "unexpected: Temporal or AWS cannot be reached, or a fault of ours; no verdict",
     2: "wrong usage, policy or settings; nothing was begun. `doctor`: something is not fine",
+    3: "`alarms`: something is not as the policy says, and was left alone",
     130: "Ctrl-C; what runs in Temporal goes on",
 }
 

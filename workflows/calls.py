@@ -7,6 +7,7 @@ from temporalio.exceptions import ActivityError, ApplicationError, ChildWorkflow
 
 from workflows.options import (
     ASK_REGISTRY,
+    EXAMINE,
     MUTATE,
     MUTATE_ON_THE_WAY_BACK,
     READ,
@@ -208,13 +209,15 @@ async def describe_images(query: ImageQuery, *, briefly: bool = False) -> str | 
     )
 
 
-async def describe_target_groups(order: ResolveOrder, *, back: bool = False) -> LoadBalancerFacts:
-    """Find a load balancer's dimensions and health check."""
+async def describe_target_groups(
+    order: ResolveOrder, *, back: bool = False, briefly: bool = False
+) -> LoadBalancerFacts:
+    """Find a load balancer's dimensions and health check; briefly, where a person waits."""
     return await workflow.execute_activity_method(
         LoadBalancerActivities.describe_target_groups,
         order,
         summary="Find the load balancer",
-        **_read(back),
+        **(EXAMINE if briefly else _read(back)),
     )
 
 

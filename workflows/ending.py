@@ -15,7 +15,7 @@ from workflows import calls
 from workflows.release import Release
 from workflows.results import after_rollback, report_of, result_of
 from workflows.rollback import Rollback
-from workflows.telling import here, tell
+from workflows.telling import Conversation, here
 
 with workflow.unsafe.imports_passed_through():
     from lastgood import messages
@@ -23,11 +23,13 @@ with workflow.unsafe.imports_passed_through():
         DeploymentReport,
         Finding,
         Notice,
+        OperatorRequest,
         RollbackOrder,
         RollbackReport,
     )
     from lastgood.decisions import attributes, findings, ledger, notices, targets
     from lastgood.decisions.limits import Remedy
+    from lastgood.decisions.pictures import picture_of
     from lastgood.decisions.rendering.temporal_ui.rollback import rollback_details, rollback_summary
     from lastgood.decisions.wording import sentence
     from lastgood.model import (
@@ -82,6 +84,7 @@ class Ending:
         """What it waited for a person with, last."""
         self._cooldown_told: datetime | None = None
         """The end of the cooldown that people were told of last."""
+        self._conversation = Conversation()
         self._telling: list[asyncio.Task[tuple[ChannelFailure, ...]]] = []
 
     async def reach(self, finding: Finding | None) -> DeploymentReport | None:
@@ -123,7 +126,7 @@ class Ending:
             fired=finding.verdict if finding else None,
             target=release.target,
         )
-        await self._tell(notice)
+        await self._tell(notice, finding)
         while self._telling:
             self._journal.failures.extend(await self._telling.pop(0))
         await release.know_digests()
@@ -131,7 +134,7 @@ class Ending:
         if release.judged_good and late and late.kind == "operator":
             release.judged_good = False
             return await self._close(await self._roll_back(late), late)
-        report = report_of(release, end, self._proven, notice)
+        report = report_of(release, end, self._proven, notice, self._conversation.open)
         self._journal.held = False
         self._journal.result = ReleaseResult.model_validate(report.model_dump())
         self._journal.note(f"Ended: {report.outcome.value}. {report.reason}")
@@ -152,7 +155,8 @@ class Ending:
                 fired=finding.verdict,
                 until=remedy.until,
                 last=last,
-            )
+            ),
+            finding,
         )
 
     # --- The ways to end -------------------------------------------------------------------
@@ -196,7 +200,8 @@ class Ending:
                 fired=finding.verdict,
                 target=target,
                 asked_by=finding.actor if finding.kind == "operator" else None,
-            )
+            ),
+            finding,
         )
         with self._journal.step("roll back", target.label):
             report = await self._run(finding, target, adopt=False)
@@ -307,7 +312,7 @@ class Ending:
                 until=until,
                 number=self._holds,
             )
-            await self._tell(notice)
+            await self._tell(notice, finding)
             await release.tell_guard(messages.RELEASE_HELD, held)
             decided = await self._decision_of_a_person(until)
         self._journal.held, self._journal.result, self._held = False, None, held
@@ -317,6 +322,7 @@ class Ending:
         if release.orders.resumed or release.goes_on:
             await release.tell_guard(messages.RELEASE_RESUMED, release.order.release.id)
         if release.orders.resumed:
+            await self._tell_of_resuming(release.orders.resumed)
             release.resume(since)
         return None
 
@@ -354,10 +360,18 @@ class Ending:
 
     # --- Telling ---------------------------------------------------------------------------
 
-    async def _tell(self, notice: Notice) -> None:
+    async def _tell(self, notice: Notice, finding: Finding | None = None) -> None:
         """Begin to tell people; nothing waits for it but the very end."""
-        call = tell(notice, self._release.policy.notify, self._release.service.region)
+        notify, region = self._release.policy.notify, self._release.service.region
+        fired = finding.verdict if finding else None
+        picture = picture_of(self._release.policy.triggers, fired)
+        call = self._conversation.tell(notice, notify, region, picture)
         self._telling.append(asyncio.create_task(call))
+
+    async def _tell_of_resuming(self, by: OperatorRequest) -> None:
+        context = self._release.context(here())
+        number, who = self._holds, by.actor
+        await self._tell(notices.resumed(context, by=who, reason=by.reason, number=number))
 
     async def _remember(self, record: RollbackRecord) -> None:
         self._release.count(record)

@@ -5,10 +5,10 @@ from __future__ import annotations
 from temporalio import workflow
 
 from workflows.memory import Memory
-from workflows.telling import tell
+from workflows.telling import Conversation
 
 with workflow.unsafe.imports_passed_through():
-    from lastgood.decisions import alerts
+    from lastgood.decisions import alerts, incidents
 
 
 async def remind(memory: Memory) -> None:
@@ -26,4 +26,9 @@ async def remind(memory: Memory) -> None:
             for alert in alerts.due(memory.state, workflow.now()):
                 notice = alerts.reminder(alert, workflow.now())
                 memory.state = alerts.told(memory.state, alert, workflow.now())
-                await tell(notice, alert.notify, memory.state.service.region)
+                conversation = Conversation(
+                    incidents.threads_of(memory.state, alert.release),
+                    memory.turns_about(alert.release),
+                )
+                await conversation.tell(notice, alert.notify, memory.state.service.region)
+                memory.state = incidents.reminded(memory.state, alert, conversation.open)

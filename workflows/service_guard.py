@@ -145,6 +145,7 @@ class ServiceGuard:
         report = await self._until_over(release, child) if child else self._orphans_report()
         state = guarding.release_not_begun(self._state, self._begun, self._earlier, report)
         self._state = guarding.after_release(state, report, release.policy, workflow.now())
+        self._desk.tell_of_recovery(state.incidents, report)
         self._current, self._child, self._held, self._begun = None, None, None, None
         self._rolling_back = False
         self._order = None
@@ -224,8 +225,9 @@ class ServiceGuard:
     # --- An operator's rollback outside of a release ---------------------------------------
 
     async def _roll_back(self, asked: guarding.AskedRollback) -> None:
-        result, notice = await roll_back(self._memory, asked)
-        self._state = guarding.after_rollback(self._state, asked, result, notice, workflow.now())
+        open_before = self._state.incidents
+        result = await roll_back(self._memory, asked)
+        self._desk.tell_of_recovery(open_before, result)
 
     # --- Releases --------------------------------------------------------------------------
 
@@ -524,7 +526,9 @@ class ServiceGuard:
             return
         policy = self._state.policy
         if policy and guarding.find(self._state, self._current, report.release) is None:
+            before = self._state.incidents
             self._state = guarding.after_release(self._state, report, policy, workflow.now())
+            self._desk.tell_of_recovery(before, report)
 
     async def _tell_child(self, message: str, content: object) -> bool:
         """Signal the release under way; False if there is none, or it has just ended."""

@@ -132,6 +132,19 @@ async def find(client: Client, ident: str, release: str | None) -> tuple[Handle,
     return None
 
 
+async def is_running(handle: Handle) -> bool:
+    """Whether a run goes on.
+
+    Raises:
+        UnreachableError: if Temporal gives no answer.
+    """
+    try:
+        described = await handle.describe(rpc_timeout=asking.RPC_TIMEOUT)
+    except RPCError as error:
+        raise UnreachableError(f"Temporal gave no answer: {error.message}") from None
+    return described.status is WorkflowExecutionStatus.RUNNING
+
+
 async def find_anywhere(client: Client, release: str, region: str | None) -> GroupProgress | None:
     """Find the newest release of a group with this id and ask it; None if nobody knows it.
 

@@ -19,7 +19,8 @@ from lastgood.decisions.iam_policies import MOST_CHARACTERS, Scope, Statement
 from lastgood.decisions.permissions import Role
 from lastgood.errors import LastgoodError, UsageError
 from lastgood.group_policy import GroupPolicy
-from lastgood.policy import NotifyPolicy, Policy
+from lastgood.policy import Policy
+from lastgood.policy_notify import NotifyPolicy
 
 _NONE = "none"
 

@@ -7,7 +7,7 @@ from typing import Literal
 
 from lastgood.contracts.asking import OperatorRequest, ReleaseOrder, RollbackRequest
 from lastgood.contracts.memory import Freeze, LedgerEntry, Limits, Quarantined
-from lastgood.contracts.telling import Notice
+from lastgood.contracts.telling import Notice, Thread
 from lastgood.contracts.watching import Stretch, WatchedTrigger
 from lastgood.model import (
     Action,
@@ -169,6 +169,8 @@ class DeploymentReport(ReleaseResult):
     """How the released revision was proven, where it was not by its window."""
     notice: Notice | None = None
     """What people were told of the end."""
+    threads: tuple[Thread, ...] = ()
+    """Threads and incidents that are open, where it ended badly."""
     blamed: bool = True
     """False: it was rolled back for the sake of its group, and nothing is said against it."""
 

@@ -17,7 +17,7 @@ from pydantic import BaseModel
 
 from lastgood.decisions.permissions import GRANTS, Grant, On, Only, Role
 from lastgood.model import Model
-from lastgood.policy import NotifyPolicy
+from lastgood.policy_notify import NotifyPolicy
 
 MOST_CHARACTERS = 6144
 """Of a managed policy, without white space."""

@@ -31,6 +31,8 @@ from lastgood.contracts import (
     Accepted,
     Answer,
     CheckReport,
+    DoctorOrder,
+    Examination,
     FreezeRequest,
     GuardState,
     OperatorRequest,
@@ -48,13 +50,14 @@ from tests.durable.workers import working
 from tests.durable.world import SERVICE, Call, World, image_of
 from workflows.check import Check
 from workflows.deployment import Deployment
+from workflows.doctor import Doctor
 from workflows.rollback import Rollback
 from workflows.service_guard import ServiceGuard
 
 GUARD = messages.guard_id(SERVICE)
 RELEASE = messages.deployment_id(SERVICE)
 ROLLBACK = messages.rollback_id(SERVICE)
-WORKFLOWS = [ServiceGuard, Deployment, Rollback, Check]
+WORKFLOWS = [ServiceGuard, Deployment, Rollback, Check, Doctor]
 STEP = 10.0
 """Seconds of workflow time between two looks at a release."""
 PATIENCE = 15.0
@@ -189,6 +192,17 @@ class Desk:
             Check.run, policy(**changes), id="check", task_queue=messages.TASK_QUEUE
         )
         return report
+
+    async def examine(self, of: Policy | None = None, **order: Any) -> Examination:
+        """As ``lastgood doctor`` lets a worker do."""
+        found: Examination = await self.client.execute_workflow(
+            messages.DOCTOR,
+            DoctorOrder(policy=of or policy(), **order),
+            id="doctor",
+            task_queue=messages.TASK_QUEUE,
+            result_type=Examination,
+        )
+        return found
 
     # --- Looking ---------------------------------------------------------------------------
 

@@ -13,6 +13,7 @@ from urllib.parse import quote, urlencode
 
 from PIL import Image
 from playwright.sync_api import Page, sync_playwright
+from playwright.sync_api import TimeoutError as LateError
 
 CHROMIUM = next(
     filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), ""
@@ -27,7 +28,7 @@ _SIZE = {"width": 1360, "height": 2000}
 """High enough for all rows: the UI draws only those of a timeline that are in the window."""
 _LEFT = 262
 """Where its navigation ends."""
-_PATIENCE = 60_000.0
+_PAGE, _PATIENCE = 30_000.0, 60_000.0
 """Milliseconds; a busy machine is no bug."""
 _COLOURS = 96
 _MOST_BYTES = 200_000
@@ -48,8 +49,16 @@ class Ui:
 
     def open(self, workflow_id: str, run_id: str, tab: str) -> None:
         """One tab of a run's page."""
-        self._page.goto(f"{self._base}/{quote(workflow_id, safe='')}/{run_id}/{tab}")
-        self._page.get_by_test_id("execution-status").first.wait_for()
+        address = f"{self._base}/{quote(workflow_id, safe='')}/{run_id}/{tab}"
+        for left in (2, 1, 0):  # on a busy machine a page now and then comes up empty
+            self._page.goto(address)
+            try:
+                self._page.get_by_test_id("execution-status").first.wait_for(timeout=_PAGE)
+            except LateError:
+                if not left:
+                    raise
+            else:
+                return
 
     def details(self, which: str) -> str:
         """The text of `summary`, `details` or `current-details`, rendered."""
