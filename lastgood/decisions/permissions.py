@@ -231,7 +231,6 @@ SETUP = (
             "cloudwatch:PutMetricAlarm",
             "cloudwatch:DeleteAlarms",
             "cloudwatch:TagResource",
-            "cloudwatch:UntagResource",
             "cloudwatch:ListTagsForResource",
         ),
         "own-alarm",
