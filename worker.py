@@ -50,10 +50,13 @@ from workflows.check import Check
 from workflows.deployment import Deployment
 from workflows.group_release import GroupRelease
 from workflows.rollback import Rollback
+from workflows.scheduled_drill import ScheduledDrillRun
 from workflows.service_guard import ServiceGuard
 from workflows.versioned_guard import VersionedServiceGuard
 
 log = logging.getLogger("lastgood.worker")
+WORKFLOWS = (Deployment, Rollback, GroupRelease, Check, ScheduledDrillRun)
+"""All but the guard, of which there are two."""
 _MARGIN = 10.0
 """Seconds that a worker may take beyond what its activities are given to end."""
 
@@ -101,7 +104,7 @@ def workflow_runner() -> SandboxedWorkflowRunner:
     no state and read no clock (tests/house sees to it), and passing them through takes three
     quarters of that time away.
     """
-    defining = {one.__module__ for one in (ServiceGuard, Deployment, Rollback, GroupRelease, Check)}
+    defining = {one.__module__ for one in (ServiceGuard, *WORKFLOWS)}
     parts = (f"workflows.{one.name}" for one in pkgutil.iter_modules(workflows.__path__))
     shared = (name for name in parts if name not in defining)
     restrictions = SandboxRestrictions.default.with_passthrough_modules(*shared)
@@ -127,7 +130,7 @@ def make_workers(
     calls = Worker(
         client,
         task_queue=TASK_QUEUE,
-        workflows=[guard, Deployment, Rollback, GroupRelease, Check],
+        workflows=[guard, *WORKFLOWS],
         activities=[
             ecs.describe_services,
             ecs.describe_task_definition,
@@ -141,6 +144,7 @@ def make_workers(
             EcrActivities(aws).describe_images,
             cloudwatch.get_metric_data,
             cloudwatch.describe_alarms,
+            cloudwatch.set_alarm_state,
             balancers.describe_target_groups,
             HttpActivities(prober).smoke_test,
             CalendarActivities().look_up_freeze,

@@ -19,6 +19,7 @@ from pydantic import BaseModel, Field, model_validator
 from lastgood.model import ServiceRef
 from lastgood.policy_part import Part, refuse
 from lastgood.policy_triggers import (
+    AlarmTrigger,
     ErrorRateTrigger,
     Expectation,
     HealthCheckTrigger,
@@ -170,6 +171,15 @@ class RollbackPolicy(Part):
     """People are told of a failed rollback again so often, until somebody acknowledges it."""
 
 
+class DrillPolicy(Part):
+    """Rollbacks that are rehearsed with lastgood drill, before one is needed."""
+
+    allowed: bool = False
+    """True: a drill may release here once more what runs, and roll it back."""
+    alarms: Annotated[list[Name], Field(max_length=20, examples=[["my-service-5xx"]])] = []
+    """Alarms among the triggers that a drill may set to ALARM. What they do on ALARM, they do."""
+
+
 class SlackChannel(Part):
     """A Slack incoming webhook."""
 
@@ -278,6 +288,8 @@ class Policy(Part):
     """What may end a release in a rollback. Left out: these three, and regression as a dry run."""
     rollback: RollbackPolicy = RollbackPolicy()
     """When the service is brought back, and how often."""
+    drill: DrillPolicy = DrillPolicy()
+    """Rollbacks that are rehearsed with lastgood drill, before one is needed."""
     notify: NotifyPolicy = NotifyPolicy()
     """Who is told. Each channel is tried by itself; none can change an outcome."""
 
@@ -302,6 +314,23 @@ class Policy(Part):
                     f"({format_duration(window)}): the trigger {trigger.type} could never fire",
                 )
             )
+        if problems:
+            refuse(*problems)
+        return self
+
+    @model_validator(mode="after")
+    def _drilled_alarms_are_triggers(self) -> Self:
+        alarms = (one for one in self.triggers if isinstance(one, AlarmTrigger))
+        known = {one.alarm for one in alarms if not one.dry_run}
+        problems = [
+            (
+                f"drill.alarms.{number}",
+                f"{name} is no alarm that can roll a release back: add a trigger of type alarm "
+                "for it, without dry_run, or leave it out",
+            )
+            for number, name in enumerate(self.drill.alarms)
+            if name not in known
+        ]
         if problems:
             refuse(*problems)
         return self

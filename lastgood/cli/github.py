@@ -23,7 +23,8 @@ def active(environment: Mapping[str, str]) -> bool:
 
 def annotation(result: ReleaseResult) -> str:
     """The workflow command that shows the end at the top of the run."""
-    level = _LEVELS.get(result.outcome, "error")
+    passed = result.drill is not None and result.drill.passed
+    level = "notice" if passed else _LEVELS.get(result.outcome, "error")
     return f"::{level} title={_property(headline(result))}::{_data(result.reason)}"
 
 

@@ -23,7 +23,7 @@ _OPERATORS = (
 """All of one shape, in one file."""
 _VERBS = (
     *("deploy", "follow", "rollback", "status", "history", "explain", "check"),
-    "backtest",
+    *("backtest", "drill"),
     *(*_OPERATORS, "group", "policy", "worker"),
 )
 """In the order of ``--help``."""

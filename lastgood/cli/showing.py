@@ -13,7 +13,7 @@ from lastgood.cli.lines import Lines
 from lastgood.cli.output import say, show_result
 from lastgood.cli.screen import Screen
 from lastgood.errors import UnreachableError
-from lastgood.model import EXIT_CODES, ReleaseResult
+from lastgood.model import ReleaseResult, exit_code
 
 
 async def until_end(follower: Follower, *, through_hold: bool = False) -> ReleaseResult:
@@ -54,4 +54,4 @@ def end(result: ReleaseResult, output: str) -> int:
         if trouble:
             say(trouble)
     show_result(result, output)
-    return EXIT_CODES[result.outcome]
+    return exit_code(result)

@@ -3,15 +3,18 @@
 from lastgood.contracts.asking import (
     Accepted,
     Answer,
+    DrillOrder,
     FreezeRequest,
     OperatorRequest,
     ReleaseOrder,
     ReleaseView,
     RollbackAccepted,
     RollbackRequest,
+    ScheduledDrill,
 )
 from lastgood.contracts.calls import (
     AlarmChange,
+    AlarmMark,
     AlarmQuery,
     AlarmState,
     ContinueOrder,
@@ -97,6 +100,7 @@ from lastgood.contracts.watching import (
 __all__ = [
     "Accepted",
     "AlarmChange",
+    "AlarmMark",
     "AlarmQuery",
     "AlarmSeen",
     "AlarmState",
@@ -111,6 +115,7 @@ __all__ = [
     "Decided",
     "DeploymentOrder",
     "DeploymentReport",
+    "DrillOrder",
     "EmailOrder",
     "Explanation",
     "Finding",
@@ -148,6 +153,7 @@ __all__ = [
     "RollbackOrder",
     "RollbackReport",
     "RollbackRequest",
+    "ScheduledDrill",
     "ServiceDeploymentQuery",
     "ServiceGlance",
     "ServiceNews",
