@@ -7,10 +7,10 @@ STAMP := .venv/.set-up
 # Hundreds of processes start in tests and demo: each would compile our sources anew.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help setup demo test check e2e campaign bench lint lock picture histories clean
+.PHONY: help setup demo playground test check e2e campaign bench lint lock picture reference histories clean
 
 help: ## List the commands
-	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## /{printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 setup: $(STAMP) ## Create .venv with lastgood, temporal and python in .venv/bin
 
@@ -19,6 +19,9 @@ $(STAMP): requirements/dev.txt pyproject.toml scripts/setup scripts/find-python
 
 demo: $(STAMP) ## A good release, then a bad one that rolls itself back (KEEP=1 leaves the UI up)
 	@$(BIN)/python -m sandbox.scenarios.demo $(if $(KEEP),--keep)
+
+playground: $(STAMP) ## A service to play with, until Ctrl-C: see docs/tutorial.md
+	@$(BIN)/python -m sandbox.scenarios.playground
 
 test: $(STAMP) lint ## Lint, types, and the tests; what takes longer is in the campaign
 	$(BIN)/python -m pytest --numprocesses 5 --dist worksteal --ignore tests/e2e
@@ -45,6 +48,9 @@ bench: $(STAMP) ## Measure: overhead, reaction time, history, time back to stead
 picture: $(STAMP) ## Draw the README's picture from a real rollback, and that of docs/judgement.md
 	$(BIN)/python scripts/draw_picture.py
 	$(BIN)/python scripts/draw_backtest.py
+
+reference: $(STAMP) ## Write docs/reference anew from the code
+	$(BIN)/python -m scripts.write_reference
 
 histories: $(STAMP) ## Record anew what tests/replay replays, after a change of workflows
 	$(BIN)/python -m scripts.record_histories

@@ -25,10 +25,12 @@ TEMPORALS_NAMES = {
 class Settings(BaseModel):
     """Variables with the prefix ``LASTGOOD_``, or in ``TEMPORALS_NAMES``; each has a default."""
 
-    model_config = ConfigDict(frozen=True, extra="ignore")
+    model_config = ConfigDict(frozen=True, extra="ignore", use_attribute_docstrings=True)
 
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
+    """DEBUG, INFO, WARNING or ERROR. The command line shows tracebacks with DEBUG."""
     log_format: Literal["json", "text"] = "json"
+    """json: an object a line; text: for people."""
     metrics_address: str | None = None
     """HOST:PORT of a Prometheus endpoint; none without it."""
     ui_url: str = ""

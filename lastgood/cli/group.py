@@ -13,6 +13,7 @@ import click
 from lastgood import messages
 from lastgood.cli import actor, asking, showing
 from lastgood.cli.group_following import GroupFollower, Handle, Said, attach, find
+from lastgood.cli.listing import Listing
 from lastgood.cli.options import (
     configured_region,
     group_argument,
@@ -180,7 +181,7 @@ def _show_accepted(order: GroupOrder, handle: Handle, output: str) -> None:
 # --- A release that somebody else began --------------------------------------------------------
 
 
-@click.group()
+@click.group(cls=Listing)
 def group() -> None:
     """Follow or cancel the release of a group of services."""
 

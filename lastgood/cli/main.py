@@ -6,35 +6,39 @@ import importlib
 import logging
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 import click
 
 import lastgood
+from lastgood.cli.listing import Listing
 from lastgood.errors import LastgoodError, PolicyError, SettingsError, UsageError
 
 _USAGE = (PolicyError, UsageError, SettingsError)
 
 
-_OPERATORS = (
-    *("promote", "hold", "resume", "approve", "deny", "cancel"),
-    *("freeze", "unfreeze", "adopt", "acknowledge", "reset"),
-)
+_SECTIONS = {
+    "Releases": ("deploy", "follow", "rollback", "status", "history", "explain", "group"),
+    "Decide about a release": ("promote", "hold", "resume", "approve", "deny", "cancel"),
+    "Decide about a service": ("freeze", "unfreeze", "adopt", "acknowledge", "reset"),
+    "Set up": ("policy", "check", "backtest", "drill", "worker", "completion"),
+}
+"""The verbs, in the order of ``--help``."""
+_OPERATORS = (*_SECTIONS["Decide about a release"], *_SECTIONS["Decide about a service"])
 """All of one shape, in one file."""
-_VERBS = (
-    *("deploy", "follow", "rollback", "status", "history", "explain", "check"),
-    *("backtest", "drill"),
-    *(*_OPERATORS, "group", "policy", "worker"),
-)
-"""In the order of ``--help``."""
+_VERBS = tuple(verb for verbs in _SECTIONS.values() for verb in verbs)
 
 
-class _Verbs(click.Group):
+class _Verbs(Listing):
     """Imports a verb when it is used: most need Temporal's client, some do not."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click calls it so
         """All of them."""
         return list(_VERBS)
+
+    def sections(self, ctx: click.Context) -> Iterator[tuple[str, Iterable[str]]]:  # noqa: ARG002
+        """What belongs together."""
+        yield from _SECTIONS.items()
 
     def get_command(
         self,

@@ -11,6 +11,7 @@ import click
 from pydantic import TypeAdapter, ValidationError
 
 from lastgood import policy_file
+from lastgood.cli import completion
 from lastgood.errors import UsageError
 from lastgood.group_policy import GroupPolicy
 from lastgood.model import ServiceRef
@@ -38,7 +39,12 @@ class Checked(click.ParamType[T]):
 
 
 checked_service = Checked[str]("service", ServiceName)
-service_argument = click.argument("service", metavar="CLUSTER/SERVICE", type=checked_service)
+service_argument = click.argument(
+    "service",
+    metavar="CLUSTER/SERVICE",
+    type=checked_service,
+    shell_complete=completion.services,
+)
 group_argument = click.argument("group", metavar="GROUP")
 region_option = click.option(
     "--region",
@@ -51,6 +57,7 @@ policy_option = click.option(
     metavar="FILE",
     default=policy_file.DEFAULT_NAME,
     show_default=True,
+    shell_complete=completion.files,
     help="The policy file.",
 )
 output_option = click.option(

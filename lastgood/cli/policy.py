@@ -11,6 +11,7 @@ import click
 
 from lastgood import policy_file, policy_template
 from lastgood.cli import backtest_files, survey
+from lastgood.cli.listing import Listing
 from lastgood.cli.suggest import suggest_triggers
 from lastgood.decisions.advice import warnings_of
 from lastgood.decisions.suggesting import warnings_of_past
@@ -21,7 +22,7 @@ from lastgood.policy_schema import group_schema, schema
 from lastgood.values import Like, Region, ServiceName
 
 
-@click.group()
+@click.group(cls=Listing)
 def policy() -> None:
     """Check a policy file, publish its schema, write a first one, propose its triggers."""
 
@@ -70,6 +71,11 @@ def check(ctx: click.Context, path: str, metrics: Path | None, output: str) -> N
     What is allowed and seldom meant is said, too, and changes nothing; with --metrics also what
     cannot work for this service, such as a threshold that it exceeds on a quiet day. Ends with 0 if
     the file can be used, and with 2 if not.
+
+    \b
+    Examples:
+      lastgood policy check --policy lastgood.yaml
+      lastgood policy check --policy lastgood.yaml --metrics web.csv
     """
     checked = policy_file.check(path)
     warnings = warnings_of(checked.policy) if isinstance(checked.policy, Policy) else ()
@@ -103,6 +109,10 @@ def print_schema(group: bool) -> None:
 
     VS Code and others find it by a first line such as
     `# yaml-language-server: $schema=lastgood.schema.json`.
+
+    \b
+    Example:
+      lastgood policy schema > lastgood.schema.json
     """
     click.echo(json.dumps(group_schema() if group else schema(), indent=2))
 
@@ -124,6 +134,10 @@ def init(service: str | None, running: str | None, region: str | None, file: str
     """Write a first policy FILE, each key with its comment; to stdout without FILE or with -.
 
     An existing file is never overwritten.
+
+    \b
+    Example:
+      lastgood policy init --from shop/web lastgood.yaml
     """
     if service and running and service != running:
         raise click.UsageError("--service and --from name different services: leave one out")

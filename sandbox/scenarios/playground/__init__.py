@@ -1,0 +1,1 @@
+"""Everything that a first try needs, running until Ctrl-C: docs/tutorial.md."""
