@@ -55,8 +55,7 @@ from workflows.service_guard import ServiceGuard
 from workflows.versioned_guard import VersionedServiceGuard
 
 log = logging.getLogger("lastgood.worker")
-WORKFLOWS = (Deployment, Rollback, GroupRelease, Check, ScheduledDrillRun)
-"""All but the guard, of which there are two."""
+_DEFINING = (ServiceGuard, Deployment, Rollback, GroupRelease, Check, ScheduledDrillRun)
 _MARGIN = 10.0
 """Seconds that a worker may take beyond what its activities are given to end."""
 
@@ -104,7 +103,7 @@ def workflow_runner() -> SandboxedWorkflowRunner:
     no state and read no clock (tests/house sees to it), and passing them through takes three
     quarters of that time away.
     """
-    defining = {one.__module__ for one in (ServiceGuard, *WORKFLOWS)}
+    defining = {one.__module__ for one in _DEFINING}
     parts = (f"workflows.{one.name}" for one in pkgutil.iter_modules(workflows.__path__))
     shared = (name for name in parts if name not in defining)
     restrictions = SandboxRestrictions.default.with_passthrough_modules(*shared)
@@ -130,7 +129,7 @@ def make_workers(
     calls = Worker(
         client,
         task_queue=TASK_QUEUE,
-        workflows=[guard, *WORKFLOWS],
+        workflows=[guard, Deployment, Rollback, GroupRelease, Check, ScheduledDrillRun],
         activities=[
             ecs.describe_services,
             ecs.describe_task_definition,

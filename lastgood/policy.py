@@ -176,7 +176,7 @@ class DrillPolicy(Part):
 
     allowed: bool = False
     """True: a drill may release here once more what runs, and roll it back."""
-    alarms: Annotated[list[Name], Field(max_length=20, examples=[["my-service-5xx"]])] = []
+    alarms: Annotated[list[Name], Field(max_length=20, examples=[["my-alarm"]])] = []
     """Alarms among the triggers that a drill may set to ALARM. What they do on ALARM, they do."""
 
 
