@@ -170,11 +170,12 @@ async def _refuse_frozen(order: DeploymentOrder) -> None:
     """A person's freeze, or one of the policy's windows; neither is for a forced release."""
     if order.release.force:
         return
-    _refuse(preflight.of_freeze(order.frozen, order.release.policy, workflow.now()))
-    windows = tuple(order.release.policy.deploy.freeze)
+    policy, drill = order.release.policy, order.release.drill is not None
+    _refuse(preflight.of_freeze(order.frozen, policy, workflow.now(), drill=drill))
+    windows = tuple(policy.deploy.freeze)
     if windows:
         answer = await calls.look_up_freeze(FreezeQuery(windows=windows, at=workflow.now()))
-        _refuse(preflight.of_freeze_windows(order.release.policy, answer))
+        _refuse(preflight.of_freeze_windows(policy, answer, drill=drill))
 
 
 async def _base(order: DeploymentOrder, running: dict[str, object]) -> dict[str, object]:

@@ -29,7 +29,7 @@ class ScheduledDrillRun:
         except ActivityError as error:
             reason = calls.why(error)
             await self._tell_of_refusal(order, reason)
-            raise _failed(Outcome.REFUSED, reason) from error
+            raise _failed(Outcome.REFUSED, reason) from None
         query = StandingQuery(service=order.policy.ref(), release=order.id, until="ended")
         standing = await watch_standing(query)
         result = standing.result

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import zoneinfo
 from datetime import timedelta
 from pathlib import Path
 
@@ -103,6 +104,8 @@ def drill(
     """
     if time_zone and schedule in (None, *drill_schedule.WORDS):
         raise UsageError("--time-zone goes with --schedule CRON")
+    if time_zone and time_zone not in zoneinfo.available_timezones():
+        raise UsageError(f"--time-zone: nobody knows {time_zone}; write one such as Europe/Berlin")
     if schedule and (release or report or no_wait):
         raise UsageError("--release, --report and --no-wait are about one drill, not a schedule")
     if schedule in drill_schedule.WORDS:

@@ -18,6 +18,7 @@ from temporalio.client import (
     ScheduleOverlapPolicy,
     SchedulePolicy,
     ScheduleSpec,
+    ScheduleState,
     ScheduleUpdate,
     WorkflowExecutionStatus,
     WorkflowFailureError,
@@ -47,7 +48,7 @@ class Found:
 
     service: str
     region: str
-    crons: list[str]
+    cron: str
     zone: str
     paused: bool
     coming: list[datetime]
@@ -83,6 +84,7 @@ def _schedule(scheduled: ScheduledDrill, cron: str, zone: str | None) -> Schedul
         ),
         spec=ScheduleSpec(cron_expressions=[cron], time_zone_name=zone),
         policy=SchedulePolicy(overlap=ScheduleOverlapPolicy.SKIP, catchup_window=_CATCH_UP),
+        state=ScheduleState(note=cron),  # Temporal itself keeps no more than what it means
     )
 
 
@@ -125,12 +127,11 @@ async def _read(client: Client, ident: str) -> Found:
     told = await client.get_schedule_handle(ident).describe(rpc_timeout=RPC_TIMEOUT)
     _, region, cluster, name = ident.split("/", 3)
     spec, info = told.schedule.spec, told.info
-    comments = [one.comment for one in spec.calendars if one.comment]
     newest = list(info.recent_actions)[-_SHOWN:]
     return Found(
         service=f"{cluster}/{name}",
         region=region,
-        crons=[*spec.cron_expressions, *comments],
+        cron=told.schedule.state.note or "as Temporal's UI shows",
         zone=spec.time_zone_name or "UTC",
         paused=told.schedule.state.paused,
         coming=list(info.next_action_times)[:_SHOWN],
@@ -198,7 +199,7 @@ def _as_json(one: Found) -> dict[str, Any]:
     return {
         "service": one.service,
         "region": one.region,
-        "schedule": one.crons,
+        "schedule": one.cron,
         "time_zone": one.zone,
         "paused": one.paused,
         "next": [at.isoformat() for at in one.coming],
@@ -210,7 +211,7 @@ def _as_text(one: Found) -> list[str]:
     paused = ", PAUSED in Temporal" if one.paused else ""
     return [
         f"{one.service} in {one.region}",
-        f"  drills          {', '.join(one.crons)} ({one.zone}){paused}",
+        f"  drills          {one.cron} ({one.zone}){paused}",
         *(f"  next            {day(at)}" for at in one.coming[:1]),
         *(f"  was             {day(run['at'])}  {_fate(run)}" for run in one.runs),
     ]

@@ -24,9 +24,10 @@ from workflows.check import Check
 from workflows.deployment import Deployment
 from workflows.group_release import GroupRelease
 from workflows.rollback import Rollback
+from workflows.scheduled_drill import ScheduledDrillRun
 from workflows.service_guard import ServiceGuard
 
-WORKFLOWS = [ServiceGuard, Deployment, Rollback, GroupRelease, Check]
+WORKFLOWS = [ServiceGuard, Deployment, Rollback, GroupRelease, Check, ScheduledDrillRun]
 HISTORIES = sorted((Path(__file__).parent / "histories").glob("*.json"))
 
 
@@ -47,7 +48,7 @@ def test_each_workflow_is_covered():
     recorded = {path.name.split(".")[1] for path in HISTORIES}
 
     known = {messages.GUARD, messages.DEPLOYMENT, messages.ROLLBACK, messages.CHECK}
-    assert recorded == {*known, messages.GROUP}
+    assert recorded == {*known, messages.GROUP, messages.DRILL}
 
 
 SOURCES = sorted((Path(__file__).parents[2] / "workflows").glob("*.py"))
