@@ -60,8 +60,8 @@ def as_text(result: ReleaseResult, traced: Traced | None) -> str:
     told = traced.explanation if traced else None
     lines = [*result_lines(result), "", *_measured(result)]
     if told:
-        _, *story = explanation.lines(told, result)
-        lines += ["", *story]
+        story = explanation.lines(told, result)
+        lines += story[story.index("") :]  # what comes before that is said already
     return "\n".join(lines) + "\n"
 
 

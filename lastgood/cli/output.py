@@ -121,7 +121,7 @@ def drill_text(drill: DrillSummary) -> str:
 def facts(result: ReleaseResult) -> list[tuple[str, str]]:
     """What a result says, as label and value."""
     found = [("reason", result.reason)]
-    if result.drill:
+    if result.drill and (result.drill.seconds or result.drill.why_not):
         found.insert(0, ("drill", drill_text(result.drill)))
     if result.drill and result.drill.alarm:
         found.append(("alarm", result.drill.alarm))

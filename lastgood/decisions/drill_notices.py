@@ -13,15 +13,19 @@ from lastgood.contracts import Notice
 from lastgood.decisions.wording import sentence, took
 from lastgood.model import DrillSummary, Outcome
 
-_FINE = "This is a drill: nothing is wrong, and nothing is to be done."
+_FINE = "This is a drill: nothing is wrong."
 _NOT_FINE = "This is a drill: no release has gone wrong, but what a bad one needs does not work."
 _LOOK = "Find out why before a bad release needs it: lastgood explain {release} --service {service}"
 _UNDECIDED = "This is a drill, and it waits."
+_OF_REAL_ONES = ("Severity", "Rollbacks")
+"""Facts that a drill has nothing to do with."""
 _NOTHING = (Outcome.REFUSED, Outcome.CANCELLED, Outcome.SUPERSEDED)
 
 
 def told(notice: Notice, drill: DrillSummary) -> Notice:
     """A notice about a drill's release, as a drill's."""
+    facts = tuple(one for one in notice.facts if one[0] not in _OF_REAL_ONES)
+    notice = notice.model_copy(update={"facts": facts})
     if notice.kind == "ended":
         return _passed(notice, drill) if drill.passed else _failed(notice, drill)
     if notice.kind == "rollback_started":
@@ -38,7 +42,7 @@ def _passed(notice: Notice, drill: DrillSummary) -> Notice:
     lasted = f" in {took(timedelta(seconds=seconds))}" if seconds is not None else ""
     update = {
         "title": f"DRILL passed: {notice.service} goes back{lasted}, and that is proved",
-        "summary": f"{_FINE} The way back of {notice.service} works.",
+        "summary": f"{_FINE} The way back of {notice.service} works. Nothing is to be done.",
         "severity": "healthy",
         "facts": (*notice.facts, *_measured(drill)),
     }

@@ -89,6 +89,7 @@ async def test_drill_releases_what_runs_by_its_digest_goes_back_and_measures(des
     assert desk.updates[-1].task_definition == result.from_task_definition
 
 
+@pytest.mark.campaign
 async def test_mark_comes_its_time_after_the_window_has_begun(desk):
     await desk.release("app:2")
 
@@ -99,6 +100,7 @@ async def test_mark_comes_its_time_after_the_window_has_begun(desk):
     assert result.timings["monitor"] == pytest.approx(240, abs=5)
 
 
+@pytest.mark.campaign
 async def test_tag_that_was_moved_is_not_drilled_but_the_image_that_runs(desk):
     await desk.release("app:2")
     ran = desk.world.digest_of("app:2")
@@ -111,6 +113,7 @@ async def test_tag_that_was_moved_is_not_drilled_but_the_image_that_runs(desk):
     assert digest == ran, image
 
 
+@pytest.mark.campaign
 async def test_window_that_would_end_early_does_not_end_a_drill_well(desk):
     early = {"window": "10m", "interval": "10s", "consecutive_success": 1, "min_window": "1m"}
     desk.aws.proofs = {"sure": "no worse"}
@@ -173,6 +176,7 @@ async def test_drill_leaves_the_memory_as_it_was(desk):
     assert not {"lastgood:rollbacks-1", "lastgood:quarantine-1"} & desk.world.tags.keys()
 
 
+@pytest.mark.campaign
 async def test_service_that_was_never_released_has_no_good_revision_after_a_drill(desk):
     result = await drilled(desk)
 
@@ -206,6 +210,7 @@ async def test_operator_may_roll_back_after_a_drill(desk):
     assert desk.world.runs == "app:1"
 
 
+@pytest.mark.campaign
 async def test_time_of_a_drill_that_passed_is_normal_and_of_others_is_not(desk):
     await desk.release("app:2")
     await drilled(desk)
@@ -258,28 +263,13 @@ async def test_service_that_is_not_marked_is_not_drilled_and_the_key_is_named(de
     assert desk.images == []
 
 
-@pytest.mark.parametrize(
-    ("changes", "says"),
-    [
-        ({"image": "app:9"}, "names no image"),
-        ({"force": True}, "never forced"),
-        ({"alarm": "web-5xx"}, "drill.alarms"),
-        ({"after": timedelta(minutes=10)}, "too late"),
-        ({"rollback": {"enabled": False}}, "forbids automatic rollbacks"),
-        ({"rollback": {"max_rollbacks": 0}}, "The limit is reached"),
-    ],
-)
-async def test_what_no_drill_may(desk, changes, says):
-    assert says in await refusal(desk, drill(**changes))
-    assert desk.images == []
-
-
 async def test_frozen_service_is_not_drilled(desk):
     await desk.say("freeze")
 
     assert "has frozen shop/web" in await refusal(desk, drill())
 
 
+@pytest.mark.campaign
 async def test_policys_freeze_windows_hold_for_drills(desk):
     desk.aws.frozen = "until Mon 08:00"
     window = {"freeze": [{"zone": "Europe/Berlin"}]}
@@ -287,7 +277,7 @@ async def test_policys_freeze_windows_hold_for_drills(desk):
     assert "until Mon 08:00" in await refusal(desk, drill(deploy=window))
 
 
-@pytest.mark.parametrize("held", [False, True])
+@pytest.mark.parametrize("held", [pytest.param(False, marks=pytest.mark.campaign), True])
 async def test_drill_does_not_wait_for_a_release_nor_end_one_that_is_held(desk, held):
     await desk.deploy("app:2")
     await desk.skip(minutes=2)
@@ -317,6 +307,7 @@ async def test_limits_that_only_the_services_tags_remember_hold_for_drills(desk)
     assert "The cooldown" in await refusal(desk, drill())
 
 
+@pytest.mark.campaign
 async def test_no_drill_while_a_failed_rollback_is_open(desk):
     desk.world.image("app:1", faults={"error-rate": Fault(timedelta(0))})
     desk.world.bad("app:2", after=60)
@@ -337,6 +328,7 @@ async def test_no_drill_where_the_way_back_leads_elsewhere(desk):
     assert desk.images == ["app:2", "app:3"]
 
 
+@pytest.mark.campaign
 async def test_no_drill_of_a_service_that_is_not_well(desk):
     desk.world.image("app:2", faults={"error-rate": Fault(timedelta(hours=1))})
     await desk.release("app:2")
@@ -345,13 +337,14 @@ async def test_no_drill_of_a_service_that_is_not_well(desk):
     assert "is not well: error-rate is bad" in await refusal(desk, drill())
 
 
+@pytest.mark.campaign
 async def test_no_drill_while_an_alarm_is_red(desk):
     desk.world.alarms["web-5xx"] = "ALARM"
 
     assert "Alarm web-5xx is ALARM" in await refusal(desk, drill())
 
 
-@pytest.mark.parametrize("verb", ["promote", "approve"])
+@pytest.mark.parametrize("verb", ["promote", pytest.param("approve", marks=pytest.mark.campaign)])
 async def test_drill_is_not_taken_for_good(desk, verb):
     await desk.release("app:2")
     await desk.order(drill(after=timedelta(minutes=5)))
@@ -368,6 +361,7 @@ async def test_drill_is_not_taken_for_good(desk, verb):
     assert (await desk.result("d1")).drill.passed
 
 
+@pytest.mark.campaign
 async def test_drill_that_was_cancelled_leaves_the_same_image(desk):
     await desk.release("app:2")
     await desk.order(drill(after=timedelta(minutes=5)))
@@ -382,6 +376,7 @@ async def test_drill_that_was_cancelled_leaves_the_same_image(desk):
     assert (await desk.overview()).last_known_good.label == "web:2"
 
 
+@pytest.mark.campaign
 async def test_schedule_obeys_the_policy_of_a_release_that_came_after_it(desk):
     made = await desk.env.get_current_time()
     await desk.skip(seconds=10)
