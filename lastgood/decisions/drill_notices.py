@@ -22,11 +22,19 @@ _OF_REAL_ONES = ("Severity", "Rollbacks")
 _NOTHING = (Outcome.REFUSED, Outcome.CANCELLED, Outcome.SUPERSEDED)
 
 
-def told(notice: Notice, drill: DrillSummary) -> Notice:
-    """A notice about a drill's release, as a drill's."""
+def told(notice: Notice, drill: DrillSummary, reason: str = "") -> Notice:
+    """A notice about a drill's release, as a drill's.
+
+    Args:
+        notice: as a release's.
+        drill: what is known of the drill.
+        reason: how it ended, if it has.
+    """
     facts = tuple(one for one in notice.facts if one[0] not in _OF_REAL_ONES)
     notice = notice.model_copy(update={"facts": facts})
     if notice.kind == "ended":
+        if notice.outcome in _NOTHING:
+            return _nothing(notice, reason)
         return _passed(notice, drill) if drill.passed else _failed(notice, drill)
     if notice.kind == "rollback_started":
         title, severity = f"DRILL: {notice.title}", "healthy"
@@ -49,17 +57,24 @@ def _passed(notice: Notice, drill: DrillSummary) -> Notice:
     return notice.model_copy(update=update)
 
 
+def _nothing(notice: Notice, reason: str) -> Notice:
+    refused = notice.outcome is Outcome.REFUSED
+    update = {
+        "title": f"DRILL refused: {notice.service}" if refused else f"DRILL over: {notice.title}",
+        "summary": f"This is a drill that proved nothing. {sentence(reason)}",
+        "severity": "warning",
+    }
+    return notice.model_copy(update=update)
+
+
 def _failed(notice: Notice, drill: DrillSummary) -> Notice:
-    look = _LOOK.format(release=notice.release, service=notice.service)
-    first, last = _NOT_FINE, look
-    if notice.outcome in _NOTHING:
-        first, last = "This is a drill that proved nothing: no release has gone wrong.", ""
-    why = f"{sentence(drill.why_not)} " if drill.why_not else ""
+    last = _LOOK.format(release=notice.release, service=notice.service)
     if notice.outcome is Outcome.ROLLBACK_FAILED:
-        last = f"Look at the service: lastgood status {notice.service}. {look}"
+        last = f"Look at the service: lastgood status {notice.service}. {last}"
+    why = sentence(drill.why_not) if drill.why_not else notice.summary
     update = {
         "title": f"DRILL FAILED: {notice.title}",
-        "summary": f"{first} {why or notice.summary + ' '}{last}".strip(),
+        "summary": f"{_NOT_FINE} {why} {last}",
         "severity": "warning",
         "facts": (*notice.facts, *_measured(drill)),
     }

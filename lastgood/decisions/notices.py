@@ -271,4 +271,6 @@ def _notice(
         release=context.release,
         at=context.at,
     )
-    return drill_notices.told(notice, drill) if drill else notice
+    if drill is None:
+        return notice
+    return drill_notices.told(notice, drill, result.reason if result else "")

@@ -392,6 +392,13 @@ def test_drill_that_failed_says_why_and_what_to_do() -> None:
     assert "acknowledge" not in told.summary
 
 
+def test_drill_that_was_refused_says_why_and_asks_for_no_release() -> None:
+    told = ended(Outcome.REFUSED, DrillSummary())
+
+    assert (told.title, told.severity) == ("DRILL refused: shop/web", "warning")
+    assert told.summary == "This is a drill that proved nothing. It was so."
+
+
 def test_real_release_is_told_as_ever() -> None:
     told = notices.ended(context(drill=False), result=result(Outcome.ROLLBACK_FAILED))
 
