@@ -7,10 +7,10 @@ STAMP := .venv/.set-up
 # Hundreds of processes start in tests and demo: each would compile our sources anew.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help setup demo playground test check e2e campaign bench lint lock picture reference histories clean
+.PHONY: help setup demo playground test check e2e campaign bench lint lock picture screenshots reference histories clean
 
 help: ## List the commands
-	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## /{printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 setup: $(STAMP) ## Create .venv with lastgood, temporal and python in .venv/bin
 
@@ -48,6 +48,10 @@ bench: $(STAMP) ## Measure: overhead, reaction time, history, time back to stead
 picture: $(STAMP) ## Draw the README's picture from a real rollback, and that of docs/judgement.md
 	$(BIN)/python scripts/draw_picture.py
 	$(BIN)/python scripts/draw_backtest.py
+
+screenshots: $(STAMP) ## Make the pictures of docs/temporal-ui.md and docs/report.md, in a real browser
+	LASTGOOD_SCREENSHOTS=docs $(BIN)/python -m pytest tests/e2e/test_temporal_ui.py
+	$(BIN)/python scripts/draw_report.py
 
 reference: $(STAMP) ## Write docs/reference anew from the code
 	$(BIN)/python -m scripts.write_reference

@@ -30,6 +30,7 @@ from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner, SandboxR
 
 import workflows
 from activities.calendar import CalendarActivities
+from activities.channels import ChannelActivities
 from activities.clients import AwsClients
 from activities.cloudwatch import CloudWatchActivities
 from activities.ecr import EcrActivities
@@ -37,17 +38,26 @@ from activities.ecs import EcsActivities
 from activities.guards import GuardActivities
 from activities.health import HealthActivities
 from activities.http import HttpActivities, Prober, check_transport
+from activities.incidents import IncidentActivities
 from activities.load_balancer import LoadBalancerActivities
+from activities.metric_findings import MetricFindingActivities
 from activities.notifications import NotificationActivities
+from activities.permissions import PermissionActivities
+from activities.posting import Poster
+from activities.slack import SlackActivities
 from activities.steering import SteeringActivities
+from activities.surroundings import SurroundingsActivities
 from activities.tagging import TaggingActivities
 from lastgood.connection import connect
+from lastgood.decisions import attributes
 from lastgood.errors import LastgoodError
 from lastgood.fleet import fleet_of
+from lastgood.listing import registered
 from lastgood.messages import TASK_QUEUE, WATCH_TASK_QUEUE
 from lastgood.settings import Settings, load
 from workflows.check import Check
 from workflows.deployment import Deployment
+from workflows.doctor import Doctor
 from workflows.group_release import GroupRelease
 from workflows.rollback import Rollback
 from workflows.scheduled_drill import ScheduledDrillRun
@@ -55,9 +65,12 @@ from workflows.service_guard import ServiceGuard
 from workflows.versioned_guard import VersionedServiceGuard
 
 log = logging.getLogger("lastgood.worker")
-_DEFINING = (ServiceGuard, Deployment, Rollback, GroupRelease, Check, ScheduledDrillRun)
+_DEFINING = (ServiceGuard, Deployment, Rollback, GroupRelease, Check, Doctor, ScheduledDrillRun)
 _MARGIN = 10.0
 """Seconds that a worker may take beyond what its activities are given to end."""
+
+_LEAST_CACHED = 100
+"""Workflows that are remembered: one that is forgotten while it works is asked again after 10 s."""
 
 
 def set_up_logging(settings: Settings) -> None:
@@ -121,15 +134,18 @@ def make_workers(
         HealthActivities(prober),
     )
     balancers, steering = LoadBalancerActivities(aws), SteeringActivities(aws)
-    notifications = NotificationActivities(aws, http, os.environ, ui_url=settings.ui_url)
-    guards = GuardActivities()
+    poster = Poster(http, os.environ, ui_url=settings.ui_url)
+    notifications = NotificationActivities(aws, poster)
+    slack = SlackActivities(poster, settings.slack_api)
+    pagerduty = IncidentActivities(poster, settings.pagerduty_api)
+    guards, around = GuardActivities(), SurroundingsActivities(settings.ui_url)
     shutdown = timedelta(seconds=settings.shutdown_timeout)
     deployment = versioning(settings)
     guard = VersionedServiceGuard if deployment else ServiceGuard
     calls = Worker(
         client,
         task_queue=TASK_QUEUE,
-        workflows=[guard, Deployment, Rollback, GroupRelease, Check, ScheduledDrillRun],
+        workflows=[guard, Deployment, Rollback, GroupRelease, Check, Doctor, ScheduledDrillRun],
         activities=[
             ecs.describe_services,
             ecs.describe_task_definition,
@@ -152,16 +168,25 @@ def make_workers(
             notifications.notify_email_smtp,
             notifications.notify_sns,
             notifications.notify_webhook,
+            notifications.notify_teams,
+            slack.post_slack_message,
+            slack.update_slack_message,
+            slack.add_slack_picture,
+            pagerduty.send_pagerduty_event,
+            PermissionActivities(aws).try_permissions,
+            MetricFindingActivities(aws).find_metric,
+            ChannelActivities(http, os.environ).look_at_channel,
             guards.ask_for_preflight,
             guards.ask_to_release,
             guards.ask_to_roll_back,
             guards.ask_to_cancel,
             guards.read_standing,
+            around.list_search_attributes,
         ],
         workflow_runner=workflow_runner(),
         deployment_config=deployment,
         graceful_shutdown_timeout=shutdown,
-        max_cached_workflows=2 * settings.max_watches,
+        max_cached_workflows=max(_LEAST_CACHED, 2 * settings.max_watches),
         sticky_queue_schedule_to_start_timeout=timedelta(seconds=5),
     )
     watches = Worker(
@@ -192,6 +217,18 @@ async def say_what_comes_here(client: Client, settings: Settings) -> None:
         return
     gets, text = fleet.place_of(deployment.version if deployment else None)
     log.log(logging.INFO if gets else logging.WARNING, "%s", text)
+
+
+async def say_what_is_missing(client: Client) -> None:
+    """Log which search attributes the namespace lacks; releases go on without them."""
+    try:
+        missing = attributes.missing(await registered(client))
+    except RPCError as error:
+        log.warning("Temporal does not say which search attributes it has: %s", error.message)
+        return
+    if missing:
+        remedy = attributes.remedy(missing, client.namespace)
+        log.warning("Releases are not found by %s. Add them: %s", ", ".join(missing), remedy)
 
 
 async def work(workers: Sequence[Worker], stop: asyncio.Event, patience: float) -> None:
@@ -235,6 +272,7 @@ async def run(settings: Settings) -> None:
         working = asyncio.create_task(work(workers, stop, settings.shutdown_timeout + _MARGIN))
         log.info("Working on %s in namespace %s", TASK_QUEUE, client.namespace)
         await say_what_comes_here(client, settings)
+        await say_what_is_missing(client)
         await working
     log.info("Stopped")
 

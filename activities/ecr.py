@@ -11,7 +11,7 @@ from activities.clients import Clients
 from activities.failures import aws_call
 from lastgood.contracts import ImageQuery
 
-_REFERENCE = re.compile(
+REFERENCE = re.compile(
     r"(?P<account>\d{12})\.dkr\.ecr[a-z-]*\.(?P<region>[a-z0-9-]+)\.[a-z.]+/"
     r"(?P<repository>[^:@]+)(?::(?P<tag>[^@]+))?(?:@(?P<digest>sha256:[0-9a-f]{64}))?"
 )
@@ -30,7 +30,7 @@ class EcrActivities:
         Returns:
             None for a registry that is not ECR, which we cannot ask.
         """
-        found = _REFERENCE.fullmatch(query.image)
+        found = REFERENCE.fullmatch(query.image)
         if found is None:
             return None
         wanted = {"imageTag": found["tag"] or "latest"}

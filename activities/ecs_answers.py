@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import math
 from datetime import timedelta
 from typing import Any
 
+from lastgood.decisions.balancing import shift_of
 from lastgood.model import AwaitingHook, EcsDeployment, Hook, ServiceDeploymentState, ServiceState
 
 _HOOKS_WAIT = timedelta(days=1)
@@ -27,7 +27,7 @@ def parse_service(raw: dict[str, Any]) -> ServiceState:
         scheduling=raw.get("schedulingStrategy", "REPLICA"),
         strategy=configuration.get("strategy", "ROLLING"),
         bake=timedelta(minutes=configuration.get("bakeTimeInMinutes", 0)),
-        shift=_shift(configuration),
+        shift=shift_of(configuration),
         hooks=tuple(_parse_hook(one) for one in configuration.get("lifecycleHooks", [])),
         service_deployment=raw.get("currentServiceDeployment"),
         tags={one["key"]: one.get("value", "") for one in raw.get("tags", [])},
@@ -35,9 +35,21 @@ def parse_service(raw: dict[str, Any]) -> ServiceState:
             one["targetGroupArn"] for one in raw.get("loadBalancers", []) if "targetGroupArn" in one
         ),
         alternate_target_groups=_alternates(raw.get("loadBalancers", [])),
-        circuit_breaker=bool(configuration.get("deploymentCircuitBreaker", {}).get("enable")),
+        **_second_net(configuration),
         service_revision=_running_revision(raw.get("currentServiceRevisions", [])),
     )
+
+
+def _second_net(configuration: dict[str, Any]) -> dict[str, Any]:
+    """What ECS itself does about a bad deployment."""
+    breaker = configuration.get("deploymentCircuitBreaker", {})
+    alarms = configuration.get("alarms", {})
+    return {
+        "circuit_breaker": bool(breaker.get("enable")),
+        "breaker_rolls_back": bool(breaker.get("rollback")),
+        "deployment_alarms": tuple(alarms.get("alarmNames", ())),
+        "alarms_roll_back": bool(alarms.get("enable") and alarms.get("rollback")),
+    }
 
 
 def _running_revision(revisions: list[dict[str, Any]]) -> str | None:
@@ -65,19 +77,6 @@ def _alternates(balancers: list[dict[str, Any]]) -> tuple[str, ...]:
     first = next(iter(balancers), {})
     arn = first.get("advancedConfiguration", {}).get("alternateTargetGroupArn")
     return (arn,) if arn else ()
-
-
-def _shift(configuration: dict[str, Any]) -> timedelta:
-    """How long the steps of LINEAR or CANARY last, added up; ECS's defaults where none is given."""
-    strategy = configuration.get("strategy")
-    if strategy == "LINEAR":
-        linear = configuration.get("linearConfiguration", {})
-        steps = math.ceil(100 / max(1.0, float(linear.get("stepPercent", 10))))
-        return timedelta(minutes=linear.get("stepBakeTimeInMinutes", 6) * (steps - 1))
-    if strategy == "CANARY":
-        canary = configuration.get("canaryConfiguration", {})
-        return timedelta(minutes=canary.get("canaryBakeTimeInMinutes", 10))
-    return timedelta(0)
 
 
 def _parse_hook(raw: dict[str, Any]) -> Hook:

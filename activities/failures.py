@@ -168,6 +168,12 @@ def http_refusal(
     return _failure(action, RECEIVER_REFUSED, text, final=True)
 
 
+def http_refusal_in_words(action: str, why: str, *, final: bool) -> ApplicationError:
+    """The failure for a receiver that answers 200 and says in the body that it refuses."""
+    text = f"refused: {one_line(why, 80)}"
+    return _failure(action, RECEIVER_REFUSED if final else RECEIVER_BUSY, text, final=final)
+
+
 @contextmanager
 def smtp_call(action: str) -> Iterator[None]:
     """Around a conversation with a mail server.

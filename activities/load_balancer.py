@@ -12,6 +12,7 @@ from activities.clients import Clients
 from activities.failures import aws_call
 from lastgood import errors
 from lastgood.contracts import LoadBalancerFacts, ResolveOrder
+from lastgood.decisions.balancing import health_url, is_plain
 
 
 def _ending(arn: str) -> str:
@@ -98,41 +99,13 @@ class LoadBalancerActivities:
     async def _health_url(
         self, region: str, group: dict[str, Any], balancer: dict[str, Any]
     ) -> str | None:
-        """The group's health check asked through a listener that leads to it by default.
-
-        None where the answer could differ from the one that the load balancer itself gets: behind
-        HTTPS (the certificate is not for the load balancer's own name), on another port than the
-        traffic's, or where not 200 is the good answer.
-        """
-        if not _is_plain(group):
+        """Where the group's health check can be asked through the load balancer, if anywhere."""
+        if not is_plain(group):
             return None
         answer = await self._call(
             region, "describe_listeners", LoadBalancerArn=balancer["LoadBalancerArn"]
         )
-        for listener in answer.get("Listeners", []):
-            if listener.get("Protocol") == "HTTP" and _leads_to(listener, group["TargetGroupArn"]):
-                path = group.get("HealthCheckPath") or "/"
-                return f"http://{balancer['DNSName']}:{listener['Port']}{path}"
-        return None
-
-
-def _is_plain(group: dict[str, Any]) -> bool:
-    port = str(group.get("HealthCheckPort") or "traffic-port")
-    codes = str(group.get("Matcher", {}).get("HttpCode") or "200")
-    ranges = [code.strip().partition("-") for code in codes.split(",")]
-    on_traffic_port = port in ("traffic-port", str(group.get("Port")))
-    return on_traffic_port and any(low <= "200" <= (high or low) for low, _, high in ranges)
-
-
-def _leads_to(listener: dict[str, Any], target_group: str) -> bool:
-    for action in listener.get("DefaultActions", []):
-        forward = action.get("ForwardConfig", {}).get("TargetGroups", [])
-        if target_group in (
-            action.get("TargetGroupArn"),
-            *(g.get("TargetGroupArn") for g in forward),
-        ):
-            return True
-    return False
+        return health_url(group, balancer["DNSName"], answer.get("Listeners", []))
 
 
 def _is(wanted: str | None, arn: str, name: str) -> bool:

@@ -11,6 +11,7 @@ import smtplib
 import socket
 import ssl
 import threading
+from collections.abc import Callable
 from contextlib import suppress
 from email.message import EmailMessage
 from typing import NamedTuple
@@ -44,13 +45,42 @@ async def deliver(
     Raises:
         ApplicationError: if the server did not take it within ``deadline`` seconds.
     """
+
+    def send(connection: smtplib.SMTP) -> int:
+        return len(connection.send_message(message))
+
+    return await _talk(send, server, account, tls, deadline)
+
+
+async def greet(
+    server: SmtpServer, account: Account | None, tls: ssl.SSLContext, deadline: float
+) -> None:
+    """Do all that a mail needs but send one.
+
+    Raises:
+        ApplicationError: if the server does not take us within ``deadline`` seconds.
+    """
+
+    def nothing(connection: smtplib.SMTP) -> int:
+        return connection.noop()[0]
+
+    await _talk(nothing, server, account, tls, deadline)
+
+
+async def _talk(
+    say: Callable[[smtplib.SMTP], int],
+    server: SmtpServer,
+    account: Account | None,
+    tls: ssl.SSLContext,
+    deadline: float,
+) -> int:
     with smtp_call("smtp"):
         async with asyncio.timeout(deadline):
-            return await asyncio.to_thread(_converse, message, server, account, tls, deadline)
+            return await asyncio.to_thread(_converse, say, server, account, tls, deadline)
 
 
 def _converse(
-    message: EmailMessage,
+    say: Callable[[smtplib.SMTP], int],
     server: SmtpServer,
     account: Account | None,
     tls: ssl.SSLContext,
@@ -69,11 +99,11 @@ def _converse(
             raise smtplib.SMTPNotSupportedError("no TLS")
         if account:
             connection.login(account.username, account.password)
-        refused = connection.send_message(message)
+        said = say(connection)
         # Taken: whatever happens to the good-bye changes nothing.
         with suppress(OSError, smtplib.SMTPException):
             connection.quit()
-        return len(refused)
+        return said
     finally:
         end.cancel()
         for connection in opened:

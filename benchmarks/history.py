@@ -14,6 +14,7 @@ from temporalio.contrib.pydantic import pydantic_data_converter
 from temporalio.testing import WorkflowEnvironment
 from temporalio.worker import Worker
 
+from activities.surroundings import SurroundingsActivities
 from benchmarks.records import Record, record_of
 from benchmarks.report import Report, Table
 from benchmarks.scripted import ScriptedAws
@@ -98,7 +99,7 @@ async def _at_work() -> AsyncIterator[_Bench]:
             env.client,
             task_queue=TASK_QUEUE,
             workflows=[Deployment, PollingLoop],
-            activities=[*aws.calls, look_once],
+            activities=[*aws.calls, look_once, SurroundingsActivities().list_search_attributes],
         )
         watches = Worker(env.client, task_queue=WATCH_TASK_QUEUE, activities=aws.watches)
         await stack.enter_async_context(calls)

@@ -14,6 +14,7 @@ import psutil
 from temporalio.client import Client
 from temporalio.worker import Worker
 
+from activities.surroundings import SurroundingsActivities
 from benchmarks.records import Record, record_of
 from benchmarks.report import Report, Table, median
 from benchmarks.scripted import ScriptedAws
@@ -101,11 +102,12 @@ async def _at_work() -> AsyncIterator[_Bench]:
         server = await asyncio.to_thread(dev_server, stack, where)
         client = await server.client()
         async with AsyncExitStack() as workers:
+            around = SurroundingsActivities()
             calls = Worker(
                 client,
                 task_queue=TASK_QUEUE,
                 workflows=[Deployment, EmptyActivities],
-                activities=[*aws.calls, do_nothing],
+                activities=[*aws.calls, do_nothing, around.list_search_attributes],
             )
             watches = Worker(client, task_queue=WATCH_TASK_QUEUE, activities=aws.watches)
             await workers.enter_async_context(calls)

@@ -28,4 +28,12 @@ fi
 
 # A new namespace is known to all parts of the server only after some seconds.
 patiently "Namespace $TEMPORAL_NAMESPACE can be used" temporal workflow list --limit 1
+
+# By these releases are found in lists. One that is there already is left as it is; a server that
+# refuses them is no reason not to start: releases go on without.
+if ! temporal operator search-attribute create --namespace "$TEMPORAL_NAMESPACE" \
+    --name LastgoodService --type Keyword --name LastgoodOutcome --type Keyword \
+    --name LastgoodImage --type Keyword --name LastgoodActor --type Keyword; then
+    echo "The search attributes are not there: see docs/temporal-ui.md" >&2
+fi
 echo "Namespace $TEMPORAL_NAMESPACE is ready, with a retention of $RETENTION"

@@ -12,7 +12,7 @@ from temporalio.envconfig import ClientConfig
 from temporalio.runtime import Runtime
 from temporalio.service import RPCError, RPCStatusCode
 
-from lastgood.errors import UnreachableError
+from lastgood.errors import NoNamespaceError, UnreachableError
 from lastgood.fleet import fleet_of
 
 _PATIENCE = 4.0
@@ -39,7 +39,7 @@ async def connect(runtime: Runtime | None = None) -> Client:
             )
     except RPCError as error:
         if error.status is RPCStatusCode.NOT_FOUND:
-            raise UnreachableError(
+            raise NoNamespaceError(
                 f"Temporal at {address} has no namespace {namespace!r}. "
                 "Set TEMPORAL_NAMESPACE, or create it: "
                 f"temporal operator namespace create --namespace {namespace}"

@@ -7,6 +7,7 @@
     ├── UsageError             the command line cannot be used
     ├── SettingsError          the process's environment cannot be used
     └── UnreachableError      Temporal, its namespace or its workers cannot be reached
+        └── NoNamespaceError   Temporal answers, and does not know the namespace
 
 Failures of activities cross Temporal as ``ApplicationError`` whose ``type`` is AWS's own error
 code, or one of the codes below; ``activities/failures.py`` is the one place that maps them.
@@ -33,6 +34,10 @@ class SettingsError(LastgoodError):
 
 class UnreachableError(LastgoodError):
     """Raised when Temporal, the namespace or a worker cannot be reached."""
+
+
+class NoNamespaceError(UnreachableError):
+    """Raised when Temporal answers, and does not know the namespace."""
 
 
 OUTCOME_UNKNOWN = "OutcomeUnknown"

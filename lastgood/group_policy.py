@@ -10,7 +10,8 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
-from lastgood.policy import NotifyPolicy, Policy
+from lastgood.policy import Policy
+from lastgood.policy_notify import NotifyPolicy
 from lastgood.policy_part import Part, refuse
 from lastgood.values import GroupName, Region
 
@@ -43,6 +44,19 @@ class GroupPolicy(Part):
                 where = f"services.{number}.service"
                 what = f"is services.{first}.service too: a group names each service once"
                 problems.append((where, what))
+        if problems:
+            refuse(*problems)
+        return self
+
+    @model_validator(mode="after")
+    def _channels_name_its_services(self) -> Self:
+        known = {policy.service for policy in self.services}
+        problems = [
+            (f"notify.{key}.services.{number}", "is no service of this group: take it out")
+            for key, channel in self.notify.channels()
+            for number, service in enumerate(channel.services or ())
+            if service not in known
+        ]
         if problems:
             refuse(*problems)
         return self

@@ -9,6 +9,7 @@ from temporalio.common import WorkflowIDConflictPolicy
 
 from lastgood import messages
 from lastgood.contracts import GuardState
+from lastgood.decisions.rendering.temporal_ui.guard import guard_details
 from lastgood.model import ServiceRef
 
 
@@ -16,9 +17,10 @@ def starting(service: ServiceRef) -> WithStartWorkflowOperation[Any, Any]:
     """Start the service's guard, if it does not run yet."""
     return WithStartWorkflowOperation(
         messages.GUARD,
-        GuardState(service=service),
+        GuardState(service=service, listed=True),
         id=messages.guard_id(service),
         task_queue=messages.TASK_QUEUE,
         id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
         static_summary=f"Guards {service}",
+        static_details=guard_details(service),
     )

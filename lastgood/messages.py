@@ -14,6 +14,7 @@ GUARD = "ServiceGuard"
 DEPLOYMENT = "Deployment"
 ROLLBACK = "Rollback"
 CHECK = "Check"
+DOCTOR = "Doctor"
 GROUP = "GroupRelease"
 DRILL = "Drill"
 
@@ -62,6 +63,17 @@ COPY_TAG = "lastgood:copy-of"
 
 RELEASE_MEMO = "release"
 """The memo of a release's or rollback's workflow by which it is found; its value is the id."""
+
+SERVICE_ATTRIBUTE = "LastgoodService"
+"""``CLUSTER/SERVICE``."""
+OUTCOME_ATTRIBUTE = "LastgoodOutcome"
+"""How it ended, as results say it; ``held`` also while a person is waited for."""
+IMAGE_ATTRIBUTE = "LastgoodImage"
+"""What it brings to the service."""
+ACTOR_ATTRIBUTE = "LastgoodActor"
+"""Who asked for it."""
+SEARCH_ATTRIBUTES = (SERVICE_ATTRIBUTE, OUTCOME_ATTRIBUTE, IMAGE_ATTRIBUTE, ACTOR_ATTRIBUTE)
+"""By which workflows are found in lists, all of the type Keyword. A namespace may lack them."""
 
 
 def guard_id(service: ServiceRef) -> str:

@@ -142,6 +142,11 @@ class ServiceState(Model):
     alternate_target_groups: tuple[str, ...] = ()
     """Where traffic shifts: the groups that the first load balancer's group alternates with."""
     circuit_breaker: bool = False
+    breaker_rolls_back: bool = False
+    deployment_alarms: tuple[str, ...] = ()
+    """Names of the alarms that ECS itself watches during a deployment."""
+    alarms_roll_back: bool = False
+    """These are enabled, and roll a deployment back."""
     service_revision: str | None = None
     """ARN of the service revision that runs, where ECS tells; None while there are several."""
 

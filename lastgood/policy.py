@@ -17,6 +17,12 @@ from typing import Annotated, Any, Literal, Self, get_args
 from pydantic import BaseModel, Field, model_validator
 
 from lastgood.model import ServiceRef
+from lastgood.policy_notify import EmailChannel as EmailChannel
+from lastgood.policy_notify import NotifyPolicy
+from lastgood.policy_notify import SlackChannel as SlackChannel
+from lastgood.policy_notify import SmtpServer as SmtpServer
+from lastgood.policy_notify import SnsChannel as SnsChannel
+from lastgood.policy_notify import WebhookChannel as WebhookChannel
 from lastgood.policy_part import Part, refuse
 from lastgood.policy_triggers import (
     AlarmTrigger,
@@ -31,19 +37,16 @@ from lastgood.policy_triggers import (
 from lastgood.values import (
     ContainerName,
     Deadline,
-    EmailAddress,
     EndTime,
     Interval,
     Long,
     Name,
     Pause,
     Region,
-    SecretName,
     ServiceName,
     Text,
     TimeOfDay,
     Timeout,
-    TopicArn,
     Url,
     Window,
     Zone,
@@ -180,90 +183,6 @@ class DrillPolicy(Part):
     """Alarms among the triggers that a drill may set to ALARM. What they do on ALARM, they do."""
 
 
-class SlackChannel(Part):
-    """A Slack incoming webhook."""
-
-    webhook_url: Annotated[SecretName, Field(examples=["env:SLACK_WEBHOOK_URL"])]
-    """The environment variable that holds the URL."""
-
-
-class SmtpServer(Part):
-    """A mail server of your own."""
-
-    host: Annotated[Name, Field(examples=["smtp.example.com"])]
-    """The server's name."""
-    port: Annotated[int, Field(ge=1, le=65535)] = 587
-    """The server's port."""
-    tls: Literal["starttls", "implicit", "none"] = "starttls"
-    """How the connection is encrypted."""
-    username: Annotated[SecretName | None, Field(examples=["env:SMTP_USERNAME"])] = None
-    """The environment variable that holds the user name."""
-    password: Annotated[SecretName | None, Field(examples=["env:SMTP_PASSWORD"])] = None
-    """The environment variable that holds the password."""
-
-    @model_validator(mode="after")
-    def _no_password_in_the_clear(self) -> Self:
-        if self.username and not self.password:
-            refuse(("username", "goes with password: add password"))
-        if self.password and not self.username:
-            refuse(("password", "goes with username: add username"))
-        if self.password and self.tls == "none":
-            refuse(("tls", "a password is not sent without TLS: write starttls or implicit"))
-        return self
-
-
-class EmailChannel(Part):
-    """Mail, through Amazon SES or through a mail server."""
-
-    from_: Annotated[EmailAddress, Field(alias="from", examples=["deploys@example.com"])]
-    """The sender."""
-    to: Annotated[
-        list[EmailAddress], Field(min_length=1, max_length=50, examples=[["oncall@example.com"]])
-    ]
-    """Who receives it."""
-    via: Literal["ses", "smtp"] = "ses"
-    """Amazon SES, or a mail server of your own."""
-    smtp: SmtpServer | None = None
-    """The mail server. Only with via: smtp."""
-
-    @model_validator(mode="after")
-    def _server(self) -> Self:
-        if self.via == "smtp" and not self.smtp:
-            refuse(("via", "smtp needs a mail server: add smtp: {host: ...}"))
-        if self.via == "ses" and self.smtp:
-            refuse(("smtp", "is not used, as via is ses: write via: smtp, or leave smtp out"))
-        return self
-
-
-class SnsChannel(Part):
-    """An SNS topic."""
-
-    topic_arn: Annotated[TopicArn, Field(examples=["arn:aws:sns:us-east-1:123456789012:deploys"])]
-    """The topic's ARN."""
-
-
-class WebhookChannel(Part):
-    """Any HTTP endpoint; receives the notice as JSON."""
-
-    url: Annotated[SecretName, Field(examples=["env:DEPLOY_WEBHOOK_URL"])]
-    """The environment variable that holds the URL."""
-
-
-class NotifyPolicy(Part):
-    """Who is told. Each channel is tried by itself; none can change an outcome."""
-
-    healthy: bool = False
-    """Tell about healthy releases too."""
-    slack: SlackChannel | None = None
-    """A Slack incoming webhook."""
-    email: EmailChannel | None = None
-    """Mail, through Amazon SES or through a mail server."""
-    sns: SnsChannel | None = None
-    """An SNS topic."""
-    webhook: WebhookChannel | None = None
-    """Any HTTP endpoint; receives the notice as JSON."""
-
-
 class Policy(Part):
     """Everything that an operator decides about one service."""
 
@@ -350,11 +269,13 @@ class Policy(Part):
 
 
 def models_in(annotation: Any) -> Iterator[type[BaseModel]]:
-    """The models that a key's type is made of, without those inside of them."""
+    """The models that a key's type is made of, each once, without those inside of them."""
+    found: dict[type[BaseModel], None] = {}
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
-        yield annotation
+        found[annotation] = None
     for argument in get_args(annotation):
-        yield from models_in(argument)
+        found |= dict.fromkeys(models_in(argument))
+    yield from found
 
 
 def tag_of(model: type[BaseModel]) -> str | None:

@@ -5,7 +5,8 @@ Each problem is one line: file, line, dotted key, what is wrong and what to writ
     lastgood.yaml:12: triggers.1.treshold: unknown key; did you mean threshold?
 
 ``strict_yaml`` judges how it is written, ``policy`` what it means, ``policy_problems`` puts the
-latter into words. A value that may be a secret is never repeated.
+latter into words, ``policy_messages`` tries its templates out. A value that may be a secret is
+never repeated.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from typing import Any, NamedTuple
 
 from pydantic import ValidationError
 
-from lastgood import policy_problems, strict_yaml
+from lastgood import policy_messages, policy_problems, strict_yaml
 from lastgood.errors import PolicyError
 from lastgood.group_policy import GroupPolicy
 from lastgood.policy import Policy
@@ -97,19 +98,22 @@ def check(path: str | os.PathLike[str]) -> Checked:
     if len(content) > strict_yaml.MAX_BYTES:
         return _wrong(None, strict_yaml.TOO_LARGE)
     try:
-        return check_text(content.decode("utf-8"))
+        return check_text(content.decode("utf-8"), Path(path).parent)
     except UnicodeDecodeError as error:
         line = content.count(b"\n", 0, error.start) + 1
         return _wrong(line, "not UTF-8: save the file in that encoding")
 
 
-def check_text(text: str) -> Checked:
-    """Read a policy from text, and say what is wrong with it. Raises nothing."""
+def check_text(text: str, folder: Path | None = None) -> Checked:
+    """Read a policy from text, and say what is wrong with it. Raises nothing.
+
+    ``folder``: where the files are that it names; None: nowhere.
+    """
     document = strict_yaml.read(text)
     found = list(document.faults)
     policy = None
     if document.complete:
-        policy, more = _validate(document)
+        policy, more = _validate(document, folder)
         found += more
     problems = [
         Problem(fault.line, policy_problems.dotted(fault.path), fault.message)
@@ -121,7 +125,7 @@ def check_text(text: str) -> Checked:
 
 
 def _validate(
-    document: strict_yaml.Document,
+    document: strict_yaml.Document, folder: Path | None
 ) -> tuple[Policy | GroupPolicy | None, list[strict_yaml.Fault]]:
     data: Any = document.data
     if data is None:
@@ -133,14 +137,15 @@ def _validate(
         text = "must be a mapping: begin with service: CLUSTER/SERVICE"
         return None, [strict_yaml.Fault(document.line(()), (), text)]
     file = _kind_of(data)
+    faults, names = policy_messages.read_files(document, folder)
     try:
         policy = file.model_validate(
             data, strict=True, by_alias=True, by_name=False, context={"zones": _zones}
         )
-        return policy, []
+        return policy, [*faults, *policy_messages.wrong_in(policy, document, names)]
     except ValidationError as error:
         broken = {fault.path for fault in document.faults}
-        return None, [
+        return None, faults + [
             strict_yaml.Fault(document.line(path), path, message)
             for path, message in policy_problems.translate(error, file)
             if path not in broken

@@ -17,7 +17,8 @@ from pydantic_core import ErrorDetails
 from lastgood.policy import Policy, models_in, tag_of
 from lastgood.strict_yaml import Path
 
-_SECRET_KEYS = {"webhook_url", "password", "username"}
+_SECRET_KEYS = {"webhook_url", "password", "username", "token", "routing_key", "secret"}
+_NOT_IN_THE_FILE = {"[key]", "[one]", "[several]"}
 _PLAIN_KEY = re.compile(r"[A-Za-z][A-Za-z0-9_ -]{0,39}")
 _HARMLESS_KEY = re.compile(r"[a-z_]{1,20}")
 
@@ -146,8 +147,8 @@ def _follow(
 ) -> tuple[Path, type[BaseModel] | None]:
     """Where pydantic's location is in the file, and the model that owns its last key.
 
-    pydantic puts a union's tag (``triggers, 1, alarm, threshold``) and ``[key]`` into the
-    location, which no file has.
+    pydantic puts a union's tag (``triggers, 1, alarm, threshold``; ``[one]`` or ``[several]``
+    channels of a kind) and ``[key]`` into the location, which no file has.
     """
     path: list[str | int] = []
     owner: type[BaseModel] | None = None
@@ -157,7 +158,7 @@ def _follow(
         tagged = [model for model in models if tag_of(model) == part]
         if len(models) > 1 and tagged:
             here = tagged[0]
-        elif part != "[key]":
+        elif part not in _NOT_IN_THE_FILE:
             path.append(part)
             owner = models[0] if len(models) == 1 else None
             if not isinstance(part, int):

@@ -17,6 +17,7 @@ from pydantic.fields import FieldInfo
 
 from lastgood import strict_yaml
 from lastgood.policy import Policy, models_in, tag_of
+from lastgood.policy_notify import Channel
 from lastgood.values import format_duration
 
 _HEAD = """\
@@ -60,7 +61,8 @@ def render(values: Mapping[str, Any] | None = None) -> str:
 
 def _fields(model: type[BaseModel], values: Mapping[str, Any], indent: int) -> Iterator[_Line]:
     def order(item: tuple[str, FieldInfo]) -> int:
-        return _FIRST.index(item[0]) if item[0] in _FIRST else len(_FIRST)
+        shared = issubclass(model, Channel) and item[0] in Channel.model_fields
+        return _FIRST.index(item[0]) if item[0] in _FIRST else len(_FIRST) + shared
 
     for name, info in sorted(model.model_fields.items(), key=order):
         yield from _field(name, info, values, indent)

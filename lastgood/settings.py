@@ -35,6 +35,10 @@ class Settings(BaseModel):
     """HOST:PORT of a Prometheus endpoint; none without it."""
     ui_url: str = ""
     """Where people find the Temporal UI, such as http://localhost:8233; used in links."""
+    slack_api: str = ""
+    """Another address of Slack's Web API, such as https://slack-gov.com/api; for bots."""
+    pagerduty_api: str = ""
+    """Another address of PagerDuty's Events API, such as that of a proxy."""
     max_watches: int = Field(default=1000, ge=1, le=100_000)
     """Watches that one worker runs at the same time."""
     shutdown_timeout: float = Field(default=10.0, ge=0, le=600)
@@ -51,7 +55,7 @@ class Settings(BaseModel):
             raise ValueError("write HOST:PORT, such as 127.0.0.1:9464")
         return value
 
-    @field_validator("ui_url")
+    @field_validator("ui_url", "slack_api", "pagerduty_api")
     @classmethod
     def _no_slash(cls, value: str) -> str:
         if value and not re.fullmatch(r"https?://\S+", value):

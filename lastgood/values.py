@@ -211,6 +211,19 @@ Text = Annotated[
     Field(min_length=1, max_length=500),
     Like(r"[^\x00-\x08\x0b-\x1f\x7f]*", "must not contain control characters"),
 ]
+MessageTemplate = Annotated[
+    str,
+    Field(min_length=1, max_length=4000),
+    Like(r"[^\x00-\x08\x0b-\x1f\x7f]*", "must not contain control characters"),
+]
+SlackChannelId = Annotated[
+    str,
+    Like(
+        "[CGD][A-Z0-9]{5,20}",
+        "must be a channel's id, not its name: write one such as C0123456789; Slack shows it "
+        "at the end of the channel's details",
+    ),
+]
 EmailAddress = Annotated[
     str,
     Field(max_length=254),

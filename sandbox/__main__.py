@@ -24,7 +24,8 @@ An AWS on loopback, small enough to hold in your hand. Prints one JSON line when
 uses AWS. Ends on SIGTERM or Ctrl-C, and takes all its tasks with it.
 
 ECS services run real processes, behind real load balancers on 127.0.0.1. CloudWatch, SNS, SES,
-STS, EC2 (the default VPC and its subnets) and ECR answer too. Any credentials will do.
+STS, EC2 (the default VPC and its subnets) and ECR answer too, and IAM's SimulatePrincipalPolicy.
+Any credentials will do.
 Deployments work as they are configured: ROLLING with circuit breaker, BLUE_GREEN, LINEAR and
 CANARY behind an Application Load Balancer, all with deployment alarms, lifecycle hooks (PAUSE
 waits; AWS_LAMBDA has SUCCEEDED at once), ListServiceDeployments, DescribeServiceDeployments,

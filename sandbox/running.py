@@ -210,7 +210,7 @@ class Sandbox:
         self._fault("lose_answer", action, times=times, skip=skip)
 
     def deny(self, action: str, *, times: int | None = None) -> None:
-        """Refuse calls with AccessDeniedException."""
+        """Refuse calls with AccessDeniedException; PassRole: registrations with a role."""
         self._fault("deny", action, times=times)
 
     def stale(self, seconds: float, *, times: int | None = None) -> None:

@@ -262,6 +262,33 @@ async def all_channels(desk: Desk) -> None:
     await desk.release("app:2", of=QUICK, **changes)
 
 
+async def conversations(desk: Desk) -> None:
+    """Threads and incidents: a rollback that fails, a hold, resumed and not; then all is good."""
+    bot = {"token": "env:TOKEN", "channel": "C0123456789"}
+    notify = {
+        "slack": [{**bot, "at_least": "critical"}, bot],
+        "pagerduty": {"routing_key": "env:KEY"},
+        "teams": {"webhook_url": "env:TEAMS"},
+    }
+    desk.world.service_deployments = False
+    desk.aws.recorded = True
+    desk.world.image("app:1", faults={"error-rate": Fault(timedelta(0))})
+    for rollout in desk.world.rollouts:
+        rollout.behaviour.faults = {}
+    desk.world.bad("app:2", after=1)
+    back = {"verify_timeout": "2s", "remind_every": "2s", "cooldown": "0s"}
+    await desk.release("app:2", **LONG | {"rollback": back, "notify": notify})
+    await asyncio.sleep(3)
+    await desk.say("acknowledge")
+    desk.world.image("app:3", silent=frozenset({"error-rate"}))
+    await desk.deploy("app:3", of=QUICK, rollback={"hold_for": "4s"}, notify=notify)
+    await until_step(desk, "hold")
+    await desk.say("resume")
+    await desk.result("app:3")
+    await desk.release("app:4", of=QUICK, notify=notify)
+    await asyncio.sleep(2)
+
+
 def shifts(desk: Desk, strategy: str, *pauses: str) -> None:
     """From now on the service shifts its traffic, and waits at these stages."""
     lasts = timedelta(hours=1)
@@ -303,6 +330,21 @@ async def begun_by_schedule(desk: Desk, scheduled: ScheduledDrill) -> None:
     )
 
 
+async def examined(desk: Desk) -> None:
+    """All that a release will need, with a test message."""
+    await desk.examine(policy(of=QUICK), send_test=True)
+
+
+async def listed(desk: Desk) -> None:
+    """A namespace that has our search attributes: a release, held, rolled back; and a check."""
+    desk.world.bad("app:2", after=1)
+    await desk.deploy("app:2", of=QUICK, rollback={"enabled": False})
+    await until_step(desk, "hold")
+    await desk.say("deny")
+    await desk.result("app:2")
+    await desk.check(of=QUICK)
+
+
 SCENARIOS: list[Callable[[Desk], Awaitable[None]]] = [
     healthy,
     rolled_back,
@@ -324,8 +366,11 @@ SCENARIOS: list[Callable[[Desk], Awaitable[None]]] = [
     steered,
     forced,
     all_channels,
+    conversations,
     checked,
     drilled,
+    examined,
+    listed,
 ]
 
 
@@ -385,6 +430,11 @@ async def group_stuck(desk: GroupDesk) -> None:
     await desk.end()
 
 
+async def group_listed(desk: GroupDesk) -> None:
+    """All are healthy."""
+    await desk.release("good", "good")
+
+
 GROUPS: list[Callable[[GroupDesk], Awaitable[None]]] = [
     group_in_order,
     group_at_once,
@@ -393,6 +443,7 @@ GROUPS: list[Callable[[GroupDesk], Awaitable[None]]] = [
     group_superseded,
     group_cancelled,
     group_stuck,
+    group_listed,
 ]
 
 

@@ -19,6 +19,7 @@ from typing import Any
 from temporalio.client import WorkflowExecution
 
 from lastgood import messages
+from sandbox.scenarios.demo.parts import search_attributes
 from scripts.histories import GROUPS, SCENARIOS
 from tests.durable.conftest import start_dev_server
 from tests.durable.desk import Desk, at_work
@@ -27,7 +28,11 @@ from tests.durable.group_fakes import GroupDesk, group_desk
 from tests.durable.world import World
 
 FOLDER = Path(__file__).parents[1] / "tests/replay/histories"
-CONTINUE_EARLY = ("--dynamic-config-value", "limit.historyCount.suggestContinueAsNew=40")
+SETTINGS = {
+    "queue": ("--dynamic-config-value", "limit.historyCount.suggestContinueAsNew=40"),
+    "listed": tuple(search_attributes()),
+}
+"""What the server is told, for some scenarios."""
 
 
 def without_machine(value: Any) -> Any:
@@ -58,7 +63,7 @@ async def record(scenario: Callable[[Desk], Awaitable[None]]) -> None:
     """Run one scenario on a server of its own."""
     name = scenario.__name__
     world = World(rollout=timedelta(seconds=1))
-    env = await start_dev_server(*(CONTINUE_EARLY if name == "queue" else ()))
+    env = await start_dev_server(*SETTINGS.get(name, ()))
     async with env, at_work(env, FakeAws(world, patient=True)) as desk:
         desk.patience = 90
         await scenario(desk)

@@ -166,6 +166,7 @@ _OTHERS = {
     0: "done, or healthy",
     1: "unexpected: Temporal or AWS cannot be reached, or a fault of ours; no verdict",
     2: "wrong usage, policy or settings; nothing was begun. `doctor`: something is not fine",
+    3: "`alarms`: something is not as the policy says, and was left alone",
     130: "Ctrl-C; what runs in Temporal goes on",
 }
 
@@ -191,6 +192,9 @@ def messages_page() -> str:
         "stay as they are.\n",
         f"Task queues: `{messages.TASK_QUEUE}` (workflows, short activities) and "
         f"`{messages.WATCH_TASK_QUEUE}` (watches).\n",
+        "Search attributes, each a Keyword ([what they hold](../temporal-ui.md#find-releases)): "
+        + ", ".join(f"`{name}`" for name in messages.SEARCH_ATTRIBUTES)
+        + ".\n",
     ]
     for kind in (ServiceGuard, Deployment, Rollback, GroupRelease, Check):
         parts += _messages_of(kind)

@@ -9,6 +9,7 @@ from temporalio.exceptions import ActivityError, ApplicationError, ChildWorkflow
 
 from workflows.options import (
     ASK_REGISTRY,
+    EXAMINE,
     MUTATE,
     MUTATE_ON_THE_WAY_BACK,
     READ,
@@ -55,6 +56,7 @@ with workflow.unsafe.imports_passed_through():
         UpdateOrder,
     )
     from lastgood.decisions import digests
+    from lastgood.decisions.rendering.temporal_ui.markdown import summary
     from lastgood.model import (
         ContainerImage,
         Revision,
@@ -143,7 +145,7 @@ async def register_task_definition(
     return await workflow.execute_activity_method(
         EcsActivities.register_task_definition,
         order,
-        summary=f"Register {order.source.get('family')} for {order.release}",
+        summary=summary(f"Register {order.source.get('family')} for {order.release}"),
         **(STEER if briefly else _mutate(back)),
     )
 
@@ -205,18 +207,20 @@ async def describe_images(query: ImageQuery, *, briefly: bool = False) -> str | 
     return await workflow.execute_activity_method(
         EcrActivities.describe_images,
         query,
-        summary=f"Read the digest of {query.image}",
+        summary=summary(f"Read the digest of {query.image}"),
         **(ASK_REGISTRY if briefly else READ),
     )
 
 
-async def describe_target_groups(order: ResolveOrder, *, back: bool = False) -> LoadBalancerFacts:
-    """Find a load balancer's dimensions and health check."""
+async def describe_target_groups(
+    order: ResolveOrder, *, back: bool = False, briefly: bool = False
+) -> LoadBalancerFacts:
+    """Find a load balancer's dimensions and health check; briefly, where a person waits."""
     return await workflow.execute_activity_method(
         LoadBalancerActivities.describe_target_groups,
         order,
         summary="Find the load balancer",
-        **_read(back),
+        **(EXAMINE if briefly else _read(back)),
     )
 
 
@@ -225,7 +229,7 @@ async def describe_alarms(region: str, names: tuple[str, ...]) -> list[AlarmStat
     return await workflow.execute_activity_method(
         CloudWatchActivities.describe_alarms,
         AlarmQuery(region=region, names=names),
-        summary=f"Read {', '.join(names)}",
+        summary=summary(f"Read the alarms {', '.join(names)}"),
         **READ,
     )
 
@@ -265,6 +269,6 @@ async def smoke_test(order: SmokeOrder) -> ProbeAnswer:
     return await workflow.execute_activity_method(
         HttpActivities.smoke_test,
         order,
-        summary=order.check.url,
+        summary=summary(f"Smoke test: {order.check.url}"),
         **probe_options(order.check.timeout),
     )

@@ -8,13 +8,15 @@ from temporalio import workflow
 from temporalio.exceptions import ActivityError, ApplicationError
 
 from workflows import calls
+from workflows.listed import Listed
 from workflows.resolving import CannotResolveError, Resolver
 from workflows.watching import Round
 
 with workflow.unsafe.imports_passed_through():
     from lastgood import messages
     from lastgood.contracts import CheckReport, Tally, WatchedTrigger, WatchOrder
-    from lastgood.decisions import preflight
+    from lastgood.decisions import attributes, preflight
+    from lastgood.decisions.rendering.temporal_ui.check import check_now
     from lastgood.decisions.thresholds import lasts_of, period_of
     from lastgood.decisions.verdicts import said_by
     from lastgood.model import ServiceRef, Status, Verdict
@@ -40,8 +42,14 @@ class Check:
     @workflow.run
     async def run(self, policy: Policy) -> CheckReport:
         """Resolve the triggers, look, conclude."""
+        listed = Listed(wanted=workflow.patched("listed"))
+        listed.put(attributes.of_service(policy.ref()))
+        workflow.set_current_details(check_now(None))
         try:
-            return await self._look(policy)
+            report = await self._look(policy)
+            workflow.set_current_details(check_now(report))
+            await listed.settled()
+            return report
         except CannotResolveError as error:
             raise ApplicationError(str(error), type="CannotResolve", non_retryable=True) from error
         except ActivityError as error:

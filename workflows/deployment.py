@@ -17,6 +17,7 @@ from workflows.explaining import explain
 from workflows.hooks import let_go_on
 from workflows.preflight import RefusedError, prepare
 from workflows.release import Part, Release
+from workflows.showing import show
 from workflows.smoke import smoke
 from workflows.watching import Round, until_after
 
@@ -37,7 +38,7 @@ with workflow.unsafe.imports_passed_through():
         UpdateOrder,
         WatchedTrigger,
     )
-    from lastgood.decisions import early_end, findings
+    from lastgood.decisions import attributes, early_end, findings
     from lastgood.decisions.targets import images_of
     from lastgood.model import Revision
 
@@ -57,11 +58,13 @@ class Deployment:
         self._journal = self._release.journal
         self._round: Round | None = None
         self._carry: tuple[Tally, ...] = ()
+        self._journal.show = lambda: show(self._release, self._round)
 
     @workflow.run
     async def run(self, _: DeploymentOrder) -> DeploymentReport:
         """The pipeline."""
-        ending = Ending(self._release)
+        ending, order = Ending(self._release), self._release.order
+        self._release.listed.put(attributes.of_release(order.release, order.service))
         try:
             report = await self._carry_out(ending)
         except asyncio.CancelledError:
@@ -70,6 +73,7 @@ class Deployment:
             reason = self._release.cancelled_by()
             report = await ending.close(Finding(kind="cancelled", reason=reason))
         self._release.over = True
+        await self._release.listed.settled()
         if self._release.orphaned:
             await self._release.tell_guard(messages.RELEASE_ENDED, report)
         await workflow.wait_condition(workflow.all_handlers_finished)
@@ -138,6 +142,7 @@ class Deployment:
                     target=release.target,
                 )
                 await release.tell_guard(messages.RELEASE_BEGUN, begun)
+                release.listed.put(attributes.of_image(release.released))
                 release.released_at = release.deployed_at = workflow.now()
                 self._journal.to_task_definition = release.released.task_definition
                 self._journal.call(f"UpdateService: {release.service} → {release.released.label}")
@@ -336,7 +341,11 @@ class Deployment:
     async def _hand_over(self) -> tuple[Tally, ...]:
         """What the last round remembers, for the next one."""
         carry, self._carry = self._carry, ()
-        return await self._round.hand_over() if self._round else carry
+        if self._round is None:
+            return carry
+        carry = await self._round.hand_over()
+        self._journal.measured(carry)
+        return carry
 
     async def _sit_out(self, until: datetime) -> None:
         """Wait for a cooldown's end; the watch goes on, and what still fires then counts.
@@ -363,6 +372,7 @@ class Deployment:
                         or release.orders.promoted is not promoted
                     ),
                     timeout=until - workflow.now(),
+                    timeout_summary=f"Cooldown until {until:%H:%M:%S} UTC",
                 )
 
     async def _until_news(self, current: Round) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Coroutine
 from typing import Any, TypeVar
 
@@ -10,15 +11,17 @@ from temporalio.exceptions import ActivityError, ApplicationError
 
 from workflows import calls
 from workflows.memory import Memory
-from workflows.telling import here, tell
+from workflows.telling import Conversation, here, tell
 
 with workflow.unsafe.imports_passed_through():
     from lastgood import messages
     from lastgood.contracts import (
         Answer,
         FreezeRequest,
+        Incident,
         Instruction,
         InstructionAnswer,
+        Notice,
         OperatorRequest,
         ReleaseOrder,
         RollbackRequest,
@@ -26,6 +29,7 @@ with workflow.unsafe.imports_passed_through():
     from lastgood.decisions import (
         alerts,
         guarding,
+        incidents,
         ledger,
         notices,
         operators,
@@ -60,8 +64,13 @@ class Desk:
         self._memory = memory
         self._in_hand: set[str] = set()
         self._answers: dict[str, InstructionAnswer] = {}
-        self.telling = False
-        """People are being told of a release that was refused."""
+        self._telling = 0
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    @property
+    def telling(self) -> bool:
+        """Whether people are being told of something: the guard does not continue as new."""
+        return self._telling > 0
 
     # --- Once ------------------------------------------------------------------------------
 
@@ -153,14 +162,14 @@ class Desk:
 
     async def refuse_queued(self, order: ReleaseOrder, why: str) -> None:
         """A release may not begin: it ends at once, and people are told."""
-        self.telling = True
+        self._telling += 1
         await self._end_queued(Outcome.REFUSED, why, [order])
         result = guarding.result_by_id(self._memory.state, order.id)
         if result:
             context = guarding.context_of_queued(order, workflow.now(), here())
             notice = notices.ended(context, result=result)
             await tell(notice, order.policy.notify, self._memory.state.service.region)
-        self.telling = False
+        self._telling -= 1
 
     async def _end_queued(self, outcome: Outcome, reason: str, ended: list[ReleaseOrder]) -> None:
         self._memory.state = guarding.without_queued(
@@ -199,6 +208,9 @@ class Desk:
         about = ", ".join(one.release for one in state.alerts)
         self._memory.state = alerts.acknowledged(state)
         self._memory.note(request.actor, "acknowledge", request.reason)
+        now = workflow.now()
+        told = [(one, incidents.acknowledged(one, request, now)) for one in state.incidents]
+        self._tell_afterwards(told)
         return Answer(text=f"Nobody is told of {about} any more: {request.actor} takes care.")
 
     async def revision_to_adopt(self, request: OperatorRequest) -> Revision:
@@ -224,6 +236,29 @@ class Desk:
         self._memory.note(request.actor, "adopt", request.reason)
         text = f"{revision.label} is the last known good revision of {state.service} now."
         return Answer(text=text)
+
+    # --- Incidents -------------------------------------------------------------------------
+
+    def tell_of_recovery(self, before: tuple[Incident, ...], result: ReleaseResult) -> None:
+        """Tell the incidents that a good end has closed; nothing waits for it."""
+        now, left = workflow.now(), {one.release for one in self._memory.state.incidents}
+        over = [one for one in before if one.release not in left]
+        self._tell_afterwards([(one, incidents.recovered(one, result, now)) for one in over])
+
+    def _tell_afterwards(self, told: list[tuple[Incident, Notice]]) -> None:
+        for incident, notice in told:
+            self._telling += 1
+            task = asyncio.create_task(self._tell_one(incident, notice))
+            self._tasks.add(task)
+            task.add_done_callback(self._tasks.discard)
+
+    async def _tell_one(self, incident: Incident, notice: Notice) -> None:
+        region = self._memory.state.service.region
+        try:
+            turns = self._memory.turns_about(incident.release)
+            await Conversation(incident.threads, turns).tell(notice, incident.notify, region)
+        finally:
+            self._telling -= 1
 
     # --- Groups ----------------------------------------------------------------------------
 

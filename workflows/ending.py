@@ -15,7 +15,7 @@ from workflows import calls
 from workflows.release import Release
 from workflows.results import after_rollback, report_of, result_of
 from workflows.rollback import Rollback
-from workflows.telling import here, tell
+from workflows.telling import Conversation, here
 
 with workflow.unsafe.imports_passed_through():
     from lastgood import messages
@@ -23,11 +23,14 @@ with workflow.unsafe.imports_passed_through():
         DeploymentReport,
         Finding,
         Notice,
+        OperatorRequest,
         RollbackOrder,
         RollbackReport,
     )
-    from lastgood.decisions import findings, ledger, notices, targets
+    from lastgood.decisions import attributes, findings, ledger, notices, targets
     from lastgood.decisions.limits import Remedy
+    from lastgood.decisions.pictures import picture_of
+    from lastgood.decisions.rendering.temporal_ui.rollback import rollback_details, rollback_summary
     from lastgood.decisions.wording import sentence
     from lastgood.model import (
         ChannelFailure,
@@ -51,10 +54,13 @@ async def run_rollback(order: RollbackOrder) -> RollbackReport:
                 id=messages.rollback_id(order.service),
                 parent_close_policy=ParentClosePolicy.ABANDON,
                 memo={messages.RELEASE_MEMO: order.release},
-                static_summary=f"{order.service} back to {order.target.label}",
+                static_summary=rollback_summary(order),
+                static_details=rollback_details(order),
             )
         except WorkflowAlreadyStartedError:
-            await workflow.sleep(_BUSY_RETRY_SECONDS)
+            await workflow.sleep(
+                _BUSY_RETRY_SECONDS, summary="Another rollback of the service is under way"
+            )
         except ChildWorkflowError as error:
             return RollbackReport(
                 outcome=Outcome.ROLLBACK_FAILED,
@@ -78,6 +84,7 @@ class Ending:
         """What it waited for a person with, last."""
         self._cooldown_told: datetime | None = None
         """The end of the cooldown that people were told of last."""
+        self._conversation = Conversation()
         self._telling: list[asyncio.Task[tuple[ChannelFailure, ...]]] = []
 
     async def reach(self, finding: Finding | None) -> DeploymentReport | None:
@@ -112,13 +119,14 @@ class Ending:
         """Tell people; a rollback that comes meanwhile is not lost."""
         release = self._release
         release.judged_good, release.closing = end.outcome is Outcome.HEALTHY, True
+        release.listed.put(attributes.of_outcome(end.outcome))
         notice = notices.ended(
             release.context(here()),
             result=end,
             fired=finding.verdict if finding else None,
             target=release.target,
         )
-        await self._tell(notice)
+        await self._tell(notice, finding)
         while self._telling:
             self._journal.failures.extend(await self._telling.pop(0))
         await release.know_digests()
@@ -126,7 +134,7 @@ class Ending:
         if release.judged_good and late and late.kind == "operator":
             release.judged_good = False
             return await self._close(await self._roll_back(late), late)
-        report = report_of(release, end, self._proven, notice)
+        report = report_of(release, end, self._proven, notice, self._conversation.open)
         self._journal.held = False
         self._journal.result = ReleaseResult.model_validate(report.model_dump())
         self._journal.note(f"Ended: {report.outcome.value}. {report.reason}")
@@ -147,7 +155,8 @@ class Ending:
                 fired=finding.verdict,
                 until=remedy.until,
                 last=last,
-            )
+            ),
+            finding,
         )
 
     # --- The ways to end -------------------------------------------------------------------
@@ -192,7 +201,8 @@ class Ending:
                 fired=finding.verdict,
                 target=target,
                 asked_by=finding.actor if finding.kind == "operator" else None,
-            )
+            ),
+            finding,
         )
         with self._journal.step("roll back", target.label):
             report = await self._run(finding, target, adopt=False)
@@ -247,6 +257,9 @@ class Ending:
             smoke_failed=finding.kind == "smoke",
             adopt=adopt,
             triggers=prepared.triggers if prepared else (),
+            actor=finding.actor,
+            reason=finding.reason,
+            listed=True,
         )
         report = await self._to_its_end(run_rollback(order))
         self._journal.calls += report.calls
@@ -286,6 +299,7 @@ class Ending:
         why = f"{sentence(finding.reason)} {remedy.reason}" if remedy else finding.reason
         held = result_of(self._release, Outcome.HELD, why, finding)
         self._journal.held, self._journal.result = True, held
+        release.listed.put(attributes.of_outcome(Outcome.HELD))
         self._journal.note(f"Held for a person: {why}")
         until = since + release.policy.rollback.hold_for
         with self._journal.step("hold"):
@@ -298,15 +312,17 @@ class Ending:
                 until=until,
                 number=self._holds,
             )
-            await self._tell(notice)
+            await self._tell(notice, finding)
             await release.tell_guard(messages.RELEASE_HELD, held)
             decided = await self._decision_of_a_person(until)
         self._journal.held, self._journal.result, self._held = False, None, held
+        release.listed.put(attributes.of_outcome(None))
         if not release.orders.decided:
             return await self._after_hold(decided, held)
         if release.orders.resumed or release.goes_on:
             await release.tell_guard(messages.RELEASE_RESUMED, release.order.release.id)
         if release.orders.resumed:
+            await self._tell_of_resuming(release.orders.resumed)
             release.resume(since)
         return None
 
@@ -320,6 +336,7 @@ class Ending:
                     release.interruption is not None or release.orders.decided or bool(watch.news)
                 ),
                 timeout=until - workflow.now(),
+                timeout_summary=f"Held for a person until {until:%Y-%m-%d %H:%M} UTC",
             )
         except TimeoutError:
             return None
@@ -343,10 +360,18 @@ class Ending:
 
     # --- Telling ---------------------------------------------------------------------------
 
-    async def _tell(self, notice: Notice) -> None:
+    async def _tell(self, notice: Notice, finding: Finding | None = None) -> None:
         """Begin to tell people; nothing waits for it but the very end."""
-        call = tell(notice, self._release.policy.notify, self._release.service.region)
+        notify, region = self._release.policy.notify, self._release.service.region
+        fired = finding.verdict if finding else None
+        picture = picture_of(self._release.policy.triggers, fired)
+        call = self._conversation.tell(notice, notify, region, picture)
         self._telling.append(asyncio.create_task(call))
+
+    async def _tell_of_resuming(self, by: OperatorRequest) -> None:
+        context = self._release.context(here())
+        number, who = self._holds, by.actor
+        await self._tell(notices.resumed(context, by=who, reason=by.reason, number=number))
 
     async def _remember(self, record: RollbackRecord) -> None:
         self._release.count(record)

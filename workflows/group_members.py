@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from contextlib import suppress
 from datetime import timedelta
 from typing import Literal
@@ -51,6 +52,8 @@ class Members:
         """The requests for releases."""
         self.state = groups.begin(order)
         self.notes: list[str] = []
+        self.changed: Callable[[], None] = lambda: None
+        """Called when one more is noted."""
         self.over = False
         """The group's release ends: nothing is begun or followed any more."""
 
@@ -141,7 +144,11 @@ class Members:
         """A release must not be accepted any more once its guard was looked at."""
         asking = self._asking[order.id]
         with suppress(TimeoutError):
-            await workflow.wait_condition(asking.done, timeout=_UNANSWERED)
+            await workflow.wait_condition(
+                asking.done,
+                timeout=_UNANSWERED,
+                timeout_summary=f"{order.policy.service}: does its guard answer?",
+            )
         if not asking.done():
             asking.cancel()
         with suppress(ActivityError):
@@ -175,7 +182,9 @@ class Members:
         if way.result is None:
             await self._until_back(order, way, _LOOK_AGAIN)
         elif refused:
-            await workflow.sleep(_AFTER_REFUSAL)
+            await workflow.sleep(
+                _AFTER_REFUSAL, summary=f"{order.policy.service}: refused, asked again soon"
+            )
         else:
             await self._until_back(order, way, standings.patience(order.policy.rollback))
 
@@ -188,10 +197,13 @@ class Members:
             return
         with suppress(TimeoutError):
             await workflow.wait_condition(
-                lambda: self._member(order).result is not None, timeout=within
+                lambda: self._member(order).result is not None,
+                timeout=within,
+                timeout_summary=f"{order.policy.service}: its release ends",
             )
         if groups.goes_back(self._member(order)):
-            await workflow.sleep(_SHORTLY)  # its guard may be about to say what it just told us
+            # Its guard may be about to say what it just told us.
+            await workflow.sleep(_SHORTLY, summary=f"{order.policy.service}: a moment")
 
     async def _ask_back(
         self, order: ReleaseOrder, way: standings.WayBack, number: int
@@ -245,7 +257,7 @@ class Members:
     def note(self, text: str) -> None:
         """Say what happened, also in the Temporal UI."""
         self.notes.append(text)
-        workflow.set_current_details("\n".join(f"- {note}" for note in self.notes))
+        self.changed()
 
     def _went_back(self, order: ReleaseOrder, back: ReleaseResult) -> None:
         self.state = groups.changed(self.state, order.id, back=back)

@@ -8,6 +8,7 @@ from temporalio import workflow
 
 from workflows.desk import refuse
 from workflows.group_members import Members
+from workflows.listed import Listed
 
 with workflow.unsafe.imports_passed_through():
     from lastgood import messages
@@ -19,7 +20,8 @@ with workflow.unsafe.imports_passed_through():
         GroupState,
         OperatorRequest,
     )
-    from lastgood.decisions import group_verdicts, groups
+    from lastgood.decisions import attributes, group_verdicts, groups
+    from lastgood.decisions.rendering.temporal_ui.group import GroupNow, group_now
     from lastgood.model import Outcome, ReleaseResult
 
 
@@ -36,10 +38,13 @@ class GroupRelease:
         self._result: GroupResult | None = None
         self._stop: groups.Stop | None = None
         self._looked = False
+        self._listed = Listed(wanted=order.listed, show=self._show)
+        self._members.changed = self._show
 
     @workflow.run
     async def run(self, _: GroupOrder) -> GroupResult:
         """Begin what may begin, if all may; once one went wrong, take back what was changed."""
+        self._listed.put(attributes.of_group(self._order))
         while True:
             try:
                 await self._preflight()
@@ -47,6 +52,7 @@ class GroupRelease:
                     break
                 for move in groups.next_moves(self._state):
                     self._make(move)
+                self._show()
                 await self._until_news()
             except asyncio.CancelledError:
                 if workflow.cancellation_reason() is None:
@@ -167,7 +173,14 @@ class GroupRelease:
             result = group_verdicts.result_of(order, state, run)
         self._result = result
         self._members.note(f"Ended: {result.outcome.value}. {result.reason}")
+        self._listed.put(attributes.of_outcome(result.outcome))
+        await self._listed.settled()
         return result
+
+    def _show(self) -> None:
+        """Bring the Temporal UI's details up to date."""
+        now = GroupNow(place=self._listed.place, progress=self.progress())
+        workflow.set_current_details(group_now(now))
 
     def _run(self) -> group_verdicts.Run:
         info = workflow.info()

@@ -23,6 +23,7 @@ with workflow.unsafe.imports_passed_through():
         StandingQuery,
         TakeBackOrder,
     )
+    from lastgood.decisions.rendering.temporal_ui.markdown import summary
 
 
 def ask_to_release(order: ReleaseOrder) -> ActivityHandle[Accepted]:
@@ -30,7 +31,7 @@ def ask_to_release(order: ReleaseOrder) -> ActivityHandle[Accepted]:
     return workflow.start_activity_method(
         GuardActivities.ask_to_release,
         order,
-        summary=f"{order.what} → {order.policy.service}",
+        summary=summary(f"{order.what} → {order.policy.service}"),
         **ASK,
     )
 
@@ -99,7 +100,9 @@ async def until_back(query: StandingQuery, within: timedelta) -> None:
     """Wait until a member is back, or not ours to bring back; not for ever."""
     watch = watch_standing(query)
     with suppress(TimeoutError):
-        await workflow.wait_condition(watch.done, timeout=within)
+        await workflow.wait_condition(
+            watch.done, timeout=within, timeout_summary=f"{query.service} until it is back"
+        )
     await stop(watch)
 
 

@@ -43,5 +43,6 @@ async def let_go_on(release: Release, news: ServiceNews) -> Finding | None:
         release.journal.call(f"ContinueServiceDeployment(CONTINUE) at {news.stage}")
     else:
         # What ECS answers may be a moment old: the next look waits a little.
-        await workflow.sleep(release.policy.monitor.interval)
+        pause = release.policy.monitor.interval
+        await workflow.sleep(pause, summary=f"ECS looks again at the hook of {news.stage}")
     return None

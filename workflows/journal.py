@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import datetime
 
 from temporalio import workflow
 
 with workflow.unsafe.imports_passed_through():
-    from lastgood.contracts import Decided, DeploymentOrder, Finding, Progress, Step
+    from lastgood.contracts import Decided, DeploymentOrder, Finding, Progress, Step, Tally
     from lastgood.model import ChannelFailure, ReleaseResult, Verdict
 
 
@@ -30,26 +30,31 @@ class Journal:
         """What was sent to AWS, with its time."""
         self.verdicts: dict[str, Verdict] = {}
         """The last one of each trigger, by its key."""
+        self.tallies: dict[str, Tally] = {}
+        """What the last watch of each trigger saw last, by its key."""
         self.decisions: list[Decided] = []
         self.result: ReleaseResult | None = None
+        self.show: Callable[[], None] | None = None
+        """Brings the Temporal UI's details up to date."""
 
     @contextmanager
     def step(self, name: str, text: str = "") -> Iterator[None]:
         """Record a step's beginning and end."""
         index = len(self._steps)
         self._steps.append(Step(name=name, started_at=workflow.now(), text=text))
-        self._show()
+        self.changed()
         try:
             yield
         finally:
             if workflow.in_workflow():  # else this run is only dropped from the worker's memory
                 ended = {"finished_at": workflow.now()}
                 self._steps[index] = self._steps[index].model_copy(update=ended)
+                self.changed()
 
     def note(self, text: str) -> None:
         """Record something worth saying."""
         self._notes.append(text)
-        self._show()
+        self.changed()
 
     def call(self, text: str, at: datetime | None = None) -> None:
         """Record a call that changes something."""
@@ -58,6 +63,12 @@ class Journal:
     def judged(self, *verdicts: Verdict) -> None:
         """Record what triggers conclude."""
         self.verdicts.update({verdict.key or verdict.trigger: verdict for verdict in verdicts})
+        self.changed()
+
+    def measured(self, tallies: tuple[Tally, ...]) -> None:
+        """Record what watches saw, as of when they ended."""
+        self.tallies.update({tally.key: tally for tally in tallies})
+        self.changed()
 
     def decided(self, finding: Finding, do: str, why: str = "") -> None:
         """Record a decision; the same one again is one."""
@@ -101,17 +112,7 @@ class Journal:
             notification_failures=tuple(self.failures),
         )
 
-    def _show(self) -> None:
-        """Keep the Temporal UI's details current: bullets, as its tables have no spacing."""
-        release = self._order.release
-        lines = [f"**{release.id}**: `{release.what}` → **{self._order.service}**", ""]
-        for step in self._steps:
-            mark = "done" if step.finished_at else "**now**"
-            lines.append(
-                f"- {step.name}: {mark} (since {step.started_at:%H:%M:%S} UTC) {step.text}"
-            )
-        lines += [f"- {note}" for note in self._notes]
-        last = self._steps[-1] if self._steps else None
-        if last and last.name in ("wait", "monitor") and last.finished_at is None:
-            lines.append("- latest values: *Pending Activities*, heartbeat details")
-        workflow.set_current_details("\n".join(lines))
+    def changed(self) -> None:
+        """What the Temporal UI shows of it is not what it shows now."""
+        if self.show and workflow.in_workflow():  # else this run is only dropped from memory
+            self.show()

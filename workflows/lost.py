@@ -6,7 +6,7 @@ from temporalio import workflow
 from temporalio.exceptions import ChildWorkflowError
 
 from workflows import calls
-from workflows.telling import here, tell
+from workflows.telling import Conversation, here
 
 with workflow.unsafe.imports_passed_through():
     from lastgood import messages
@@ -40,10 +40,13 @@ async def report_of_lost(
     )
     context = guarding.context_of_queued(release, workflow.now(), here())
     notice = notices.held(context, reason=result.reason)
-    failures = await tell(notice, release.policy.notify, service.region)
+    conversation = Conversation()
+    failures = await conversation.tell(notice, release.policy.notify, service.region)
     result = result.model_copy(update={"notification_failures": failures})
     return DeploymentReport(
         **result.model_dump(),
         released=begun.released if begun else None,
         target=begun.target if begun else None,
+        notice=notice,
+        threads=conversation.open,
     )

@@ -6,6 +6,7 @@ from temporalio import workflow
 from temporalio.exceptions import ActivityError, ApplicationError
 
 from workflows import calls
+from workflows.telling import Turns
 
 with workflow.unsafe.imports_passed_through():
     from lastgood import errors
@@ -24,6 +25,7 @@ class Memory:
         self.state = state
         self.writing = False
         """The mirror is being written."""
+        self._turns: dict[str, Turns] = {}
         self._looked = state.restored
         self._refused: dict[str, str] | None = None
         """Tags that could not be written; the next change is tried again."""
@@ -31,6 +33,10 @@ class Memory:
     def note(self, actor: str, verb: str, reason: str) -> None:
         """Remember what a person asked for."""
         self.state = guarding.with_action(self.state, actor, verb, reason, workflow.now())
+
+    def turns_about(self, release: str) -> Turns:
+        """Whose turn it is to tell of a release that has ended: one message after the other."""
+        return self._turns.setdefault(release, {})
 
     # --- Reading the mirror ----------------------------------------------------------------
 

@@ -11,10 +11,10 @@ from workflows import calls
 from workflows.desk import refuse, refused
 from workflows.ending import run_rollback
 from workflows.memory import Memory
-from workflows.telling import here, tell
+from workflows.telling import Conversation, here
 
 with workflow.unsafe.imports_passed_through():
-    from lastgood.contracts import Notice, RollbackOrder, RollbackRequest
+    from lastgood.contracts import RollbackOrder, RollbackRequest
     from lastgood.decisions import guarding, ledger, notices, preflight, targets
     from lastgood.model import ReleaseResult, Revision, RollbackRecord, ServiceRef
     from lastgood.policy import Policy
@@ -68,8 +68,8 @@ async def _read(service: ServiceRef, request: RollbackRequest) -> tuple[Revision
     return running, targets.revision_of(asked, proven=None, at=workflow.now())
 
 
-async def roll_back(memory: Memory, asked: guarding.AskedRollback) -> tuple[ReleaseResult, Notice]:
-    """Carry it out, count it and tell people; never limited by cooldown or maximum."""
+async def roll_back(memory: Memory, asked: guarding.AskedRollback) -> ReleaseResult:
+    """Carry it out, count it, tell people, remember; never limited by cooldown or maximum."""
     record = RollbackRecord(
         release=asked.id,
         started_at=workflow.now(),
@@ -87,7 +87,8 @@ async def roll_back(memory: Memory, asked: guarding.AskedRollback) -> tuple[Rele
         target=asked.target,
         asked_by=asked.request.actor,
     )
-    failed = asyncio.create_task(tell(started, policy.notify, region))
+    conversation = Conversation()
+    failed = asyncio.create_task(conversation.tell(started, policy.notify, region))
     report = await run_rollback(
         RollbackOrder(
             service=memory.state.service,
@@ -95,14 +96,21 @@ async def roll_back(memory: Memory, asked: guarding.AskedRollback) -> tuple[Rele
             target=asked.target,
             from_task_definition=asked.running.task_definition,
             policy=policy,
+            actor=asked.request.actor,
+            reason=asked.request.reason,
+            listed=True,
         )
     )
     ended = {"finished_at": workflow.now(), "verified": report.verified}
     memory.state = guarding.with_rollback(memory.state, record.model_copy(update=ended))
     result = guarding.result_of(asked, report, memory.state.service)
     notice = notices.ended(context, result=result, target=asked.target)
-    failures = (*await failed, *await tell(notice, policy.notify, region))
-    return result.model_copy(update={"notification_failures": failures}), notice
+    failures = (*await failed, *await conversation.tell(notice, policy.notify, region))
+    result = result.model_copy(update={"notification_failures": failures})
+    memory.state = guarding.after_rollback(
+        memory.state, asked, result, notice, workflow.now(), conversation.open
+    )
+    return result
 
 
 def _bare_policy(service: ServiceRef) -> Policy:

@@ -69,6 +69,13 @@ READ_BRIEFLY = Options(
 )
 """A look at what makes the way back shorter; without it there is another way."""
 
+EXAMINE = Options(
+    start_to_close_timeout=timedelta(seconds=20),
+    schedule_to_close_timeout=timedelta(seconds=45),
+    retry_policy=RetryPolicy(initial_interval=timedelta(seconds=0.5), maximum_attempts=3),
+)
+"""A look on behalf of a person who waits: what cannot be read is an answer, too."""
+
 ASK_REGISTRY = Options(
     start_to_close_timeout=timedelta(seconds=5),
     schedule_to_close_timeout=timedelta(seconds=10),
@@ -106,6 +113,13 @@ NOTIFY = Options(
     ),
 )
 """One message; it may be given up, and changes nothing."""
+
+PICTURE = Options(
+    start_to_close_timeout=timedelta(seconds=40),
+    schedule_to_close_timeout=timedelta(minutes=2),
+    retry_policy=RetryPolicy(initial_interval=timedelta(seconds=2), maximum_attempts=2),
+)
+"""A picture for a message; it may be missing."""
 
 _WATCH_RETRIES = RetryPolicy(
     initial_interval=timedelta(seconds=1),

@@ -12,6 +12,7 @@ from temporalio.exceptions import ActivityError
 from workflows import calls
 from workflows.drilling import Drilling
 from workflows.journal import Journal
+from workflows.listed import Listed
 from workflows.orders import Orders
 from workflows.preflight import Prepared
 from workflows.resolved_images import images_of, newest_revision
@@ -42,6 +43,7 @@ class Release:
         self.policy = order.release.policy
         self.service = order.service
         self.journal = Journal(order)
+        self.listed = Listed(wanted=order.listed, show=self.journal.changed)
         self.limits: Limits = order.limits
         self.started_at = workflow.now()
         self.orders = Orders(self)

@@ -64,7 +64,9 @@ async def resolved_images(
             if revision is None or last or (images and all(one.digest for one in images)):
                 return images
             with suppress(TimeoutError):
-                await workflow.wait_condition(over, timeout=pause)
+                await workflow.wait_condition(
+                    over, timeout=pause, timeout_summary="ECS does not tell the digests yet"
+                )
             pause = min(2 * pause, _LONGEST_PAUSE)
     except ActivityError as error:
         workflow.logger.warning("The image digests cannot be read: %s", calls.why(error))

@@ -43,11 +43,14 @@ class CannotResolveError(Exception):
 class Resolver:
     """Resolves triggers; asks for each load balancer once."""
 
-    def __init__(self, policy: Policy, state: ServiceState, *, back: bool = False) -> None:
+    def __init__(
+        self, policy: Policy, state: ServiceState, *, back: bool = False, briefly: bool = False
+    ) -> None:
         self._region = policy.region or ""
         self._policy = policy
         self._state = state
         self._back = back
+        self._briefly = briefly
         self._known: dict[ResolveOrder, LoadBalancerFacts] = {}
 
     async def all(self, alarms: tuple[AlarmState, ...] = ()) -> tuple[WatchedTrigger, ...]:
@@ -58,11 +61,16 @@ class Resolver:
         """
         known = {alarm.name: alarm for alarm in alarms}
         numbered = enumerate(self._policy.triggers)
-        return tuple([await self._one(number, trigger, known) for number, trigger in numbered])
+        return tuple([await self.one(number, trigger, known) for number, trigger in numbered])
 
-    async def _one(
+    async def one(
         self, number: int, trigger: Trigger, alarms: dict[str, AlarmState]
     ) -> WatchedTrigger:
+        """One trigger of the policy.
+
+        Raises:
+            CannotResolveError: if it has nothing to measure.
+        """
         key = f"{number} {trigger.type}"
         if isinstance(trigger, AlarmTrigger):
             state = alarms.get(trigger.alarm)
@@ -145,7 +153,9 @@ class Resolver:
 
     async def _facts(self, order: ResolveOrder) -> LoadBalancerFacts:
         if order not in self._known:
-            self._known[order] = await calls.describe_target_groups(order, back=self._back)
+            self._known[order] = await calls.describe_target_groups(
+                order, back=self._back, briefly=self._briefly
+            )
         return self._known[order]
 
 

@@ -7,7 +7,7 @@ from temporalio import workflow
 from workflows.release import Release
 
 with workflow.unsafe.imports_passed_through():
-    from lastgood.contracts import DeploymentReport, Finding, Notice, RollbackReport
+    from lastgood.contracts import DeploymentReport, Finding, Notice, RollbackReport, Thread
     from lastgood.decisions import findings
     from lastgood.model import Outcome, ReleaseResult, RollbackSummary
 
@@ -54,10 +54,15 @@ def after_rollback(release: Release, report: RollbackReport, finding: Finding) -
 
 
 def report_of(
-    release: Release, end: ReleaseResult, proven: str | None, notice: Notice
+    release: Release,
+    end: ReleaseResult,
+    proven: str | None,
+    notice: Notice,
+    threads: tuple[Thread, ...],
 ) -> DeploymentReport:
     """The result with what the guard should remember."""
     ordered = release.orders.rollback
+    badly = end.outcome in (Outcome.ROLLBACK_FAILED, Outcome.HELD)
     final = {
         "timings": release.journal.timings(),
         "notification_failures": tuple(release.journal.failures),
@@ -65,7 +70,8 @@ def report_of(
         "released": release.released,
         "target": release.target,
         "proven": proven,
-        "notice": notice if end.outcome is Outcome.ROLLBACK_FAILED else None,
+        "notice": notice if badly else None,
+        "threads": threads if badly else (),
         "blamed": not (end.trigger == "manual" and ordered and ordered.group),
     }
     return DeploymentReport.model_validate({**dict(end), **final})

@@ -10,6 +10,7 @@ from temporalio.exceptions import ActivityError
 
 from workflows import calls
 from workflows.hooks import go_on
+from workflows.listed import Listed
 from workflows.resolving import CannotResolveError, Resolver
 from workflows.watching import Round
 from workflows.way_back import OverError, WayBack
@@ -25,7 +26,8 @@ with workflow.unsafe.imports_passed_through():
         WatchedTrigger,
         WatchOrder,
     )
-    from lastgood.decisions import ladder, returning, verdicts
+    from lastgood.decisions import attributes, ladder, returning, verdicts
+    from lastgood.decisions.rendering.temporal_ui.rollback import Phase, RollbackNow, rollback_now
     from lastgood.model import Outcome, Verdict
     from lastgood.policy_triggers import HealthCheckTrigger
 
@@ -54,9 +56,22 @@ class Rollback:
         self._other_image = False
         """A tag of the target has moved: what came back is not what ran."""
         self._evidence: tuple[Verdict, ...] = ()
+        self._phase: Phase = "act"
+        self._ended: RollbackReport | None = None
+        self._listed = Listed(wanted=order.listed, show=self._show)
+        self._way.changed = self._show
 
     @workflow.run
     async def run(self, order: RollbackOrder) -> RollbackReport:
+        """Bring it back, and be found by how that ended."""
+        report = await self._carry_out(order)
+        self._show(report)
+        ended = attributes.of_outcome(report.outcome)
+        self._listed.put({**attributes.of_rollback(order), **ended})
+        await self._listed.settled()
+        return report
+
+    async def _carry_out(self, order: RollbackOrder) -> RollbackReport:
         """Act, wait, verify, finish."""
         try:
             await self._go_back()
@@ -71,6 +86,22 @@ class Rollback:
         verb = "Brought" if self._way.attempted else "ECS brought"
         text = f"{verb} {order.service} back to {self._label}. {proof}"
         return self._report(outcome, text, verified=True)
+
+    def _show(self, report: RollbackReport | None = None) -> None:
+        """Bring the Temporal UI's details up to date."""
+        self._ended = report or self._ended
+        now = RollbackNow(
+            place=self._listed.place,
+            order=self._order,
+            phase=self._phase,
+            calls=tuple(self._way.calls),
+            report=self._ended,
+        )
+        workflow.set_current_details(rollback_now(now))
+
+    def _enter(self, phase: Phase) -> None:
+        self._phase = phase
+        self._show()
 
     @property
     def _label(self) -> str:
@@ -97,7 +128,11 @@ class Rollback:
     async def _go_back(self) -> None:
         """Act and wait until steady; if ECS's own way back fails, or it undoes ours, act again."""
         while True:
+            self._enter("act")
             await self._way.act()
+            self._enter("wait")
+            # Not earlier: where Temporal is slow to tell its search attributes, nothing waits.
+            self._listed.put(attributes.of_rollback(self._order))
             news = await self._wait_until_steady()
             if self._other_image:
                 self._other_image = False
@@ -154,7 +189,8 @@ class Rollback:
         if steered.called:
             self._way.say(f"ContinueServiceDeployment(CONTINUE) at {news.stage}")
         else:  # what ECS answers may be a moment old
-            await workflow.sleep(self._order.policy.monitor.interval)
+            pause = self._order.policy.monitor.interval
+            await workflow.sleep(pause, summary=f"ECS looks again at the hook of {news.stage}")
 
     def _not_steady(self, news: ServiceNews | None) -> OverError:
         if news is None:
@@ -170,6 +206,7 @@ class Rollback:
         Returns:
             The proof, in words.
         """
+        self._enter("verify")
         triggers = self._order.triggers or await self._resolve()
         triggers = verdicts.to_verify(triggers, self._order.fired)
         until = workflow.now() + self._order.policy.rollback.verify_timeout
@@ -222,6 +259,7 @@ class Rollback:
         """Let ECS carry the way back to its end: until then it may still undo it."""
         if self._under_way is None:
             return
+        self._enter("finish")
         bake = self._way.state.bake if self._way.state else timedelta(0)
         until = workflow.now() + bake + self._order.policy.rollback.timeout
         while True:

@@ -10,6 +10,7 @@ from temporalio.workflow import ChildWorkflowHandle
 
 from workflows.deployment import Deployment
 from workflows.desk import Desk, refuse, refused
+from workflows.listed import Listed
 from workflows.lost import report_of_lost
 from workflows.memory import Memory
 from workflows.operator_rollback import prepare_rollback, roll_back
@@ -37,7 +38,8 @@ with workflow.unsafe.imports_passed_through():
         RollbackAccepted,
         RollbackRequest,
     )
-    from lastgood.decisions import drills, guarding, ledger, operators, queueing
+    from lastgood.decisions import attributes, drills, guarding, ledger, operators, queueing
+    from lastgood.decisions.rendering.temporal_ui.guard import GuardNow, guard_now
     from lastgood.model import ReleaseResult, RollbackRecord
 
 
@@ -62,6 +64,7 @@ class ServiceGuard:
         """How the release under way ended that a lost guard had begun, under the same id."""
         self._asked: list[guarding.AskedRollback] = []
         self._desk = Desk(self._memory)
+        self._listed = Listed(wanted=state.listed, show=self._show)
 
     @workflow.run
     async def run(self, _: GuardState) -> None:
@@ -69,7 +72,9 @@ class ServiceGuard:
         tending = [asyncio.create_task(self._memory.keep())]
         tending.append(asyncio.create_task(remind(self._memory)))
         tending.append(asyncio.create_task(self._look_at_newcomers()))
+        tending.append(asyncio.create_task(self._keep_showing()))
         await self._memory.restore()
+        self._listed.put(attributes.of_service(self._state.service))
         while True:
             await workflow.wait_condition(
                 lambda: bool(
@@ -80,7 +85,7 @@ class ServiceGuard:
                 await self._roll_back(self._asked[0])
                 self._asked.pop(0)
             elif self._long and self._idle:
-                workflow.continue_as_new(self._state)
+                workflow.continue_as_new(self._state.model_copy(update={"listed": True}))
             elif self._long:
                 await workflow.wait_condition(lambda: self._idle or bool(self._asked))
             else:
@@ -101,8 +106,35 @@ class ServiceGuard:
 
     @property
     def _idle(self) -> bool:
-        busy = self._memory.writing or self._desk.telling
+        busy = self._memory.writing or self._desk.telling or self._listed.writing
         return workflow.all_handlers_finished() and not busy
+
+    # --- What Temporal's UI shows ----------------------------------------------------------
+
+    async def _keep_showing(self) -> None:
+        """Bring the details up to date after each change; no command, so no history."""
+        while True:
+            shown = self._known
+            self._show()
+            await workflow.wait_condition(
+                lambda shown=shown: any(  # type: ignore[misc]
+                    now is not then for now, then in zip(self._known, shown, strict=True)
+                )
+            )
+
+    @property
+    def _known(self) -> tuple[object, ...]:
+        return self._state, self._current, self._held, self._rollback_under_way
+
+    def _show(self) -> None:
+        now = GuardNow(
+            place=self._listed.place,
+            service=self._state.service,
+            overview=self.overview(),
+            held=self._held.reason if self._held else None,
+            rolling_back=self._rollback_under_way,
+        )
+        workflow.set_current_details(guard_now(now))
 
     # --- A release -------------------------------------------------------------------------
 
@@ -113,6 +145,7 @@ class ServiceGuard:
         report = await self._until_over(release, child) if child else self._orphans_report()
         state = guarding.release_not_begun(self._state, self._begun, self._earlier, report)
         self._state = guarding.after_release(state, report, release.policy, workflow.now())
+        self._desk.tell_of_recovery(state.incidents, report)
         self._current, self._child, self._held, self._begun = None, None, None, None
         self._rolling_back = False
         self._order = None
@@ -193,8 +226,9 @@ class ServiceGuard:
     # --- An operator's rollback outside of a release ---------------------------------------
 
     async def _roll_back(self, asked: guarding.AskedRollback) -> None:
-        result, notice = await roll_back(self._memory, asked)
-        self._state = guarding.after_rollback(self._state, asked, result, notice, workflow.now())
+        open_before = self._state.incidents
+        result = await roll_back(self._memory, asked)
+        self._desk.tell_of_recovery(open_before, result)
 
     # --- Releases --------------------------------------------------------------------------
 
@@ -500,7 +534,9 @@ class ServiceGuard:
             return
         policy = self._state.policy
         if policy and guarding.find(self._state, self._current, report.release) is None:
+            before = self._state.incidents
             self._state = guarding.after_release(self._state, report, policy, workflow.now())
+            self._desk.tell_of_recovery(before, report)
 
     async def _tell_child(self, message: str, content: object) -> bool:
         """Signal the release under way; False if there is none, or it has just ended."""

@@ -17,7 +17,10 @@ async def smoke(check: SmokeCheck) -> ProbeAnswer | Finding:
     answer = ProbeAnswer(ok=False, text="not asked", milliseconds=0)
     for attempt in range(check.attempts):
         if attempt:
-            await workflow.sleep(check.every)
+            await workflow.sleep(
+                check.every,
+                summary=f"Smoke test again, {attempt + 1} of {check.attempts} attempts",
+            )
         try:
             answer = await calls.smoke_test(SmokeOrder(check=check))
         except ActivityError as error:

@@ -15,6 +15,7 @@ from workflows.deployment import Deployment
 with workflow.unsafe.imports_passed_through():
     from lastgood import messages
     from lastgood.contracts import DeploymentOrder, DeploymentReport
+    from lastgood.decisions.rendering.temporal_ui.release import release_details, release_summary
 
 _ORPHAN_RETRY = timedelta(seconds=5)
 
@@ -43,7 +44,8 @@ async def start_release(
                 id=ident,
                 parent_close_policy=ParentClosePolicy.ABANDON,
                 memo={messages.RELEASE_MEMO: release.id},
-                static_summary=f"{release.id}: {release.what} → {order.service}",
+                static_summary=release_summary(release, order.service),
+                static_details=release_details(release, order.service),
             )
         except WorkflowAlreadyStartedError:
             if not told:
@@ -51,6 +53,8 @@ async def start_release(
                     orphan = workflow.get_external_workflow_handle(ident)
                     await orphan.signal(messages.ORPHANED)
             told = True
-            await workflow.sleep(_ORPHAN_RETRY)
+            await workflow.sleep(
+                _ORPHAN_RETRY, summary="A release that a lost guard began is under way"
+            )
             if is_over():
                 return None

@@ -167,6 +167,7 @@ class Round:
             await workflow.wait_condition(
                 lambda: all(handle.done() for handle in handles) or bool(self.fired),
                 timeout=_HANDOVER,
+                timeout_summary="The watches hand over what they remember",
             )
         except TimeoutError:
             workflow.logger.info("A watch did not hand over in time; the next round starts fresh")

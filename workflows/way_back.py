@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Callable
 from datetime import datetime
 from typing import Any
 
@@ -70,6 +70,8 @@ class WayBack:
         self.attempted = False
         """Something was sent that may have moved the service."""
         self.calls: list[str] = []
+        self.changed: Callable[[], None] = lambda: None
+        """Called when one more is noted."""
         self.wrong = (order.from_task_definition, *order.also_from)
         """ARNs of the task definitions to leave."""
         self.unsure = False
@@ -326,3 +328,4 @@ class WayBack:
     def say(self, text: str) -> None:
         """Note a call to ECS, with its time."""
         self.calls.append(f"{workflow.now():%Y-%m-%d %H:%M:%S} UTC  {text}")
+        self.changed()

@@ -23,6 +23,8 @@ _ACTORS = (
 
 _URLS = ("CI_JOB_URL", "BUILDKITE_BUILD_URL", "CIRCLE_BUILD_URL", "BUILD_URL")
 _ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
+_MOST_ATTEMPTS = 5
+"""So many earlier attempts of a run are looked for."""
 
 
 def actor(environment: Mapping[str, str]) -> str:
@@ -65,6 +67,21 @@ def release_id(given: str | None, what: str, environment: Mapping[str, str]) -> 
     if environment.get("GITHUB_ACTIONS") and run:
         return f"gh-{run}-{attempt}-{_short(what)}"[:64]
     return f"{datetime.now(UTC):%Y%m%d-%H%M%S}-{secrets.token_hex(3)}"
+
+
+def earlier_ids(ident: str, environment: Mapping[str, str]) -> list[str]:
+    """What earlier attempts of this GitHub run called the same release; the newest first.
+
+    Args:
+        ident: what this attempt calls it: made by ``release_id``, not given by a person.
+        environment: the job's.
+    """
+    run, attempt = environment.get("GITHUB_RUN_ID"), environment.get("GITHUB_RUN_ATTEMPT", "1")
+    begin = f"gh-{run}-{attempt}-"
+    if not ident.startswith(begin) or not attempt.isdecimal():
+        return []
+    before = range(int(attempt) - 1, max(0, int(attempt) - 1 - _MOST_ATTEMPTS), -1)
+    return [f"gh-{run}-{one}-{ident.removeprefix(begin)}" for one in before]
 
 
 def _short(what: str) -> str:

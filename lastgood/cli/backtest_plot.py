@@ -1,16 +1,11 @@
-"""A backtest as a picture: error rate, response time, evidence, and when what fired.
-
-matplotlib is imported only when something is drawn; who wants no pictures need not have it.
-"""
+"""A backtest as a picture: error rate, response time, evidence, and when what fired."""
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from importlib import import_module
-from importlib.util import find_spec
 from itertools import cycle
 from pathlib import Path
 from typing import Any
@@ -22,11 +17,10 @@ from lastgood.decisions.recording import Recording
 from lastgood.decisions.replaying import error_gauges, time_gauges
 from lastgood.decisions.sliding import watched_for
 from lastgood.errors import UsageError
+from lastgood.plots import canvas
 from lastgood.policy import Policy
 from lastgood.policy_triggers import ErrorRateTrigger, ResponseTimeTrigger
 
-_MOST = 600
-"""Columns of a picture: more buckets are drawn as their mean and their highest."""
 _BEYOND = 100.0
 """Evidence is drawn up to so many times what decides."""
 _INK, _LIMIT, _FIRED, _PAST = "#1f4e79", "#555555", "#b52b27", "#e8eef4"
@@ -43,8 +37,7 @@ def check(path: Path) -> None:
     """
     if path.suffix.lower() not in (".svg", ".png"):
         raise UsageError(f"--plot {path}: draw a .svg or a .png")
-    if find_spec("matplotlib") is None:
-        raise UsageError("--plot needs matplotlib: python -m pip install 'lastgood[plots]'")
+    canvas.needed_for("--plot")
 
 
 def around(recording: Recording, deployed_at: float, window: float) -> Recording:
@@ -71,13 +64,11 @@ def draw(
         fired: which trigger fired, and when.
         pretended: releases whose evidence is drawn, and that are not marked.
     """
-    # Any: whoever checks types need not have it either.
-    mpl: Any = import_module("matplotlib")
+    mpl = canvas.load()
     mpl.use("svg" if path.suffix.lower() == ".svg" else "agg")
     plt: Any = import_module("matplotlib.pyplot")
     dates: Any = import_module("matplotlib.dates")
 
-    mpl.rcParams |= {"svg.hashsalt": "lastgood", "font.size": 9}
     panels = _panels(policy, recording, releases, pretended)
     figure, axes = plt.subplots(
         len(panels),
@@ -133,21 +124,14 @@ def _fine(recording: Recording) -> list[Any]:
 
 def _curve(recording: Recording, gauges: Sequence[Gauge], scale: float) -> Curve:
     """The gauges, in no more points than can be seen."""
-    if len(gauges) <= _MOST:
-        return [(one.at, one.value * scale, one.value * scale) for one in gauges]
+    weighted = [
+        canvas.Weighted(one.at, one.value, 1.0 if one.requests is None else one.requests)
+        for one in gauges
+    ]
     begin = recording.rows[0].at
-    width = (recording.end - begin) / _MOST
-    columns: dict[int, list[Gauge]] = {}
-    for one in gauges:
-        columns.setdefault(int((one.at - begin) / width), []).append(one)
-    found = []
-    for number, some in sorted(columns.items()):
-        weights = [one.requests if one.requests is not None else 1.0 for one in some]
-        whole = math.fsum(weights) or 1.0
-        mean = math.fsum(w * one.value for w, one in zip(weights, some, strict=True)) / whole
-        highest = max(one.value for one in some)
-        found.append((begin + (number + 0.5) * width, mean * scale, highest * scale))
-    return found
+    columns, width = canvas.in_columns(weighted, begin, recording.end)
+    middle = width / 2
+    return [(one.at + middle, one.mean * scale, one.highest * scale) for one in columns]
 
 
 def _evidence(

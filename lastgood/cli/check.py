@@ -16,6 +16,7 @@ from lastgood.cli import asking
 from lastgood.cli.options import load_policy, output_option, policy_option
 from lastgood.cli.output import print_json, print_text, say, verdict_line
 from lastgood.contracts import CheckReport
+from lastgood.decisions.rendering.temporal_ui.check import check_details
 from lastgood.errors import LastgoodError, UnreachableError, UsageError
 from lastgood.model import EXIT_CODES, Outcome, Status
 from lastgood.policy import Policy
@@ -59,6 +60,7 @@ async def _check(policy: Policy, output: str) -> int:
             execution_timeout=_PATIENCE,
             result_type=CheckReport,
             static_summary=f"Checks {service}",
+            static_details=check_details(service),
         )
     except WorkflowFailureError as error:
         raise _failure(error) from None

@@ -9,13 +9,20 @@ from pathlib import Path
 from typing import Any
 
 import click
+from temporalio.client import Client
 
 from lastgood import messages
-from lastgood.cli import actor, asking, group, showing
-from lastgood.cli.following import Follower
-from lastgood.cli.options import load_any_policy, no_wait_option, output_option, policy_option
+from lastgood.cli import actor, asking, completion, github_job, group, showing
+from lastgood.cli.following import Follower, Snapshot
+from lastgood.cli.options import (
+    load_any_policy,
+    no_wait_option,
+    output_option,
+    page_file,
+    policy_option,
+)
 from lastgood.cli.output import print_json, print_text, say
-from lastgood.contracts import Accepted, ReleaseOrder
+from lastgood.contracts import Accepted, ReleaseOrder, ReleaseView
 from lastgood.errors import UsageError
 from lastgood.group_policy import GroupPolicy
 from lastgood.model import Outcome, ReleaseResult
@@ -53,6 +60,12 @@ _MAX_BYTES = 256 * 1024
     help="Release in spite of a freeze, or of an image that was rolled back. Needs --reason.",
 )
 @click.option("--reason", metavar="TEXT", help="Why it is forced; it is recorded with your name.")
+@click.option(
+    "--report",
+    metavar="FILE.html",
+    shell_complete=completion.files,
+    help="At the end, write the release's report too: see `lastgood report`.",
+)
 @no_wait_option
 @output_option
 def deploy(
@@ -62,6 +75,7 @@ def deploy(
     release: str | None,
     force: bool,
     reason: str | None,
+    report: str | None,
     no_wait: bool,
     output: str,
 ) -> int:
@@ -70,10 +84,12 @@ def deploy(
     \b
     Example:
       lastgood deploy --image registry.example.com/shop:2.1 --policy lastgood.yaml
+      lastgood deploy --image registry.example.com/shop:2.1 --report report.html
 
     With the policy of a group, its services are released together and go back together.
 
-    The release runs in Temporal: Ctrl-C, or the end of the CI job, does not stop it.
+    The release runs in Temporal: Ctrl-C, or the end of the CI job, does not stop it. In GitHub
+    Actions it writes annotations, a job summary, and the outputs outcome, release, workflow-url.
 
     \b
     Exit codes:
@@ -84,7 +100,7 @@ def deploy(
       10  rolled back by us               16  cancelled
       11  rolled back by ECS itself
     """
-    forced = _forced(force, reason)
+    forced, page = _forced(force, reason), _report(report, no_wait)
     policy = load_any_policy(path)
     if isinstance(policy, GroupPolicy):
         if task_definition is not None:
@@ -92,10 +108,19 @@ def deploy(
         of_group = group.make_order(policy, images, _IMAGE, release)
         members = tuple(one.model_copy(update=forced) for one in of_group.members)
         of_group = of_group.model_copy(update={"members": members})
-        return group.deploy(of_group, no_wait=no_wait, output=output)
+        named = release is not None
+        return group.deploy(of_group, named=named, no_wait=no_wait, output=output, report=page)
     order = make_order(policy, images, task_definition, release).model_copy(update=forced)
-    started = _Started(order)
-    return asking.run(_deploy(started, no_wait=no_wait, output=output), started.on_signal)
+    started = _Started(order, named=release is not None)
+    work = _deploy(started, no_wait=no_wait, output=output, report=page)
+    return asking.run(work, started.on_signal)
+
+
+def _report(file: str | None, no_wait: bool) -> Path | None:
+    """Where the report goes, if one is wanted; it is written at the end."""
+    if file and no_wait:
+        raise UsageError("--report is written at the release's end: leave out --no-wait")
+    return page_file(file, "--report") if file else None
 
 
 def _forced(force: bool, reason: str | None) -> dict[str, Any]:
@@ -168,15 +193,33 @@ def _read_source(name: str) -> dict[str, Any]:
 class _Started:
     """The release that was asked for, and whether it is known to be accepted."""
 
-    def __init__(self, order: ReleaseOrder) -> None:
+    def __init__(self, order: ReleaseOrder, *, named: bool = True) -> None:
         self.order = order
+        self.named = named
+        """Whether a person gave the id."""
         self.accepted = False
+        self.job = github_job.Job()
+
+    def begun(self, namespace: str, accepted: Accepted) -> None:
+        """It was accepted; its run is not known yet."""
+        self.accepted = True
+        self._where = (namespace, accepted.workflow_id)
+        about = github_job.of_service(self.order.policy.ref(), self.order.id, self.order.what)
+        self.job.begun(about, self.order.id, *self._where)
+
+    def look(self, snapshot: Snapshot) -> None:
+        """Its run is known once it is looked at."""
+        view = snapshot.view
+        if view.workflow_id and view.run_id:
+            self.job.found(self._where[0], view.workflow_id, view.run_id)
 
     def on_signal(self) -> str:
         """What is said when the command is stopped."""
         release, service = self.order.id, self.order.policy.service
+        stopped = f"Stopped. Release {release} may have been accepted: lastgood status {service}"
+        self.job.detached(stopped)
         if not self.accepted:
-            return f"Stopped. Release {release} may have been accepted: lastgood status {service}"
+            return stopped
         return (
             f"Detached: release {release} goes on. To follow it again:\n"
             f"  lastgood follow {service} --release {release}\n"
@@ -184,22 +227,55 @@ class _Started:
         )
 
 
-async def _deploy(started: _Started, *, no_wait: bool, output: str) -> int:
-    order = started.order
-    service = order.policy.ref()
+async def _deploy(
+    started: _Started, *, no_wait: bool, output: str, report: Path | None = None
+) -> int:
     client = await asking.reach()
+    started.order = order = await _of_this_run(client, started)
+    service = order.policy.ref()
     try:
         accepted = await asking.tell_guard(client, service, messages.DEPLOY, order, Accepted)
     except asking.RefusedError as error:
-        return showing.end(_refused(order, str(error)), output)
-    started.accepted = True
+        return await _end(client, _refused(order, str(error)), started, output, report)
+    started.begun(client.namespace, accepted)
     known = "follows the release that has this id" if accepted.already_known else "accepted"
     say(f"Release {order.id}: {order.what} → {service} in {service.region}; {known}")
     if no_wait:
         _show_accepted(accepted, str(service), output)
         return 0
-    result = await showing.until_end(Follower(client, service, order.id))
-    return showing.end(result, output)
+    result = await showing.until_end(Follower(client, service, order.id), look=started.look)
+    return await _end(client, result, started, output, report)
+
+
+async def _end(
+    client: Client, result: ReleaseResult, started: _Started, output: str, report: Path | None
+) -> int:
+    """Tell the verdict, then write the report: nothing of it changes the exit code."""
+    service = started.order.policy.ref()
+    told = await showing.explained(client, service, result.release) if started.accepted else None
+    code = showing.end(result, output, job=started.job, told=told, namespace=client.namespace)
+    if report:
+        from lastgood.cli import reporting  # here, because it takes long and is seldom needed
+
+        await reporting.beside(client, result, report, service)
+    return code
+
+
+async def _of_this_run(client: Client, started: _Started) -> ReleaseOrder:
+    """The order; with the id of an earlier attempt of this GitHub run if that is under way still.
+
+    A job that was cancelled, or whose runner was lost, leaves its release running: run again, it
+    follows that one. All else is asked for anew.
+    """
+    order = started.order
+    earlier = [] if started.named else actor.earlier_ids(order.id, os.environ)
+    for ident in earlier:
+        service = order.policy.ref()
+        view = await asking.query_guard(client, service, messages.RELEASE, ReleaseView, ident)
+        if view and view.state in ("queued", "running"):
+            say(f"Release {ident} of an earlier attempt of this run is under way: following it.")
+            return order.model_copy(update={"id": ident})
+    return order
 
 
 def _refused(order: ReleaseOrder, reason: str) -> ReleaseResult:

@@ -10,7 +10,15 @@ from pathlib import Path
 import click
 
 from lastgood import messages
-from lastgood.cli import actor, asking, drill_report, drill_schedule, showing
+from lastgood.cli import (
+    actor,
+    asking,
+    completion,
+    drill_report,
+    drill_schedule,
+    github_job,
+    showing,
+)
 from lastgood.cli.following import Follower
 from lastgood.cli.options import (
     Checked,
@@ -38,7 +46,13 @@ AFTER = timedelta(seconds=10)
 
 
 @click.command()
-@click.argument("service", metavar="CLUSTER/SERVICE", type=checked_service, required=False)
+@click.argument(
+    "service",
+    metavar="CLUSTER/SERVICE",
+    type=checked_service,
+    required=False,
+    shell_complete=completion.services,
+)
 @policy_option
 @duration_option(
     "--after",
@@ -56,7 +70,9 @@ AFTER = timedelta(seconds=10)
     "--report",
     "report",
     metavar="FILE",
-    help="Write all that happened, with its times, into this file; as JSON if it ends in .json.",
+    shell_complete=completion.files,
+    help="Write all that happened, with its times: FILE.html is the page of `lastgood report`, "
+    "FILE.json for programs, any other name text.",
 )
 @click.option(
     "--schedule",
@@ -198,14 +214,19 @@ async def _drill(order: ReleaseOrder, report: str | None, *, no_wait: bool, outp
         accepted = await asking.tell_guard(client, service, messages.DEPLOY, order, Accepted)
     except asking.RefusedError as error:
         return showing.end(_refused(order, str(error)), output)
+    job = github_job.Job()
+    about = github_job.of_service(service, order.id, order.what)
+    job.begun(about, order.id, client.namespace, accepted.workflow_id)
     say(f"DRILL {order.id} of {service} in {service.region}: what runs, once more; then back")
     if no_wait:
         _show_accepted(accepted, str(service), output)
         return 0
     result = await showing.until_end(Follower(client, service, order.id))
+    told = await showing.explained(client, service, result.release)
+    code = showing.end(result, output, job=job, told=told, namespace=client.namespace)
     if report:
-        say(await drill_report.write(client, service, result, report))
-    return showing.end(result, output)
+        await drill_report.write(client, service, result, report)
+    return code
 
 
 def _refused(order: ReleaseOrder, reason: str) -> ReleaseResult:

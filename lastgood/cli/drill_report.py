@@ -9,7 +9,7 @@ from pathlib import Path
 from temporalio.client import Client
 
 from lastgood.cli import explanation, tracing
-from lastgood.cli.output import day, result_lines, seconds
+from lastgood.cli.output import day, result_lines, say, seconds
 from lastgood.cli.tracing import Traced
 from lastgood.errors import LastgoodError, UsageError
 from lastgood.model import ReleaseResult, ServiceRef
@@ -28,13 +28,18 @@ def check(name: str, *, no_wait: bool) -> None:
         raise UsageError(f"--report: {name} cannot be written: name a file in a folder that exists")
 
 
-async def write(client: Client, service: ServiceRef, result: ReleaseResult, name: str) -> str:
+async def write(client: Client, service: ServiceRef, result: ReleaseResult, name: str) -> None:
     """Write the report; says where it is, or why it is not: that changes no exit code."""
+    if name.lower().endswith((".html", ".htm")):
+        from lastgood.cli import reporting  # here, because it takes long and is seldom needed
+
+        await reporting.beside(client, result, Path(name), service)
+        return
     traced: Traced | None = None
     with suppress(LastgoodError):  # what the result tells is written all the same
         traced = await tracing.trace(client, result.release, service=service, region=None)
     form = as_json if name.endswith(".json") else as_text
-    return _save(name, form(result, traced))
+    say(_save(name, form(result, traced)))
 
 
 def _save(name: str, text: str) -> str:

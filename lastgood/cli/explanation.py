@@ -12,8 +12,6 @@ from lastgood.decisions.wording import describe, sentence
 from lastgood.model import Outcome, ReleaseResult, Verdict
 from lastgood.policy import format_duration
 
-_CHANNELS = ("slack", "email", "sns", "webhook")
-
 
 def lines(told: Explanation, result: ReleaseResult | None, *, again: bool = False) -> list[str]:
     """All of it, in the order in which one asks: what, why, by which numbers, who.
@@ -101,18 +99,12 @@ def _verdict(verdict: Verdict) -> Iterator[str]:
 
 
 def _limits(told: Explanation) -> Iterator[str]:
-    policy = told.release.policy.rollback
-    asked_at = told.decisions[-1].at if told.decisions else None
-    began = asked_at or (told.progress.steps[0].started_at if told.progress.steps else None)
-    if began is None:
+    policy, stood = told.release.policy.rollback, limits.stood(told)
+    if stood is None:
         return
-    others = tuple(one for one in told.limits.rollbacks if one.release != told.release.id)
-    stood = told.limits.model_copy(update={"rollbacks": others})
-    counted = limits.counted(stood, policy, began)
-    per = format_duration(policy.per)
-    yield f"rollbacks   {len(counted)} of {policy.max_rollbacks} in {per}"
-    cooldown = limits.cooldown_ends(stood, policy, began)
-    yield f"cooldown    {f'until {day(cooldown)}' if cooldown else 'none'}"
+    until = stood.cooldown_until
+    yield f"rollbacks   {stood.counted} of {policy.max_rollbacks} in {format_duration(policy.per)}"
+    yield f"cooldown    {f'until {day(until)}' if until else 'none'}"
     if not policy.enabled:
         yield "rollback    is off in the policy: a trigger that fires holds the release"
 
@@ -131,7 +123,7 @@ def _actions(told: Explanation) -> Iterator[str]:
 
 def _notifications(told: Explanation, result: ReleaseResult | None) -> Iterator[str]:
     notify, progress = told.release.policy.notify, told.progress
-    channels = [name for name in _CHANNELS if getattr(notify, name)]
+    channels = [key for key, _ in notify.channels()]
     yield f"through {', '.join(channels)}" if channels else "no channel in the policy"
     if result and result.outcome is Outcome.HEALTHY and not notify.healthy:
         yield "nobody is told of a healthy release, as the policy is"

@@ -58,7 +58,9 @@ async def _follow(service: ServiceRef, release: str | None, output: str) -> int:
         )
     follower = Follower(client, service, wanted)
     say(f"Release {wanted} of {service} in {service.region}")
-    return showing.end(await showing.until_end(follower), output)
+    result = await showing.until_end(follower)
+    told = await showing.explained(client, service, wanted)
+    return showing.end(result, output, told=told, namespace=client.namespace)
 
 
 async def _latest(client: Client, service: ServiceRef) -> str:

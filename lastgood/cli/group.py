@@ -7,12 +7,15 @@ import os
 import re
 import uuid
 from collections import Counter
+from pathlib import Path
 
 import click
+from temporalio.client import Client
 
 from lastgood import messages
-from lastgood.cli import actor, asking, showing
-from lastgood.cli.group_following import GroupFollower, Handle, Said, attach, find
+from lastgood.cli import actor, asking, github_job, showing
+from lastgood.cli.github_job import Job
+from lastgood.cli.group_following import GroupFollower, Handle, Said, attach, find, is_running
 from lastgood.cli.listing import Listing
 from lastgood.cli.options import (
     configured_region,
@@ -22,13 +25,21 @@ from lastgood.cli.options import (
     region_option,
 )
 from lastgood.cli.output import print_json, print_text, say
-from lastgood.contracts import Answer, GroupOrder, GroupResult, OperatorRequest, ReleaseOrder
+from lastgood.contracts import (
+    Answer,
+    GroupOrder,
+    GroupProgress,
+    GroupResult,
+    OperatorRequest,
+    ReleaseOrder,
+)
 from lastgood.decisions.groups import release_ids
 from lastgood.errors import UnreachableError, UsageError
 from lastgood.group_policy import GroupPolicy
 from lastgood.model import EXIT_CODES, Outcome
 
 _EACH = "--image CLUSTER/SERVICE=IMAGE"
+_LOST = "The release could not be followed to its end."
 
 
 # --- What is asked for -------------------------------------------------------------------------
@@ -58,6 +69,7 @@ def make_order(
     group = messages.group_id(region, policy.group)
     asker, url = actor.actor(os.environ), actor.ci_url(os.environ)
     return GroupOrder(
+        listed=True,
         id=ident,
         group=policy.group,
         region=region,
@@ -101,14 +113,26 @@ def _images(services: tuple[str, ...], given: tuple[str, ...]) -> tuple[str, ...
 class _Started:
     """The release that was asked for, and whether it is known to be accepted."""
 
-    def __init__(self, order: GroupOrder) -> None:
+    def __init__(self, order: GroupOrder, *, named: bool) -> None:
         self.order = order
+        self.named = named
+        """Whether a person gave the id."""
         self.accepted = False
+        self.job = Job()
+
+    def begun(self, namespace: str, handle: Handle) -> None:
+        """It was accepted."""
+        self.accepted, order = True, self.order
+        about = github_job.of_group(order.group, order.region, order.id, order.what)
+        run = (handle.run_id,) if handle.run_id else ()
+        self.job.begun(about, order.id, namespace, handle.id, *run)
 
     def on_signal(self) -> str:
         """What is said when the command is stopped."""
+        stopped = f"Stopped. Release {self.order.id} may have been accepted."
+        self.job.detached(stopped)
         if not self.accepted:
-            return f"Stopped. Release {self.order.id} may have been accepted."
+            return stopped
         return (
             f"Detached: release {self.order.id} of the group {self.order.group} goes on. "
             f"To follow it again: the same command with --release {self.order.id}, or "
@@ -116,37 +140,71 @@ class _Started:
         )
 
 
-def deploy(order: GroupOrder, *, no_wait: bool, output: str) -> int:
-    """Release a group to its exit code."""
-    started = _Started(order)
-    return asking.run(_deploy(started, no_wait=no_wait, output=output), started.on_signal)
+def deploy(
+    order: GroupOrder, *, named: bool, no_wait: bool, output: str, report: Path | None = None
+) -> int:
+    """Release a group to its exit code.
+
+    Args:
+        order: what is released.
+        named: whether a person gave its id.
+        no_wait: do not follow it.
+        output: ``text`` or ``json``.
+        report: the file of its report, if one is wanted.
+    """
+    started = _Started(order, named=named)
+    work = _deploy(started, no_wait=no_wait, output=output, report=report)
+    return asking.run(work, started.on_signal)
 
 
-async def _deploy(started: _Started, *, no_wait: bool, output: str) -> int:
-    order = started.order
+async def _deploy(started: _Started, *, no_wait: bool, output: str, report: Path | None) -> int:
     client = await asking.reach()
+    started.order = order = await _of_this_run(client, started)
     try:
         handle, known = await attach(client, order)
     except asking.RefusedError as error:
-        return showing.end(_refused(order, str(error)), output)
-    started.accepted = True
+        return showing.end(_refused(order, str(error)), output, job=started.job)
+    started.begun(client.namespace, handle)
     how = "follows the release that has this id" if known else "accepted"
     names = ", ".join(one.policy.service for one in order.members)
     say(f"Release {order.id}: {order.what} → group {order.group} ({names}, {order.order}); {how}")
     if no_wait:
         _show_accepted(order, handle, output)
         return 0
-    return await _until_end(handle, order.id, output)
+    progress = await _until_end(handle, order.id)
+    code = _end(progress, output, started.job)
+    if report and progress.result:
+        from lastgood.cli import reporting  # here, because it takes long and is seldom needed
+
+        await reporting.beside(client, progress.result, report, progress)
+    return code
 
 
-async def _until_end(handle: Handle, release: str, output: str) -> int:
-    said, result = Said(), None
+async def _of_this_run(client: Client, started: _Started) -> GroupOrder:
+    """As for one service: an earlier attempt's release that is under way is followed."""
+    order = started.order
+    for ident in [] if started.named else actor.earlier_ids(order.id, os.environ):
+        found = await find(client, messages.group_id(order.region, order.group), ident)
+        if found and await is_running(found[0]):
+            say(f"Release {ident} of an earlier attempt of this run is under way: following it.")
+            return order.model_copy(update={"id": ident})
+    return order
+
+
+async def _until_end(handle: Handle, release: str) -> GroupProgress:
+    said, progress = Said(), None
     async for look in GroupFollower(handle, release).follow():
         said.show(look)
-        result = look.progress.result if look.progress else None
-    if result is None:
-        raise UnreachableError("The release could not be followed to its end.")
-    return showing.end(result, output)
+        progress = look.progress
+    if progress is None:
+        raise UnreachableError(_LOST)
+    return progress
+
+
+def _end(progress: GroupProgress, output: str, job: Job | None = None) -> int:
+    if progress.result is None:
+        raise UnreachableError(_LOST)
+    return showing.end(progress.result, output, job=job)
 
 
 def _refused(order: GroupOrder, reason: str) -> GroupResult:
@@ -209,7 +267,7 @@ def follow(group: str, release: str | None, region: str | None, output: str) -> 
 async def _follow(ident: str, release: str | None, output: str) -> int:
     handle, carries = await _found(ident, release)
     say(f"Release {carries} of {ident}")
-    return await _until_end(handle, carries, output)
+    return _end(await _until_end(handle, carries), output)
 
 
 async def _found(ident: str, release: str | None) -> tuple[Handle, str]:

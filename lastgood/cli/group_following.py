@@ -25,6 +25,7 @@ from lastgood.cli.lines import EVERY, Lines
 from lastgood.cli.output import say
 from lastgood.cli.tracing import MOST
 from lastgood.contracts import GroupOrder, GroupProgress, GroupResult, Member, OperatorRequest
+from lastgood.decisions.rendering.temporal_ui.group import group_details, group_summary
 from lastgood.errors import UnreachableError
 
 _RELEASE = "release"
@@ -74,7 +75,8 @@ async def _start_or_find(client: Client, order: GroupOrder) -> tuple[Handle, str
         task_queue=messages.TASK_QUEUE,
         id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
         memo={_RELEASE: order.id},
-        static_summary=f"{order.id}: {order.what} → group {order.group}"[:200],
+        static_summary=group_summary(order),
+        static_details=group_details(order),
         rpc_timeout=asking.RPC_TIMEOUT,
     )
     handle = _handle(client, ident, started.result_run_id)
@@ -128,6 +130,19 @@ async def find(client: Client, ident: str, release: str | None) -> tuple[Handle,
     except RPCError as error:
         raise UnreachableError(f"Temporal gave no answer: {error.message}") from None
     return None
+
+
+async def is_running(handle: Handle) -> bool:
+    """Whether a run goes on.
+
+    Raises:
+        UnreachableError: if Temporal gives no answer.
+    """
+    try:
+        described = await handle.describe(rpc_timeout=asking.RPC_TIMEOUT)
+    except RPCError as error:
+        raise UnreachableError(f"Temporal gave no answer: {error.message}") from None
+    return described.status is WorkflowExecutionStatus.RUNNING
 
 
 async def find_anywhere(client: Client, release: str, region: str | None) -> GroupProgress | None:

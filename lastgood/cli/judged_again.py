@@ -7,7 +7,6 @@ from typing import Any, NamedTuple
 from lastgood.contracts import Explanation
 from lastgood.decisions import records
 from lastgood.model import Verdict
-from lastgood.policy_triggers import Trigger
 
 
 class Again(NamedTuple):
@@ -44,21 +43,10 @@ class Again(NamedTuple):
 
 def judge(told: Explanation, verdict: Verdict) -> Again:
     """Judge one of a release's verdicts again."""
-    trigger = _trigger_of(told, verdict)
+    trigger = records.trigger_of(told.release.policy, verdict)
     why_not = records.why_not(verdict)
     if trigger is None:
         why_not = why_not or "its trigger is not in the policy"
     if why_not or trigger is None:
         return Again(verdict, None, why_not)
     return Again(verdict, records.judge_again(trigger, verdict))
-
-
-def _trigger_of(told: Explanation, verdict: Verdict) -> Trigger | None:
-    """The policy's trigger that a verdict is of: its key begins with its position."""
-    triggers = told.release.policy.triggers
-    position = (verdict.key or "").split(" ")[0]
-    of_type = [one for one in triggers if one.type == verdict.trigger]
-    if not position.isdecimal():
-        return of_type[0] if len(of_type) == 1 else None
-    at = int(position)
-    return triggers[at] if at < len(triggers) and triggers[at].type == verdict.trigger else None

@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable
 from datetime import UTC, datetime
 
+from lastgood.cli import github
 from lastgood.cli.following import Snapshot
 from lastgood.cli.live import Live
 from lastgood.cli.output import seconds
@@ -32,9 +33,12 @@ def latest_line(progress: Progress | None, now: Live, moment: datetime) -> str |
 class Lines:
     """Says what is new since the last snapshot."""
 
-    def __init__(self, write: Callable[[str], None], *, grouped: bool = False) -> None:
+    def __init__(
+        self, write: Callable[[str], None], *, command: Callable[[str], None] | None = None
+    ) -> None:
         self._write = write
-        self._grouped = grouped
+        self._command = command
+        """Where commands to GitHub Actions go: each step is a group. None: there are none."""
         self._open = False
         self._started = 0
         self._finished: set[int] = set()
@@ -57,9 +61,9 @@ class Lines:
 
     def close(self) -> None:
         """End the last group."""
-        if self._open:
-            self._write("::endgroup::")
-            self._open = False
+        if self._open and self._command:
+            self._command(github.END_GROUP)
+        self._open = False
 
     def say(self, text: str) -> None:
         """One line with the time; one that a CI system cannot take for a command."""
@@ -92,9 +96,9 @@ class Lines:
         self._notes = len(progress.notes)
 
     def _begin(self, step: Step) -> None:
-        if self._grouped:
+        if self._command:
             self.close()
-            self._write(f"::group::{step.name}")
+            self._command(github.group(step.name))
             self._open = True
         ago = (datetime.now(UTC) - step.started_at).total_seconds()
         since = f" (began {seconds(ago)} ago)" if ago > EVERY else ""

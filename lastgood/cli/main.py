@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import io
 import logging
 import os
 import sys
@@ -11,6 +12,7 @@ from collections.abc import Iterable, Iterator, Sequence
 import click
 
 import lastgood
+from lastgood.cli import github
 from lastgood.cli.listing import Listing
 from lastgood.errors import LastgoodError, PolicyError, SettingsError, UsageError
 
@@ -18,10 +20,13 @@ _USAGE = (PolicyError, UsageError, SettingsError)
 
 
 _SECTIONS = {
-    "Releases": ("deploy", "follow", "rollback", "status", "history", "explain", "group"),
+    "Releases": ("deploy", "follow", "rollback", "status", "history", "explain", "report", "group"),
     "Decide about a release": ("promote", "hold", "resume", "approve", "deny", "cancel"),
     "Decide about a service": ("freeze", "unfreeze", "adopt", "acknowledge", "reset"),
-    "Set up": ("policy", "check", "backtest", "drill", "worker", "completion"),
+    "Set up": (
+        *("policy", "doctor", "iam", "alarms", "check", "backtest", "drill"),
+        *("worker", "completion"),
+    ),
 }
 """The verbs, in the order of ``--help``."""
 _OPERATORS = (*_SECTIONS["Decide about a release"], *_SECTIONS["Decide about a service"])
@@ -71,10 +76,10 @@ def run(arguments: Sequence[str] | None = None) -> int:
     except click.Abort:
         return 130
     except click.ClickException as error:
-        error.show()
+        _say_usage(error)
         return error.exit_code
     except LastgoodError as error:
-        click.echo(str(error), err=True)
+        _say(str(error))
         return 2 if isinstance(error, _USAGE) else 1
     except SystemExit as ended:  # by click, when whoever read stdout has gone
         return ended.code if isinstance(ended.code, int) else 1
@@ -95,11 +100,34 @@ def _set_up_logging() -> None:
         logging.getLogger().addHandler(logging.NullHandler())
 
 
+def _say(text: str) -> None:
+    """What went wrong; where GitHub Actions runs us, also at the top of the run."""
+    if not github.active(os.environ):
+        click.echo(text, err=True)
+        return
+    click.echo(github.harmless(text), err=True)
+    for line in github.failures(text):
+        github.command(line)
+
+
+def _say_usage(error: click.ClickException) -> None:
+    """As click does; it names the command and its --help."""
+    if not github.active(os.environ):
+        error.show()
+        return
+    shown = io.StringIO()
+    error.show(shown)
+    click.echo(github.harmless(shown.getvalue()), err=True)
+    github.command(
+        github.annotation("error", "Lastgood was called wrongly", error.format_message())
+    )
+
+
 def _unexpected(error: Exception) -> int:
     if _debugging():
         logging.getLogger("lastgood").error("Unexpected", exc_info=error)
     said = " ".join(str(error).split()) or "no message"
-    click.echo(f"Unexpected error: {type(error).__name__}: {said}", err=True)
+    _say(f"Unexpected error: {type(error).__name__}: {said}")
     if not _debugging():
         click.echo("Set LASTGOOD_LOG_LEVEL=DEBUG to see the traceback.", err=True)
     return 1

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 from datetime import timedelta
+from pathlib import Path
 from typing import Any, TypeVar
 
 import click
@@ -92,6 +93,18 @@ def _something(_: click.Context, __: click.Parameter, value: str) -> str:
     if not value.strip():
         raise click.BadParameter("say why: it is recorded, and people are told")
     return value.strip()
+
+
+def page_file(path: str, option: str) -> Path:
+    """The file of an HTML page that will be written.
+
+    Raises:
+        UsageError: if it is not named as one, so that no policy file is written over by mistake.
+    """
+    found = Path(path)
+    if found.suffix.lower() not in (".html", ".htm") or found.is_dir():
+        raise UsageError(f"{option} {path}: it becomes an HTML page: name a file FILE.html")
+    return found
 
 
 def service_ref(service: str, region: str | None) -> ServiceRef:

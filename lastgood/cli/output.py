@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
@@ -10,6 +11,7 @@ from typing import Any
 
 import click
 
+from lastgood.cli import github
 from lastgood.contracts import GroupResult
 from lastgood.decisions.wording import took
 from lastgood.model import DrillSummary, Outcome, ReleaseResult, Status, Verdict
@@ -19,19 +21,25 @@ MARKS = {Status.PASS: "ok", Status.FAIL: "FAIL", Status.INCONCLUSIVE: "?"}
 
 def print_json(data: Any) -> None:
     """Print one JSON document on stdout."""
-    click.echo(json.dumps(data, indent=2, ensure_ascii=False))
+    text = json.dumps(data, indent=2, ensure_ascii=False)
+    click.echo(text.replace("##[", "\\u0023#[") if github.active(os.environ) else text)
     sys.stdout.flush()
 
 
 def print_text(lines: Iterable[str]) -> None:
     """Print lines on stdout."""
-    click.echo("\n".join(lines))
+    click.echo(_for_here("\n".join(lines)))
     sys.stdout.flush()
 
 
 def say(text: str) -> None:
     """Say something on stderr: progress, or advice."""
-    click.echo(text, err=True)
+    click.echo(_for_here(text), err=True)
+
+
+def _for_here(text: str) -> str:
+    """Text that whoever reads our output does not take for a command."""
+    return github.harmless(text) if github.active(os.environ) else text
 
 
 def clock(moment: datetime) -> str:

@@ -14,8 +14,8 @@ import boto3
 from botocore.config import Config
 from botocore.exceptions import ClientError
 
+from lastgood.cli.asking_aws import AWS_ERRORS, Client, in_words
 from lastgood.cli.output import say
-from lastgood.cli.survey import AWS_ERRORS, Client, in_words
 from lastgood.decisions.metrics import LATE
 from lastgood.decisions.past_metrics import (
     Balanced,

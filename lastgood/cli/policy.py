@@ -3,23 +3,20 @@
 from __future__ import annotations
 
 import json
-import re
-from collections.abc import Callable
 from pathlib import Path
 
 import click
 
-from lastgood import policy_file, policy_template
-from lastgood.cli import backtest_files, survey
+from lastgood import policy_file
+from lastgood.cli import backtest_files
 from lastgood.cli.listing import Listing
+from lastgood.cli.policy_init import init
 from lastgood.cli.suggest import suggest_triggers
 from lastgood.decisions.advice import warnings_of
 from lastgood.decisions.suggesting import warnings_of_past
-from lastgood.errors import UsageError
 from lastgood.group_policy import GroupPolicy
 from lastgood.policy import Policy
 from lastgood.policy_schema import group_schema, schema
-from lastgood.values import Like, Region, ServiceName
 
 
 @click.group(cls=Listing)
@@ -27,19 +24,8 @@ def policy() -> None:
     """Check a policy file, publish its schema, write a first one, propose its triggers."""
 
 
+policy.add_command(init)
 policy.add_command(suggest_triggers)
-
-
-def _like(kind: object) -> Callable[[click.Context, click.Parameter, str | None], str | None]:
-    """A callback that refuses what the policy file would refuse."""
-    (like,) = (one for one in getattr(kind, "__metadata__", ()) if isinstance(one, Like))
-
-    def check(_: click.Context, __: click.Parameter, value: str | None) -> str | None:
-        if value is not None and not re.fullmatch(like.shape, value):
-            raise click.BadParameter(like.remedy)
-        return value
-
-    return check
 
 
 @policy.command()
@@ -115,67 +101,3 @@ def print_schema(group: bool) -> None:
       lastgood policy schema > lastgood.schema.json
     """
     click.echo(json.dumps(group_schema() if group else schema(), indent=2))
-
-
-@policy.command()
-@click.option(
-    "--service", metavar="CLUSTER/SERVICE", callback=_like(ServiceName), help="The service."
-)
-@click.option(
-    "--from",
-    "running",
-    metavar="CLUSTER/SERVICE",
-    callback=_like(ServiceName),
-    help="Read container, load balancer and alarms from this running service.",
-)
-@click.option("--region", callback=_like(Region), help="The service's AWS region.")
-@click.argument("file", default="-")
-def init(service: str | None, running: str | None, region: str | None, file: str) -> None:
-    """Write a first policy FILE, each key with its comment; to stdout without FILE or with -.
-
-    An existing file is never overwritten.
-
-    \b
-    Example:
-      lastgood policy init --from shop/web lastgood.yaml
-    """
-    if service and running and service != running:
-        raise click.UsageError("--service and --from name different services: leave one out")
-    if file != "-" and Path(file).exists():
-        raise click.UsageError(f"{file} exists: remove it, or name another file")
-    values: dict[str, object] = {
-        **({"service": service or running} if service or running else {}),
-        **({"region": region} if region else {}),
-    }
-    if running:
-        values |= _read(running, region)
-    _write(file, policy_template.render(values))
-
-
-def _read(service: str, region: str | None) -> dict[str, object]:
-    """What the running service tells; nothing if AWS cannot be asked, and that is said."""
-    try:
-        found = survey.survey(service, survey.clients(region))
-    except UsageError as error:
-        raise click.UsageError(f"--from: {error}") from None
-    except survey.AWS_ERRORS as error:
-        words = survey.in_words(error)
-        click.echo(f"{service} could not be read ({words}): wrote the defaults", err=True)
-        return {}
-    for remark in found.remarks:
-        click.echo(f"{service}: {remark}", err=True)
-    return found.values
-
-
-def _write(file: str, text: str) -> None:
-    if file == "-":
-        click.echo(text, nl=False)
-        return
-    try:
-        with Path(file).open("x", encoding="utf-8") as opened:
-            opened.write(text)
-    except FileExistsError:
-        raise click.UsageError(f"{file} exists: remove it, or name another file") from None
-    except OSError as error:
-        raise click.UsageError(f"{file} cannot be written: {error.strerror}") from None
-    click.echo(f"wrote {file}: read it, then lastgood policy check --policy {file}", err=True)

@@ -4,22 +4,33 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 
-from lastgood.cli import github
-from lastgood.cli.following import Follower
+from temporalio.client import Client
+
+from lastgood.cli import github, tracing
+from lastgood.cli.following import Follower, Snapshot
+from lastgood.cli.github_job import Job
 from lastgood.cli.lines import Lines
 from lastgood.cli.output import say, show_result
 from lastgood.cli.screen import Screen
+from lastgood.contracts import Explanation
 from lastgood.errors import UnreachableError
-from lastgood.model import ReleaseResult, exit_code
+from lastgood.model import ReleaseResult, ServiceRef, exit_code
 
 
-async def until_end(follower: Follower, *, through_hold: bool = False) -> ReleaseResult:
-    """Follow a release, showing its progress on stderr."""
+def _nothing(_: Snapshot) -> None:
+    """Nobody else looks."""
+
+
+async def until_end(
+    follower: Follower, *, through_hold: bool = False, look: Callable[[Snapshot], None] = _nothing
+) -> ReleaseResult:
+    """Follow a release, showing its progress on stderr; ``look`` is given all that is seen."""
     with _view(os.environ) as view:
         async for snapshot in follower.follow(through_hold=through_hold):
+            look(snapshot)
             view.show(snapshot)
     if snapshot.result is None:
         raise UnreachableError("The release could not be followed to its end.")
@@ -29,8 +40,7 @@ async def until_end(follower: Follower, *, through_hold: bool = False) -> Releas
 @contextmanager
 def _view(environment: Mapping[str, str]) -> Iterator[Lines | Screen]:
     if not _interactive(environment):
-        in_github = github.active(environment)
-        lines = Lines(say, grouped=in_github)
+        lines = Lines(say, command=github.command if github.active(environment) else None)
         try:
             yield lines
         finally:
@@ -46,12 +56,34 @@ def _interactive(environment: Mapping[str, str]) -> bool:
     return sys.stderr.isatty() and environment.get("TERM") not in (None, "", "dumb")
 
 
-def end(result: ReleaseResult, output: str) -> int:
-    """Print the result, tell GitHub Actions where it runs us; the exit code."""
-    if github.active(os.environ):
-        say(github.annotation(result))
-        trouble = github.write_summary(result, os.environ)
-        if trouble:
-            say(trouble)
+def end(
+    result: ReleaseResult,
+    output: str,
+    *,
+    job: Job | None = None,
+    told: Explanation | None = None,
+    namespace: str = "",
+) -> int:
+    """Print the result, tell GitHub Actions where it runs us; the exit code.
+
+    Args:
+        result: how it ended.
+        output: ``text`` or ``json``.
+        job: which was told already that the release began.
+        told: all that went into it; see ``explained``.
+        namespace: Temporal's, for a link.
+    """
+    (job or Job()).ended(result, told, namespace)
     show_result(result, output)
     return exit_code(result)
+
+
+async def explained(client: Client, service: ServiceRef, release: str) -> Explanation | None:
+    """All that the summary of a job shows; None where there is none, or nobody answers."""
+    if not github.active(os.environ):
+        return None
+    try:
+        traced = await tracing.trace(client, release, service=service, region=None)
+    except UnreachableError:
+        return None
+    return traced.explanation if traced else None

@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import click
-from pydantic import BaseModel
 
 from lastgood import policy_file
 from lastgood.cli import backtest_files
-from lastgood.cli.backtest_report import day, folded
+from lastgood.cli.backtest_report import day
 from lastgood.cli.options import (
     Checked,
     checked_service,
@@ -22,19 +19,16 @@ from lastgood.cli.options import (
     region_option,
 )
 from lastgood.cli.output import print_json, print_text, say
+from lastgood.cli.policy_lines import comment_lines, proposal_lines, trigger_lines
 from lastgood.decisions.advice import warnings_of
 from lastgood.decisions.metrics import threshold_of
 from lastgood.decisions.recording import Recording
 from lastgood.decisions.sliding import TooShortError
-from lastgood.decisions.suggesting import Proposal, Suggestion, chance_in_words, suggest
+from lastgood.decisions.suggesting import Proposal, Suggestion, suggest
 from lastgood.errors import UsageError
 from lastgood.policy import Policy, format_duration
-from lastgood.policy_triggers import ErrorRateTrigger, MetricTrigger, RegressionTrigger, Trigger
+from lastgood.policy_triggers import ErrorRateTrigger, MetricTrigger, RegressionTrigger
 from lastgood.values import Long
-
-_FIRST = ("threshold", "duration", "min_requests")
-"""Written even where it is the default: it was proposed."""
-_RATIOS = {"threshold", "tolerance", "false_alarm", "error_rate", "margin"}
 
 
 @click.command(name="suggest")
@@ -160,7 +154,7 @@ def _proposal_as_json(one: Proposal) -> dict[str, Any]:
 def as_yaml(policy: Policy, found: Suggestion, recording: Recording, name: str) -> list[str]:
     """A policy file with the triggers proposed, and the others as they were."""
     lines = [
-        *_comment(
+        *comment_lines(
             f"Proposed from {name}: {found.usual.hours} hours with data, "
             f"{day(recording.rows[0].at)} to {day(recording.end)}.",
             "",
@@ -174,52 +168,8 @@ def as_yaml(policy: Policy, found: Suggestion, recording: Recording, name: str) 
     lines.append("triggers:")
     proposed = {type(one.trigger) for one in found.triggers}
     for one in found.triggers:
-        lines += _proposal_as_yaml(one)
+        lines += proposal_lines(one)
     for trigger in policy.triggers:
         if type(trigger) not in proposed:
-            lines += ["  # as it was: nothing is proposed for it", *_trigger(trigger)]
+            lines += ["  # as it was: nothing is proposed for it", *trigger_lines(trigger)]
     return lines
-
-
-def _proposal_as_yaml(one: Proposal) -> Iterator[str]:
-    for text in (*one.why, f"false alarms: {chance_in_words(one)}", f"sees {one.sees}"):
-        yield from _comment(text, "  ")
-    yield from _trigger(one.trigger)
-
-
-def _comment(text: str, indent: str) -> list[str]:
-    first, *others = folded(text, f"{indent}# ")
-    return [first, *(line.replace("# ", "#   ", 1) for line in others)]
-
-
-def _trigger(trigger: Trigger) -> list[str]:
-    """A trigger as a file has it: what was written, in one line a key."""
-    keys = [key for key in _written(trigger) if key != "type"]
-    keys.sort(key=lambda key: _FIRST.index(key) if key in _FIRST else len(_FIRST))
-    lines = [f"    {key}: {_flow(key, getattr(trigger, key))}" for key in keys]
-    return [f"  - type: {trigger.type}", *lines]
-
-
-def _written(part: BaseModel) -> list[str]:
-    """The keys of a part that say something, in the order of the model."""
-    fields = type(part).model_fields
-    said = [key for key in fields if key in part.model_fields_set]
-    return [
-        key
-        for key in said
-        if key in _FIRST or getattr(part, key) not in (None, fields[key].get_default())
-    ]
-
-
-def _flow(key: str, value: Any) -> str:
-    """A value on one line."""
-    if isinstance(value, timedelta):
-        return format_duration(value)
-    if isinstance(value, float) and key in _RATIOS:
-        return f"{value * 100:g}%"
-    if isinstance(value, BaseModel):
-        value = {name: getattr(value, name) for name in _written(value)}
-    if isinstance(value, dict):
-        inner = (f"{name}: {_flow(name, one)}" for name, one in value.items())
-        return f"{{{', '.join(inner)}}}"
-    return json.dumps(value, ensure_ascii=False)

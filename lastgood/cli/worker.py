@@ -22,7 +22,8 @@ def worker() -> int:
 
     SIGTERM ends it gracefully. Its settings are environment variables: LASTGOOD_LOG_LEVEL,
     LASTGOOD_LOG_FORMAT, LASTGOOD_METRICS_ADDRESS, LASTGOOD_UI_URL, LASTGOOD_MAX_WATCHES,
-    LASTGOOD_SHUTDOWN_TIMEOUT. With TEMPORAL_WORKER_BUILD_ID (and TEMPORAL_DEPLOYMENT_NAME, else
+    LASTGOOD_SHUTDOWN_TIMEOUT, LASTGOOD_SLACK_API, LASTGOOD_PAGERDUTY_API: see
+    docs/reference/settings.md. With TEMPORAL_WORKER_BUILD_ID (and TEMPORAL_DEPLOYMENT_NAME, else
     "lastgood") a release stays with the build that began it: docs/upgrading.md.
     """
     script = find()

@@ -20,6 +20,8 @@ class GroupOrder(Model):
     """In the order in which they are released; each with an id of its own."""
     what: str
     actor: str
+    listed: bool = False
+    """It sets search attributes; what was begun by an older build goes on without."""
 
 
 class Member(Model):

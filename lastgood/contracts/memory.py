@@ -6,9 +6,10 @@ from datetime import datetime, timedelta
 from typing import Literal
 
 from lastgood.contracts.asking import ReleaseOrder
-from lastgood.contracts.telling import Notice
+from lastgood.contracts.telling import Notice, Thread
 from lastgood.model import Action, Model, ReleaseResult, Revision, RollbackRecord, ServiceRef
-from lastgood.policy import NotifyPolicy, Policy
+from lastgood.policy import Policy
+from lastgood.policy_notify import NotifyPolicy
 
 
 class Limits(Model):
@@ -66,6 +67,16 @@ class Alert(Model):
     told: int = 1
 
 
+class Incident(Model):
+    """What was opened about a release that ended badly: it is told of what comes after."""
+
+    release: str
+    notice: Notice
+    """How the release ended."""
+    notify: NotifyPolicy
+    threads: tuple[Thread, ...]
+
+
 class Answered(Model):
     """A request that was carried out: delivered again, it gets the same answer."""
 
@@ -96,6 +107,8 @@ class GuardState(Model):
     frozen: Freeze | None = None
     alerts: tuple[Alert, ...] = ()
     """Not acknowledged yet."""
+    incidents: tuple[Incident, ...] = ()
+    """Threads and incidents of releases that ended badly, until the service is good again."""
     results: tuple[ReleaseResult, ...] = ()
     """Ended releases and rollbacks, newest first."""
     actions: tuple[Action, ...] = ()
@@ -107,6 +120,8 @@ class GuardState(Model):
     last_drill: ReleaseResult | None = None
     """The newest drill that moved the service."""
     last_passed_drill: ReleaseResult | None = None
+    listed: bool = False
+    """It sets search attributes; what was begun by an older build goes on without."""
 
     @property
     def good(self) -> tuple[Revision, ...]:

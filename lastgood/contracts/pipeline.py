@@ -7,7 +7,7 @@ from typing import Literal
 
 from lastgood.contracts.asking import OperatorRequest, ReleaseOrder, RollbackRequest
 from lastgood.contracts.memory import Freeze, LedgerEntry, Limits, Quarantined
-from lastgood.contracts.telling import Notice
+from lastgood.contracts.telling import Notice, Thread
 from lastgood.contracts.watching import Stretch, WatchedTrigger
 from lastgood.model import (
     Action,
@@ -39,6 +39,8 @@ class DeploymentOrder(Model):
     troubled: tuple[Stretch, ...] = ()
     """When releases ran that did not become good."""
     guard_id: str | None = None
+    listed: bool = False
+    """It sets search attributes; what was begun by an older build goes on without."""
 
 
 class Begun(Model):
@@ -167,6 +169,8 @@ class DeploymentReport(ReleaseResult):
     """How the released revision was proven, where it was not by its window."""
     notice: Notice | None = None
     """What people were told of the end."""
+    threads: tuple[Thread, ...] = ()
+    """Threads and incidents that are open, where it ended badly."""
     blamed: bool = True
     """False: it was rolled back for the sake of its group, and nothing is said against it."""
 
@@ -199,6 +203,12 @@ class RollbackOrder(Model):
     """When the release was deployed: what was normal is what was before."""
     troubled: tuple[Stretch, ...] = ()
     """When releases ran that did not become good."""
+    actor: str = ""
+    """Who decided: ``lastgood`` or an operator."""
+    reason: str = ""
+    """Why, in one sentence."""
+    listed: bool = False
+    """It sets search attributes; what was begun by an older build goes on without."""
 
 
 class RollbackReport(Model):

@@ -5,8 +5,17 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Literal
 
-from lastgood.model import Model, Outcome
-from lastgood.policy import EmailChannel, NotifyPolicy, SlackChannel, SnsChannel, WebhookChannel
+from lastgood.model import Model, Outcome, Verdict
+from lastgood.policy_notify import (
+    EmailChannel,
+    NotifyPolicy,
+    PagerDutyChannel,
+    SlackChannel,
+    SnsChannel,
+    TeamsChannel,
+    WebhookChannel,
+)
+from lastgood.policy_triggers import Trigger
 
 
 class Notice(Model):
@@ -14,7 +23,19 @@ class Notice(Model):
 
     dedup: str
     """The same for each retry: ``RELEASE/KIND``."""
-    kind: Literal["rollback_started", "cooldown", "held", "ended", "reminder"]
+    kind: Literal[
+        "rollback_started",
+        "cooldown",
+        "held",
+        "ended",
+        "reminder",
+        "resumed",
+        "acknowledged",
+        "recovered",
+        "test",
+    ]
+    """``resumed``, ``acknowledged`` and ``recovered`` are told only where a thread or an incident
+    is open; ``test`` is told everywhere."""
     severity: Literal["healthy", "warning", "critical"]
     title: str
     """One line: service, release, what happened."""
@@ -28,6 +49,34 @@ class Notice(Model):
     service: str
     release: str
     at: datetime
+    drill: bool = False
+    """Of a drill: it opens no incident anywhere."""
+
+
+class Thread(Model):
+    """What one channel has been told about one release: where its next message belongs."""
+
+    channel: str
+    """As in the policy: ``slack``, or ``slack.1`` in a list."""
+    place: str | None = None
+    """Slack's id of its channel."""
+    first: str | None = None
+    """Slack's id of the first message (``ts``); the later ones are replies to it."""
+    notice: Notice | None = None
+    """What the first message says."""
+    open: bool = False
+    """An incident was opened at PagerDuty, and is not resolved yet."""
+    pictured: bool = False
+    """It has its picture."""
+
+
+class Picture(Model):
+    """What a picture is drawn from, where a channel can carry one."""
+
+    trigger: Trigger
+    """As the policy has it."""
+    verdict: Verdict
+    """With its record."""
 
 
 class SlackOrder(Model):
@@ -43,6 +92,7 @@ class EmailOrder(Model):
     notice: Notice
     channel: EmailChannel
     region: str
+    picture: Picture | None = None
 
 
 class SnsOrder(Model):
@@ -57,6 +107,51 @@ class WebhookOrder(Model):
 
     notice: Notice
     channel: WebhookChannel
+
+
+class SlackPost(Model):
+    """A notice for a Slack bot: the first message about a release, or a reply to it."""
+
+    notice: Notice
+    channel: SlackChannel
+    thread: Thread
+    aloud: bool = False
+    """A reply is shown in the channel, too."""
+
+
+class SlackPosted(Model):
+    """Where a message to Slack went."""
+
+    place: str
+    """Slack's id of the channel."""
+    ts: str
+    """Slack's id of the message."""
+    first: str
+    """Slack's id of the message that it replies to; its own if it is the first."""
+
+
+class SlackPicture(Model):
+    """A picture for the thread of a Slack bot."""
+
+    channel: SlackChannel
+    thread: Thread
+    picture: Picture
+
+
+class PagerDutyOrder(Model):
+    """An event for PagerDuty about one release's incident."""
+
+    notice: Notice
+    channel: PagerDutyChannel
+    action: Literal["trigger", "acknowledge", "resolve"]
+    region: str
+
+
+class TeamsOrder(Model):
+    """A notice for a Microsoft Teams webhook."""
+
+    notice: Notice
+    channel: TeamsChannel
 
 
 class Telling(Model):

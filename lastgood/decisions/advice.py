@@ -34,7 +34,16 @@ def warnings_of(policy: Policy) -> tuple[str, ...]:
         for number, trigger in enumerate(policy.triggers)
         for text in _of_trigger(policy, trigger)
     ]
-    return (*said, *_of_all(policy))
+    return (*said, *_of_all(policy), *_of_notify(policy))
+
+
+def _of_notify(policy: Policy) -> Iterator[str]:
+    for key, channel in policy.notify.channels():
+        if channel.services and policy.service not in channel.services:
+            yield (
+                f"notify.{key}.services: does not name {policy.service}: nobody is told there; "
+                "leave it out, or name the service"
+            )
 
 
 def _of_trigger(policy: Policy, trigger: Trigger) -> Iterator[str]:

@@ -15,6 +15,8 @@ from lastgood.model import Outcome, ReleaseResult
 from lastgood.policy import Policy
 
 NO_TIME = timedelta(0)
+GOOD = (Outcome.HEALTHY, Outcome.ROLLED_BACK, Outcome.ROLLED_BACK_BY_ECS)
+"""How a release or a rollback ends that leaves the service in a good state."""
 
 
 def after(
@@ -37,8 +39,7 @@ def after(
 
 def resolved(state: GuardState, result: ReleaseResult) -> GuardState:
     """The alerts after a release or a rollback brought the service into a good state: none."""
-    good = (Outcome.HEALTHY, Outcome.ROLLED_BACK, Outcome.ROLLED_BACK_BY_ECS)
-    return state.model_copy(update={"alerts": ()}) if result.outcome in good else state
+    return state.model_copy(update={"alerts": ()}) if result.outcome in GOOD else state
 
 
 def next_at(state: GuardState) -> datetime | None:

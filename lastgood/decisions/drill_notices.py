@@ -31,7 +31,7 @@ def told(notice: Notice, drill: DrillSummary, reason: str = "") -> Notice:
         reason: how it ended, if it has.
     """
     facts = tuple(one for one in notice.facts if one[0] not in _OF_REAL_ONES)
-    notice = notice.model_copy(update={"facts": facts})
+    notice = notice.model_copy(update={"facts": facts, "drill": True})
     if notice.kind == "ended":
         if notice.outcome in _NOTHING:
             return _nothing(notice, reason)

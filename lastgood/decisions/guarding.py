@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import datetime
 from typing import Literal
 
@@ -21,8 +22,9 @@ from lastgood.contracts import (
     ReleaseView,
     RollbackReport,
     RollbackRequest,
+    Thread,
 )
-from lastgood.decisions import alerts, comparing, drills, ledger, limits
+from lastgood.decisions import alerts, comparing, drills, incidents, ledger, limits
 from lastgood.decisions.notices import NoticeContext
 from lastgood.decisions.operators import Phase, Standing, frozen_now
 from lastgood.decisions.targets import SURVIVED
@@ -177,6 +179,7 @@ def order_for(
         last_released=next(iter(state.good), None),
         troubled=comparing.troubled(state.results),
         guard_id=guard,
+        listed=True,
     )
 
 
@@ -241,6 +244,7 @@ def after_release(
         state = alerts.after(state, result, report.notice, policy, now)
     else:
         state = alerts.resolved(state, result)
+    state = incidents.after(state, result, report.notice, policy.notify, report.threads)
     return _with_result(state, result)
 
 
@@ -317,7 +321,12 @@ def accepted(asked: AskedRollback, state: GuardState) -> str:
 
 
 def after_rollback(
-    state: GuardState, asked: AskedRollback, result: ReleaseResult, notice: Notice, now: datetime
+    state: GuardState,
+    asked: AskedRollback,
+    result: ReleaseResult,
+    notice: Notice,
+    now: datetime,
+    threads: Iterable[Thread] = (),
 ) -> GuardState:
     """The memory after an operator's rollback: what it left is no longer good."""
     if result.outcome in (Outcome.ROLLED_BACK, Outcome.ROLLBACK_FAILED, Outcome.HELD):
@@ -326,6 +335,7 @@ def after_rollback(
     if result.outcome is Outcome.ROLLED_BACK:
         state = ledger.with_good(state, ran_in_the_end(asked.target, result), now)
     state = alerts.after(state, result, notice, asked.policy, now)
+    state = incidents.after(state, result, notice, asked.policy.notify, threads)
     return _with_result(state, result)
 
 

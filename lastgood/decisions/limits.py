@@ -11,7 +11,7 @@ import math
 from datetime import datetime, timedelta
 from typing import Literal
 
-from lastgood.contracts import Limits
+from lastgood.contracts import Explanation, Limits
 from lastgood.decisions.wording import period
 from lastgood.model import Model, RollbackRecord
 from lastgood.policy import RollbackPolicy, format_duration
@@ -46,6 +46,26 @@ def cooldown_ends(limits: Limits, policy: RollbackPolicy, now: datetime) -> date
     ]
     latest = max(ends, default=None)
     return latest if latest and latest > now else None
+
+
+class Stood(Model):
+    """The limits as they stood for a release, when something was decided about it."""
+
+    counted: int
+    cooldown_until: datetime | None
+
+
+def stood(told: Explanation) -> Stood | None:
+    """How the limits stood, without the release's own rollback; None before it began."""
+    policy, steps = told.release.policy.rollback, told.progress.steps
+    at = told.decisions[-1].at if told.decisions else steps[0].started_at if steps else None
+    if at is None:
+        return None
+    others = tuple(one for one in told.limits.rollbacks if one.release != told.release.id)
+    then = told.limits.model_copy(update={"rollbacks": others})
+    return Stood(
+        counted=len(counted(then, policy, at)), cooldown_until=cooldown_ends(then, policy, at)
+    )
 
 
 def decide(

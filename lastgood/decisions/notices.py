@@ -161,6 +161,19 @@ def held(
     return notice.model_copy(update={"dedup": f"{notice.dedup}-{number}"})
 
 
+def resumed(context: NoticeContext, *, by: str, reason: str, number: int = 1) -> Notice:
+    """A person lets a held release be judged again: told only where the hold was told."""
+    notice = _notice(
+        context,
+        "resumed",
+        "warning",
+        title=f"{context.service}: release {context.release} is judged again",
+        summary=f"{by} resumed it: {sentence(reason)} Nothing is to be done; the result follows.",
+        facts=[("Asked by", by), *_forward(context)],
+    )
+    return notice.model_copy(update={"dedup": f"{notice.dedup}-{number}"})
+
+
 _BACK = (Outcome.ROLLED_BACK, Outcome.ROLLED_BACK_BY_ECS, Outcome.ROLLBACK_FAILED)
 
 
@@ -240,7 +253,7 @@ def _durations(result: ReleaseResult) -> Facts:
 
 def _notice(
     context: NoticeContext,
-    kind: Literal["rollback_started", "cooldown", "held", "ended"],
+    kind: Literal["rollback_started", "cooldown", "held", "ended", "resumed"],
     severity: Literal["healthy", "warning", "critical"],
     *,
     title: str,

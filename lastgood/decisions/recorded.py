@@ -165,6 +165,11 @@ def samples_again(written: Mapping[str, Any]) -> list[Sample]:
     return found
 
 
+def gauges_again(written: Mapping[str, Any]) -> list[Gauge]:
+    """The datapoints of ``kept_gauges`` as they were."""
+    return [Gauge(*row) for row in rows_of(written, Gauge._fields)]
+
+
 def _side(row: Sequence[Any]) -> Side:
     requests, errors, timed, slow = row
     return Side(requests, errors, timed, slow or ())

@@ -18,7 +18,7 @@ from lastgood.decisions import band, regression_verdicts, thresholds, verdicts
 from lastgood.decisions.band import Gauge
 from lastgood.decisions.false_alarms import Evidence
 from lastgood.decisions.health import look_at_alarm, look_at_health
-from lastgood.decisions.record_columns import Columns, pack, rows_of, unpack
+from lastgood.decisions.record_columns import Columns, pack, unpack
 from lastgood.decisions.recorded import (
     KINDS,
     Given,
@@ -29,11 +29,13 @@ from lastgood.decisions.recorded import (
     OfRegression,
     OfThreshold,
     columns_of,
+    gauges_again,
     points_again,
     samples_again,
 )
 from lastgood.decisions.samples import Sample
 from lastgood.model import Reading, Status, Verdict
+from lastgood.policy import Policy
 from lastgood.policy_triggers import BandTrigger, RegressionTrigger, Trigger
 
 _MOST_EVIDENCE = 1e300
@@ -133,6 +135,39 @@ def why_not(verdict: Verdict) -> str | None:
     return f"its record is not whole: {cut}" if cut else None
 
 
+def trigger_of(policy: Policy, verdict: Verdict) -> Trigger | None:
+    """The policy's trigger that a verdict is of: its key begins with its position."""
+    position = (verdict.key or "").split(" ")[0]
+    of_type = [one for one in policy.triggers if one.type == verdict.trigger]
+    if not position.isdecimal():
+        return of_type[0] if len(of_type) == 1 else None
+    at = int(position)
+    here = policy.triggers[at] if at < len(policy.triggers) else None
+    return here if here and here.type == verdict.trigger else None
+
+
+def opened(verdict: Verdict) -> tuple[Given, list[Any]]:
+    """What a recorded verdict was decided from, and its series; see ``why_not``.
+
+    The series are columns as they were written: the samples of a regression, or for each gauge of
+    a band its datapoints. A threshold's points are in what it was given.
+
+    Raises:
+        ValueError: if the record cannot be read.
+    """
+    problem = why_not(verdict)
+    if problem or verdict.record is None:
+        raise ValueError(problem)
+    written = unpack(verdict.record)
+    series = written.pop("series", [])
+    problems = written.pop("problems", [])
+    given = KINDS[written["kind"]].model_validate(written)
+    if isinstance(given, OfThreshold):
+        points = points_again(series[0], problems)
+        return given.model_copy(update={"points": points}), []
+    return given, series
+
+
 def judge_again(trigger: Trigger, verdict: Verdict) -> Verdict:
     """What the decisions of today say of a recorded verdict's input.
 
@@ -143,22 +178,14 @@ def judge_again(trigger: Trigger, verdict: Verdict) -> Verdict:
     Raises:
         ValueError: if it cannot be judged again.
     """
-    problem = why_not(verdict)
-    if problem or verdict.record is None:
-        raise ValueError(problem)
-    written = unpack(verdict.record)
-    series = written.pop("series", [])
-    problems = written.pop("problems", [])
-    given = KINDS[written["kind"]].model_validate(written)
+    given, series = opened(verdict)
     watched = WatchedTrigger(key=verdict.key or "", trigger=trigger)
     if isinstance(given, OfThreshold):
-        points = points_again(series[0], problems)
-        said = _by_threshold(watched, given.model_copy(update={"points": points}))
+        said = _by_threshold(watched, given)
     elif isinstance(given, OfRegression):
         said = _by_regression(trigger, given, samples_again(series[0]))
     elif isinstance(given, OfBand):
-        gauges = [[Gauge(*row) for row in rows_of(one, Gauge._fields)] for one in series]
-        said = _by_band(trigger, given, gauges)
+        said = _by_band(trigger, given, [gauges_again(one) for one in series])
     else:
         said = _polled(watched, given)
     said = said or _fires_not(trigger, verdict)

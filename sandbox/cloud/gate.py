@@ -11,6 +11,7 @@ from urllib.parse import parse_qs
 from sandbox.cloud.faults import Faults
 from sandbox.cloud.journal import Call, Journal
 from sandbox.cloud.refusals import Refusal, refuse
+from sandbox.cloud.validation import refusal_of, simulated
 
 Environ = dict[str, Any]
 StartResponse = Callable[..., Any]
@@ -61,10 +62,13 @@ class Gate:
         body = _take_body(environ)
         service, action = identify(environ, body)
         call = self._journal.begin(service, action, _about(body))
-        refusal = self._refusal(action)
+        refusal = self._refusal(action) or refusal_of(action, body, self._faults)
         if refusal is not None:
             call.fault, call.status = refusal.kind, refusal.status
             return refuse(refusal, service, environ, start_response)
+        if action == "SimulatePrincipalPolicy":
+            call.status = 200
+            return _xml(simulated(body, self._faults), start_response)
         return self._carry_out(environ, start_response, call)
 
     def _refusal(self, action: str) -> Refusal | None:
@@ -107,6 +111,12 @@ def _hang_up(environ: Environ) -> None:
     connection = environ["werkzeug.socket"]
     connection.shutdown(socket.SHUT_RDWR)
     raise ConnectionAbortedError("the answer is lost, as asked for")
+
+
+def _xml(content: bytes, start_response: StartResponse) -> Iterable[bytes]:
+    headers = [("Content-Type", "text/xml"), ("Content-Length", str(len(content)))]
+    start_response("200 OK", headers)
+    return [content]
 
 
 def _take_body(environ: Environ) -> bytes:

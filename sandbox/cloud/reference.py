@@ -15,6 +15,7 @@ REFERENCE = """\
                                               deny, unsupported (UnsupportedFeatureException),
                                               stale (seconds; DescribeServices only);
                                               times: how often (absent: until cleared),
+                                              deny of PassRole: who registers with a role;
                                               skip: how many calls to let through first,
                                               action "*": every call
   DELETE /sandbox/faults                      remove all faults

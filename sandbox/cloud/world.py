@@ -89,6 +89,7 @@ class World:
         }
         moto_seams.install_ecs(operations, services)
         moto_seams.install_ecr(self.digests, self.account)
+        moto_seams.install_ses()
         moto_seams.install_elb(self.sync, self.front.groups.get)
 
     def _staleness(self) -> float:

@@ -116,9 +116,17 @@ def is_steady(service: dict[str, Any]) -> bool:
     )
 
 
-def register(ecs: Any, family: str, container: str, image: str, environment: dict[str, str]) -> str:
+def register(
+    ecs: Any,
+    family: str,
+    container: str,
+    image: str,
+    environment: dict[str, str],
+    roles: dict[str, str] | None = None,
+) -> str:
     """Register a task definition with one container; return its ARN."""
     answer = ecs.register_task_definition(
+        **(roles or {}),
         family=family,
         cpu="256",
         memory="512",
@@ -156,11 +164,13 @@ def make_stack(
     grace_seconds: int = 0,
     wait: bool = True,
     environment: dict[str, str] | None = None,
+    roles: dict[str, str] | None = None,
 ) -> Stack:
     """Make cluster, load balancer, task definition and service; wait until it is steady.
 
     `circuit_breaker` and `alarms` (names) are set up to roll back. A `strategy` with bake time and
-    hooks applies to the deployments after the first one, if that is waited for.
+    hooks applies to the deployments after the first one, if that is waited for. `roles` are
+    `executionRoleArn` and `taskRoleArn`.
     """
     service = service or f"shop-{uuid.uuid4().hex[:8]}"
     cluster = cluster or service
@@ -173,7 +183,7 @@ def make_stack(
         balanced = make_load_balancer(
             client, service, health_path, shifts=shifts, test_listener=test
         )
-    definition = register(ecs, service, container, image, environment or {})
+    definition = register(ecs, service, container, image, environment or {}, roles)
     extra: dict[str, Any] = {}
     if balanced:
         extra["healthCheckGracePeriodSeconds"] = grace_seconds

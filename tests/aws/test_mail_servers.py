@@ -23,9 +23,11 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from temporalio.exceptions import ApplicationError
 from temporalio.testing import ActivityEnvironment
 
+from activities.channels import ChannelActivities
 from activities.notifications import NotificationActivities
+from activities.posting import Poster
 from activities.smtp import Account
-from lastgood.contracts import EmailOrder, Notice
+from lastgood.contracts import ChannelFacts, ChannelQuery, EmailOrder, Notice
 from lastgood.policy import EmailChannel, SmtpServer
 
 PASSWORD = "hush-T0KEN-42"
@@ -163,7 +165,7 @@ async def send(
     )
     order = EmailOrder(notice=notice(**changes), channel=channel, region="")
     async with httpx.AsyncClient() as http:
-        activities = NotificationActivities(no_aws, http, SECRETS, trust, deadline)
+        activities = NotificationActivities(no_aws, Poster(http, SECRETS, deadline), trust)
         try:
             sent: str = await ActivityEnvironment().run(activities.notify_email_smtp, order)
         except ApplicationError as error:
@@ -316,3 +318,43 @@ async def test_a_server_that_drips_is_hung_up_on() -> None:
 
 def test_accounts_do_not_show_their_password() -> None:
     assert PASSWORD not in repr(Account("lastgood", PASSWORD))
+
+
+async def look(server: SmtpServer, tls: ssl.SSLContext) -> ChannelFacts:
+    """As `doctor` looks at a mail server."""
+    query = ChannelQuery(
+        channel="email",
+        secrets=tuple(
+            one.removeprefix("env:") for one in (server.username, server.password) if one
+        ),
+        smtp=server,
+    )
+    async with httpx.AsyncClient() as http:
+        return await ChannelActivities(http, SECRETS, tls).look_at_channel(query)
+
+
+async def test_a_server_is_greeted_and_gets_no_mail(
+    start: StartServer, mailbox: Mailbox, tls: tuple[ssl.SSLContext, ssl.SSLContext]
+) -> None:
+    server = start(WITH_ACCOUNT, tls_context=tls[0], require_starttls=True)
+    facts = await look(server, tls[1])
+    assert facts == ChannelFacts(receiver="127.0.0.1")
+    assert mailbox.logins == [PASSWORD]
+    assert mailbox.mails == []
+
+
+async def test_what_a_greeting_finds_wrong_is_said_without_the_password(
+    start: StartServer,
+    mailbox: Mailbox,
+    tls: tuple[ssl.SSLContext, ssl.SSLContext],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    server = start(WITH_ACCOUNT, tls_context=tls[0])
+    nobody_known = ssl.create_default_context()
+    assert "certificate cannot be trusted" in str((await look(server, nobody_known)).trouble)
+    monkeypatch.setitem(SECRETS, "PASSWORD", "wrong-" + PASSWORD)
+    facts = await look(server, tls[1])
+    assert facts.trouble == "smtp: the server refused user name and password (535)"
+    monkeypatch.delitem(SECRETS, "PASSWORD")
+    assert (await look(server, tls[1])).missing == ("PASSWORD",)
+    assert mailbox.mails == []

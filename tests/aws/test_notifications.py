@@ -25,9 +25,12 @@ from temporalio.testing import ActivityEnvironment
 from werkzeug.serving import make_server
 
 from activities.notifications import NotificationActivities
-from lastgood.contracts import EmailOrder, Notice, SlackOrder, SnsOrder, WebhookOrder
-from lastgood.model import Outcome
+from activities.posting import Poster
+from lastgood.contracts import EmailOrder, Notice, Picture, SlackOrder, SnsOrder, WebhookOrder
+from lastgood.decisions.rendering.attachments import Attachment
+from lastgood.model import Outcome, Status, Verdict
 from lastgood.policy import EmailChannel, SlackChannel, SnsChannel, WebhookChannel
+from lastgood.policy_triggers import ErrorRateTrigger
 
 REGION = "eu-west-1"
 MARKER = "hush-T0KEN-42"
@@ -146,7 +149,7 @@ async def tell(
     }
 
     async def run(name: str, order: Any, deadline: float = 10.0) -> Any:
-        activities = NotificationActivities(clients, http, secrets, deadline=deadline)
+        activities = NotificationActivities(clients, Poster(http, secrets, deadline))
         try:
             async with asyncio.timeout(60):  # far above every deadline used here
                 result = await ActivityEnvironment().run(getattr(activities, name), order)
@@ -306,6 +309,33 @@ async def test_ses_sends_text_and_html(tell: Tell, clients: Callable[[str, str],
     assert "8.0 % (threshold 5 %)" in sent.body
 
 
+async def test_ses_gets_the_picture_that_the_mail_shows(
+    clients: Callable[[str, str], Any],
+) -> None:
+    """As boto3 sends it: moto keeps no attachments."""
+    sent: list[dict[str, Any]] = []
+    ses = clients("sesv2", REGION)
+    ses.create_email_identity(EmailIdentity="deploys@shop.test")
+    ses.meta.events.register(
+        "provide-client-params.sesv2.SendEmail", lambda params, **_: sent.append(params)
+    )
+    verdict = Verdict(
+        trigger="error-rate", status=Status.FAIL, reason="bad", at=NOTICE.at, record="recorded"
+    )
+    picture = Picture(trigger=ErrorRateTrigger(), verdict=verdict)
+    async with httpx.AsyncClient() as http:
+        activities = NotificationActivities(
+            lambda *_: ses, Poster(http, {}), draw=lambda _: Attachment("a.png", b"png", "It rose")
+        )
+        order = email().model_copy(update={"picture": picture})
+        await ActivityEnvironment().run(activities.notify_email_ses, order)
+    simple = sent[0]["Content"]["Simple"]
+    (attached,) = simple["Attachments"]
+    assert attached["RawContent"] == b"png"
+    assert attached["ContentDisposition"] == "INLINE"
+    assert f"cid:{attached['ContentId']}" in simple["Body"]["Html"]["Data"]
+
+
 async def test_ses_refuses_who_is_not_verified(tell: Tell) -> None:
     with pytest.raises(ApplicationError, match="ses:SendEmail: MessageRejected") as caught:
         await tell("notify_email_ses", email("stranger@elsewhere.test"))
@@ -350,9 +380,8 @@ async def test_links_are_completed_where_the_ui_is_known(
 ) -> None:
     known = NOTICE.model_copy(update={"link": "/namespaces/default/workflows/w"})
     async with httpx.AsyncClient() as http:
-        activities = NotificationActivities(
-            clients, http, {"HOOK": receiver.url}, ui_url="http://ui.test"
-        )
+        poster = Poster(http, {"HOOK": receiver.url}, ui_url="http://ui.test")
+        activities = NotificationActivities(clients, poster)
         await ActivityEnvironment().run(activities.notify_webhook, webhook(notice=known))
     _, _, body = receiver.received[0]
     assert body["link"] == "http://ui.test/namespaces/default/workflows/w"

@@ -9,6 +9,7 @@ import pytest
 from lastgood.cli import backtest_plot
 from lastgood.decisions.recording import Recording, Row
 from lastgood.errors import UsageError
+from lastgood.plots import canvas
 from tests.decisions.test_backtest_command import DEPLOYED, lines, past, run, text, written
 
 needs_matplotlib = pytest.mark.skipif(
@@ -18,7 +19,7 @@ needs_matplotlib = pytest.mark.skipif(
 
 
 def test_without_matplotlib_it_is_said_how_to_get_it(tmp_path, monkeypatch) -> None:
-    monkeypatch.setattr(backtest_plot, "find_spec", lambda name: None)
+    monkeypatch.setattr(canvas, "find_spec", lambda name: None)
     file = written(tmp_path, text(lines()))
     result = run("--metrics", file, "--plot", tmp_path / "web.svg", code=2)
     assert isinstance(result.exception, UsageError)

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from lastgood.cli import drill_report, drill_status, github, history, main, output, status
+from lastgood.cli import drill_report, drill_status, github_job, history, main, output, status
 from lastgood.cli.released import releases_of
 from lastgood.contracts import Overview
 from lastgood.model import (
@@ -118,7 +118,8 @@ def test_drill_that_passed_ends_well_and_no_other(
 ) -> None:
     assert exit_code(result) == code
     assert output.headline(result) == head
-    assert github.annotation(result).startswith(f"::{level} title=DRILL")
+    shown = list(github_job.shown(result))
+    assert shown[-1].startswith(f"::{level} title=DRILL")
 
 
 def test_nobody_is_asked_to_acknowledge_or_approve_a_drill() -> None:

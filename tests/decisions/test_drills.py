@@ -18,7 +18,7 @@ from lastgood.contracts import (
     RollbackReport,
     WatchedTrigger,
 )
-from lastgood.decisions import comparing, drills, notices, operators
+from lastgood.decisions import comparing, drills, notices, operators, routing
 from lastgood.decisions.notices import NoticeContext
 from lastgood.decisions.targets import Choice
 from lastgood.model import (
@@ -397,6 +397,22 @@ def test_drill_that_was_refused_says_why_and_asks_for_no_release() -> None:
 
     assert (told.title, told.severity) == ("DRILL refused: shop/web", "warning")
     assert told.summary == "This is a drill that proved nothing. It was so."
+
+
+def test_no_drill_opens_an_incident() -> None:
+    pager = {"pagerduty": {"routing_key": "env:PAGER"}, "slack": {"webhook_url": "env:SLACK"}}
+    notify = NotifyPolicy.model_validate(pager)
+    ways = {
+        drill: [one.way for one in routing.messages_of(_failure(drill=drill), notify, {})]
+        for drill in (False, True)
+    }
+    assert ways == {False: ["slack", "incident"], True: ["slack"]}
+
+
+def _failure(*, drill: bool) -> Notice:
+    summary = FAILED if drill else None
+    told = result(Outcome.ROLLBACK_FAILED, summary)
+    return notices.ended(context(drill=drill), result=told)
 
 
 def test_real_release_is_told_as_ever() -> None:

@@ -119,7 +119,7 @@ def test_a_file_is_written_once(tmp_path) -> None:
     assert run("check", "--policy", str(path)).exit_code == 0
     again = run("init", str(path))
     assert again.exit_code == 2
-    assert "exists: remove it, or name another file" in again.stderr
+    assert "exists: add --force to overwrite it, or name another file" in again.stderr
     assert parse(path.read_text()).service == "shop/web"
 
 
@@ -142,7 +142,7 @@ def test_wrong_usage_of_init(arguments: list[str], sentence: str) -> None:
     assert sentence in result.stderr
 
 
-def test_without_aws_it_is_the_template_and_that_is_said(monkeypatch) -> None:
+def test_without_aws_it_is_the_defaults_and_that_is_said(monkeypatch) -> None:
     def unreachable(*_: Any) -> None:
         raise botocore.exceptions.NoCredentialsError
 
@@ -150,7 +150,20 @@ def test_without_aws_it_is_the_template_and_that_is_said(monkeypatch) -> None:
     result = run("init", "--from", "shop/web", "--region", "eu-west-1")
     assert result.exit_code == 0
     assert parse(result.stdout) == Policy(service="shop/web", region="eu-west-1")
-    assert "shop/web could not be read (Unable to locate credentials)" in result.stderr
+    assert (
+        "# - could not be read (Unable to locate credentials): wrote the defaults" in result.stdout
+    )
+    assert "shop/web: could not be read (Unable to locate credentials)" in result.stderr
+
+
+def test_without_a_region_nothing_is_read_and_that_is_wrong_usage(monkeypatch, tmp_path) -> None:
+    for name in ("AWS_REGION", "AWS_DEFAULT_REGION"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("AWS_CONFIG_FILE", str(tmp_path / "none"))
+    result = CliRunner().invoke(policy, ["init", "--from", "shop/web"], standalone_mode=False)
+    assert isinstance(result.exception, UsageError)
+    assert "give --region" in str(result.exception)
+    assert result.stdout == ""
 
 
 def test_a_service_that_is_not_there_is_wrong_usage(monkeypatch, tmp_path) -> None:

@@ -11,10 +11,14 @@ from hypothesis import strategies as st
 
 from lastgood.contracts import Notice
 from lastgood.decisions.plain import one_line
+from lastgood.decisions.rendering.attachments import Attachment
 from lastgood.decisions.rendering.mail import mail, mime
-from lastgood.decisions.rendering.slack import slack_message, slack_text
+from lastgood.decisions.rendering.pagerduty import incident_key, pagerduty_event
+from lastgood.decisions.rendering.signing import sign, signature_headers
+from lastgood.decisions.rendering.slack import slack_message, slack_text, slack_update
 from lastgood.decisions.rendering.sns import publication, subject
-from lastgood.decisions.rendering.text import as_json, as_text, key
+from lastgood.decisions.rendering.teams import teams_message
+from lastgood.decisions.rendering.text import BUILT_IN, Wording, as_json, as_text, key
 from lastgood.decisions.rendering.waiting import retry_after
 from lastgood.model import Outcome
 
@@ -277,3 +281,197 @@ def test_keys(text: str, fit: bool) -> None:
 )
 def test_retry_after(header: str | None, seconds: int) -> None:
     assert retry_after(header, NOW) == timedelta(seconds=seconds)
+
+
+PNG = Attachment("error-rate.png", b"\x89PNG...", 'Error rate > "5 %"')
+
+
+@pytest.mark.parametrize("words", [BUILT_IN, Wording(None, "mine")])
+def test_a_mail_shows_its_picture_and_says_what_it_is(words: Wording) -> None:
+    content = mail(notice(), "a@b.test", words, PNG)
+    message = mime(content, "a@b.test", ["c@d.test"], notice(), PNG)
+    text, related = message.iter_parts()
+    html, picture = related.iter_parts()
+    assert text.get_content_type() == "text/plain"
+    shown = html.get_content()
+    assert f'src="cid:{content.picture_id}" alt="Error rate &gt; &quot;5 %&quot;"' in shown
+    assert picture["Content-ID"] == f"<{content.picture_id}>"
+    assert picture.get_content_disposition() == "inline"
+    assert (picture.get_filename(), picture.get_content()) == (PNG.name, PNG.content)
+    assert "<img" not in mail(notice(), "a@b.test", words).html
+
+
+# --- PagerDuty -----------------------------------------------------------------------------------
+
+
+def test_a_trigger_says_everything() -> None:
+    event = pagerduty_event(notice(), action="trigger", region="eu-west-1")
+    assert event == {
+        "event_action": "trigger",
+        "dedup_key": "lastgood/eu-west-1/shop/web/run-17",
+        "payload": {
+            "summary": "shop/web: release run-17 is held",
+            "source": "shop/web",
+            "severity": "critical",
+            "timestamp": "2026-01-31T03:12:45+00:00",
+            "component": "web",
+            "group": "shop",
+            "class": "held",
+            "custom_details": {
+                "What": "error-rate 8.0 % (threshold 5 %).",
+                "Trigger": "error-rate",
+                "From": "web:41",
+            },
+        },
+        "client": "Lastgood",
+        "client_url": "http://temporal.test/w?a=1&b=2",
+        "links": [{"href": "http://temporal.test/w?a=1&b=2", "text": "Open the workflow"}],
+    }
+
+
+@pytest.mark.parametrize("action", ["acknowledge", "resolve"])
+def test_other_events_name_the_incident_and_nothing_else(action: Any) -> None:
+    event = pagerduty_event(notice(), action=action, region="eu-west-1")
+    assert event == {
+        "event_action": action,
+        "dedup_key": pagerduty_event(notice(), action="trigger", region="eu-west-1")["dedup_key"],
+    }
+
+
+def test_pagerdutys_limits_hold_and_no_fact_is_lost() -> None:
+    facts = (("Alarm", "one"), ("Alarm", "two"), (HOSTILE, "x" * 9000))
+    full = notice(title="x" * 5000, release="r" * 400, facts=facts, link="javascript:alert(1)")
+    event = pagerduty_event(full, action="trigger", region="eu-west-1")
+    assert len(event["payload"]["summary"]) <= 1024
+    assert len(event["dedup_key"]) <= 255
+    assert event["payload"]["custom_details"]["Alarm"] == "one; two"
+    assert "javascript" not in json.dumps(event)
+    assert "\x1b" not in json.dumps(event, ensure_ascii=False)
+
+
+def test_a_release_of_the_same_name_elsewhere_is_another_incident() -> None:
+    keys = {incident_key(notice(), "eu-west-1"), incident_key(notice(), "us-east-1")}
+    keys |= {incident_key(notice(service="shop/api"), "eu-west-1")}
+    keys |= {incident_key(notice(release="run-18"), "eu-west-1")}
+    assert len(keys) == 4
+
+
+# --- Teams ---------------------------------------------------------------------------------------
+
+
+def texts(card: dict[str, Any]) -> list[str]:
+    """All texts of a card that are read as they are, one for each paragraph."""
+    blocks = [*card["body"][0]["items"], *card["body"][1:]]
+    assert {one["type"] for one in blocks} == {"RichTextBlock"}, "TextBlocks read Markdown"
+    return ["".join(run["text"] for run in one["inlines"]) for one in blocks]
+
+
+def card_of(message: dict[str, Any]) -> dict[str, Any]:
+    (attachment,) = message["attachments"]
+    assert message["type"] == "message"
+    card: dict[str, Any] = attachment["content"]
+    return card
+
+
+def test_a_card_says_everything() -> None:
+    card = card_of(teams_message(notice()))
+    assert card["body"][0]["style"] == "attention"
+    assert texts(card) == [
+        "🔴 shop/web: release run-17 is held",
+        "error-rate 8.0 % (threshold 5 %).",
+        "Trigger: error-rate",
+        "From: web:41",
+        "2026-01-31 03:12:45 UTC · run-17/held",
+    ]
+    assert [one["url"] for one in card["actions"]] == ["http://temporal.test/w?a=1&b=2"]
+    assert "actions" not in card_of(teams_message(notice(link="javascript:alert(1)")))
+
+
+def test_a_card_works_out_no_dates() -> None:
+    card = card_of(teams_message(notice(summary="{{DATE(2017-02-14T06:00:00Z, SHORT)}}")))
+    assert "{{" not in str(texts(card))
+
+
+@pytest.mark.parametrize("letter", ["x", "ü", "日", "👩"])
+def test_a_card_is_never_too_large_for_teams(letter: str) -> None:
+    many = tuple((f"Alarm {number}", letter * 3000) for number in range(300))
+    full = notice(summary=letter * 9000, title=letter * 900, facts=many, dedup=letter * 900)
+    for words in (BUILT_IN, Wording(letter * 900, f"{letter * 50}\n" * 600)):
+        message = teams_message(full, words)
+        assert len(json.dumps(message, ensure_ascii=False).encode()) < 20_000
+    assert "more: see the workflow" in texts(card_of(teams_message(full)))[-2]
+
+
+# --- A policy's own words ------------------------------------------------------------------------
+
+OWN = Wording("Mine <b>", "First <b> line\n\nsecond & line")
+
+
+def test_own_words_in_every_form() -> None:
+    header, own, footer = slack_message(notice(), OWN)["blocks"]
+    assert header["text"]["text"] == "🔴 Mine &lt;b&gt;"
+    assert own["text"]["text"] == OWN.text, "it was escaped as it was made"
+    assert "run-17/held" in footer["elements"][0]["text"]
+    content = mail(notice(), "a@b.test", OWN)
+    assert content.subject == "Mine <b>"
+    assert content.text == "First <b> line\n\nsecond & line\n"
+    assert "First &lt;b&gt; line\n\nsecond &amp; line" in content.html
+    arguments = publication(notice(), TOPIC, OWN)
+    said = json.loads(arguments["Message"])
+    assert (arguments["Subject"], said["sms"]) == ("Mine <b>", "Mine <b>")
+    assert said["email"] == content.text
+    assert json.loads(said["default"]) == as_json(notice()), "what machines read stays"
+    event = pagerduty_event(notice(), OWN, action="trigger", region="")
+    assert event["payload"]["summary"] == "Mine <b>"
+    assert event["payload"]["custom_details"]["What"] == OWN.text
+    assert texts(card_of(teams_message(notice(), OWN)))[:3] == [
+        "🔴 Mine <b>",
+        "First <b> line",
+        "second & line",
+    ]
+    assert as_json(notice(), OWN)["title"] == "Mine <b>"
+
+
+def test_own_words_that_are_too_long_are_cut_but_not_within_an_entity() -> None:
+    for text in ("&amp;" * 2000, "x&lt;" * 2000, "x" * 9000):
+        message = slack_message(notice(), Wording(None, text))
+        check_slack(message)
+        shown = message["blocks"][1]["text"]["text"].removesuffix("…")
+        assert not shown.replace("&amp;", "").replace("&lt;", "").replace("x", "")
+
+
+def test_own_words_that_say_nothing_leave_title_and_footer() -> None:
+    message = slack_message(notice(), Wording(None, ""))
+    check_slack(message)
+    assert [block["type"] for block in message["blocks"]] == ["header", "context"]
+
+
+def test_the_first_message_of_a_thread_says_how_the_release_stands() -> None:
+    later = notice(severity="healthy", title="all well", summary="done")
+    message = slack_update((notice(), BUILT_IN), (later, BUILT_IN))
+    check_slack(message)
+    assert message["blocks"][0]["text"]["text"] == "🟢 all well"
+    assert message["blocks"][1] == slack_message(notice())["blocks"][1]
+    assert message["text"] == "all well — done"
+
+
+# --- Signatures ----------------------------------------------------------------------------------
+
+
+def test_a_signature_as_the_specifications_example_has_it() -> None:
+    secret, ident = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw", "msg_p5jXN8AQM9LWM0D4loKWxJek"
+    signature = sign(secret, ident, 1614265330, b'{"test": 2432232314}')
+    assert signature == "v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE="
+    headers = signature_headers(secret, "run-17/held", 7, b"{}")
+    again = sign(secret, headers["webhook-id"], 7, b"{}")
+    assert (headers["webhook-timestamp"], headers["webhook-signature"]) == ("7", again)
+
+
+@pytest.mark.parametrize("secret", ["", "whsec_", "whsec_!!!", "whsec_YQ==", "abc", "whsec_" * 2])
+def test_what_is_no_secret_is_refused_and_not_repeated(secret: str) -> None:
+    if not secret:
+        assert signature_headers(secret, "k", 1, b"")["webhook-signature"] == ""
+        return
+    with pytest.raises(ValueError, match="must be whsec_ and 24 to 64 bytes") as caught:
+        signature_headers(secret, "k", 1, b"")
+    assert "!!!" not in str(caught.value)

@@ -26,11 +26,14 @@ from temporalio.worker import (
 from temporalio.workflow import ActivityCancellationType, ActivityHandle
 
 from activities.guards import GuardActivities
+from activities.surroundings import SurroundingsActivities
 from lastgood import messages
 from lastgood.contracts import (
     Accepted,
     Answer,
     CheckReport,
+    DoctorOrder,
+    Examination,
     FreezeRequest,
     GuardState,
     OperatorRequest,
@@ -48,6 +51,7 @@ from tests.durable.workers import working
 from tests.durable.world import SERVICE, Call, World, image_of
 from workflows.check import Check
 from workflows.deployment import Deployment
+from workflows.doctor import Doctor
 from workflows.rollback import Rollback
 from workflows.scheduled_drill import ScheduledDrillRun
 from workflows.service_guard import ServiceGuard
@@ -55,7 +59,7 @@ from workflows.service_guard import ServiceGuard
 GUARD = messages.guard_id(SERVICE)
 RELEASE = messages.deployment_id(SERVICE)
 ROLLBACK = messages.rollback_id(SERVICE)
-WORKFLOWS = [ServiceGuard, Deployment, Rollback, Check, ScheduledDrillRun]
+WORKFLOWS = [ServiceGuard, Deployment, Rollback, Check, Doctor, ScheduledDrillRun]
 STEP = 10.0
 """Seconds of workflow time between two looks at a release."""
 PATIENCE = 15.0
@@ -123,7 +127,7 @@ class Desk:
         """Update-with-start, as the command line does."""
         start = WithStartWorkflowOperation(
             messages.GUARD,
-            GuardState(service=SERVICE),
+            GuardState(service=SERVICE, listed=True),
             id=GUARD,
             task_queue=messages.TASK_QUEUE,
             id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
@@ -190,6 +194,17 @@ class Desk:
             Check.run, policy(**changes), id="check", task_queue=messages.TASK_QUEUE
         )
         return report
+
+    async def examine(self, of: Policy | None = None, **order: Any) -> Examination:
+        """As ``lastgood doctor`` lets a worker do."""
+        found: Examination = await self.client.execute_workflow(
+            messages.DOCTOR,
+            DoctorOrder(policy=of or policy(), **order),
+            id="doctor",
+            task_queue=messages.TASK_QUEUE,
+            result_type=Examination,
+        )
+        return found
 
     # --- Looking ---------------------------------------------------------------------------
 
@@ -319,7 +334,7 @@ class _AbandonOutbound(WorkflowOutboundInterceptor):
 
 @asynccontextmanager
 async def at_work(
-    env: WorkflowEnvironment, aws: FakeAws, *, cached: int = 100
+    env: WorkflowEnvironment, aws: FakeAws, *, cached: int = 100, ui_url: str = ""
 ) -> AsyncIterator[Desk]:
     """Workers on both task queues, as worker.py makes them, with the fake activities.
 
@@ -330,12 +345,17 @@ async def at_work(
         env: the server.
         aws: the activities.
         cached: how many workflows the worker remembers; with 0 it replays each at every step.
+        ui_url: where Temporal's UI is said to be.
     """
     calls = Worker(
         env.client,
         task_queue=messages.TASK_QUEUE,
         workflows=WORKFLOWS,
-        activities=[*aws.calls, GuardActivities().ask_to_release],
+        activities=[
+            *aws.calls,
+            GuardActivities().ask_to_release,
+            SurroundingsActivities(ui_url).list_search_attributes,
+        ],
         identity=env.client.identity,
         max_cached_workflows=cached,
         workflow_runner=UnsandboxedWorkflowRunner(),

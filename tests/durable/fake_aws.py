@@ -33,6 +33,7 @@ from lastgood.contracts import (
     MetricFacts,
     MetricProbe,
     Notice,
+    PagerDutyOrder,
     ProbeAnswer,
     RegisterOrder,
     ResolveOrder,
@@ -42,6 +43,9 @@ from lastgood.contracts import (
     ServiceRevisionQuery,
     ServiceWatchOrder,
     SlackOrder,
+    SlackPicture,
+    SlackPost,
+    SlackPosted,
     SmokeOrder,
     SnsOrder,
     Steered,
@@ -50,6 +54,7 @@ from lastgood.contracts import (
     Tally,
     TaskDefinitionQuery,
     TaskDefinitionState,
+    TeamsOrder,
     Updated,
     UpdateOrder,
     WatchedTrigger,
@@ -69,6 +74,7 @@ from lastgood.model import (
     Status,
     Verdict,
 )
+from tests.durable.fake_examinations import EXAMINATIONS
 from tests.durable.world import Call, World
 
 _AT_LEAST = timedelta(milliseconds=100)
@@ -99,6 +105,17 @@ class FakeAws:
         """So many attempts of watches over metrics die without an answer."""
         self.frozen: str | None = None
         """Until when, and why, if the policy's freeze windows hold."""
+        self.posts: list[SlackPost] = []
+        """What a Slack bot posted, in order."""
+        self.updates: list[tuple[str, str]] = []
+        """Which notice a thread's first message told of, and which it tells of now."""
+        self.recorded = False
+        """Whether verdicts have what they were decided from."""
+        self.pictures: list[tuple[str, str]] = []
+        """Which thread got a picture of which trigger."""
+        self.pictured_mails: list[str] = []
+        self.events: list[tuple[str, str, str]] = []
+        """Release, action and notice of each of PagerDuty's events."""
         self.meanwhile: dict[str, Callable[[], Awaitable[None]]] = {}
         """What happens while the first call of this name is under way."""
         self._counts: dict[str, int] = {}
@@ -130,6 +147,12 @@ class FakeAws:
             self.notify_email_smtp,
             self.notify_sns,
             self.notify_webhook,
+            self.notify_teams,
+            self.post_slack_message,
+            self.update_slack_message,
+            self.add_slack_picture,
+            self.send_pagerduty_event,
+            *EXAMINATIONS,
         ]
 
     def count(self, name: str) -> int:
@@ -433,6 +456,7 @@ class FakeAws:
                 value=0.4,
                 threshold=0.05,
                 evidence=(measurement,),
+                record="recorded" if self.recorded else None,
             )
             return tally.model_copy(update={"failing": verdict, "conclusion": verdict})
         concluded = conclude(tally, kind, 100, now)
@@ -490,6 +514,7 @@ class FakeAws:
     @activity.defn(name="notify_email_ses")
     async def notify_email_ses(self, order: EmailOrder) -> str:
         self._tell("email", order.notice)
+        self.pictured_mails += [order.notice.kind] if order.picture else []
         return "id"
 
     @activity.defn(name="notify_email_smtp")
@@ -505,6 +530,34 @@ class FakeAws:
     @activity.defn(name="notify_webhook")
     async def notify_webhook(self, order: WebhookOrder) -> None:
         self._tell("webhook", order.notice)
+
+    @activity.defn(name="notify_teams")
+    async def notify_teams(self, order: TeamsOrder) -> None:
+        self._tell("teams", order.notice)
+
+    @activity.defn(name="post_slack_message")
+    async def post_slack_message(self, order: SlackPost) -> SlackPosted:
+        await self._meanwhile("post_slack_message")
+        self._tell(order.thread.channel, order.notice)
+        self.posts.append(order)
+        ts = f"{len(self.posts)}.0"
+        return SlackPosted(place="C012345", ts=ts, first=order.thread.first or ts)
+
+    @activity.defn(name="update_slack_message")
+    async def update_slack_message(self, order: SlackPost) -> None:
+        assert order.thread.notice is not None
+        self.updates.append((order.thread.notice.kind, order.notice.kind))
+
+    @activity.defn(name="add_slack_picture")
+    async def add_slack_picture(self, order: SlackPicture) -> bool:
+        assert order.picture.verdict.record
+        self.pictures.append((str(order.thread.first), order.picture.trigger.type))
+        return True
+
+    @activity.defn(name="send_pagerduty_event")
+    async def send_pagerduty_event(self, order: PagerDutyOrder) -> None:
+        await self._meanwhile("send_pagerduty_event")
+        self.events.append((order.notice.release, order.action, order.notice.kind))
 
 
 def _unexpected(text: str) -> ApplicationError:

@@ -22,6 +22,7 @@ from temporalio.exceptions import ApplicationError
 from temporalio.worker import UnsandboxedWorkflowRunner, Worker
 
 from activities.guards import GuardActivities
+from activities.surroundings import SurroundingsActivities
 from lastgood import messages
 from lastgood.contracts import (
     Accepted,
@@ -291,6 +292,7 @@ def order(*images: str, how: str = "in-order", ident: str = "r1", by_hand: str =
             "order": how,
             "members": members,
             "what": "app",
+            "listed": True,
             "actor": "ci",
         }
     )
@@ -367,6 +369,7 @@ async def group_desk(*, cached: int = 100) -> AsyncIterator[GroupDesk]:
                 guards.ask_to_roll_back,
                 guards.ask_to_cancel,
                 guards.read_standing,
+                SurroundingsActivities().list_search_attributes,
             ],
             identity=server.client.identity,
             max_cached_workflows=cached,

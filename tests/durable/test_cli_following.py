@@ -137,9 +137,10 @@ async def test_the_same_github_job_is_the_same_release_and_reads_the_end(cli: Ri
     await cli.end(result(name, Outcome.HELD, reason="100 % wrong\n::error::x"))
     second = await cli.here("deploy", "--image", "a/web:2.0", env=env)
     assert second.code == 13
-    assert f"::warning title=HELD for a person%3A release {name}" in second.err
+    assert f"::error title=HELD for a person%3A release {name}" in second.err
     assert "::100 %25 wrong%0A::error::x" in second.err
-    assert "| reason | 100 % wrong ::error::x |" in summary.read_text()
+    assert "**100 % wrong ::error::x**" in summary.read_text()
+    assert "reason    100 % wrong\n: :error::x" in second.out
 
 
 async def test_a_rollback_that_came_too_late_for_a_release_is_asked_for_again(cli: Rig) -> None:

@@ -14,6 +14,7 @@ from lastgood.contracts import GroupOrder
 from lastgood.model import Outcome
 from tests.durable.cli_fakes import Rig
 from tests.durable.group_fakes import GROUP, GroupDesk, group_desk
+from tests.e2e.runner import outputs
 
 POLICY = """\
 group: shop
@@ -141,6 +142,38 @@ async def test_a_signal_detaches_and_the_release_goes_on(cli: Both) -> None:
     assert (answer.code, answer.out) == (130, "")
     assert "the same command with --release r1" in answer.err
     assert (await cli.desk.group.describe()).status.name == "RUNNING"
+
+
+def github(cli: Both, attempt: str) -> dict[str, str]:
+    files = {"GITHUB_OUTPUT": f"out-{attempt}", "GITHUB_STEP_SUMMARY": f"summary-{attempt}"}
+    job = {"GITHUB_ACTIONS": "true", "GITHUB_RUN_ID": "77", "GITHUB_RUN_ATTEMPT": attempt}
+    return job | {name: str(cli.folder / file) for name, file in files.items()}
+
+
+async def test_a_second_attempt_of_a_github_run_follows_the_same_release(cli: Both) -> None:
+    order = ("deploy", "--image", "app:slow", "--policy", "group.yaml", "--no-wait")
+    first = await cli.here(*order, "--output", "json", env=github(cli, "1"))
+    release = json.loads(first.out)["release"]
+    assert release.startswith("gh-77-1-slow-")
+    assert outputs((cli.folder / "out-1").read_text())["release"] == release
+    follow = f"lastgood group follow shop --release {release} --region eu-west-1"
+    assert follow in (cli.folder / "summary-1").read_text()
+    second = await cli.here(*order, "--output", "json", env=github(cli, "2"))
+    assert json.loads(second.out)["release"] == release
+    assert "of an earlier attempt of this run is under way" in second.err
+
+
+async def test_the_summary_of_a_github_job_names_each_member(cli: Both) -> None:
+    images = [part for one in EACH for part in ("--image", one)]
+    answer = await cli.here("deploy", *images, "--policy", "group.yaml", env=github(cli, "1"))
+    assert answer.code == 10
+    told = outputs((cli.folder / "out-1").read_text())
+    assert told["outcome"] == "rolled_back"
+    summary = (cli.folder / "summary-1").read_text()
+    for member in ("| member | shop/a ", "| member | shop/b ROLLED BACK: "):
+        assert member in summary
+    assert "::error title=ROLLED BACK%3A release gh-77-1-" in answer.err
+    assert f"lastgood explain {told['release']}" in summary
 
 
 async def test_anybody_follows_cancels_and_explains_it(cli: Both) -> None:

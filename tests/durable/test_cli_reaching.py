@@ -18,6 +18,7 @@ from tests.durable.cli_fakes import POLICY, bare_environment, rig
 
 VERBS = (
     *("deploy", "follow", "rollback", "status", "history", "explain", "check", "policy", "worker"),
+    "doctor",
     *("promote", "hold", "resume", "approve", "deny", "cancel", "reset"),
     *("freeze", "unfreeze", "adopt", "acknowledge"),
 )
@@ -34,6 +35,7 @@ def nobody_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     (tmp_path / "lastgood.yaml").write_text(POLICY)
     (tmp_path / "nowhere.yaml").write_text("service: shop/web\n")
+    (tmp_path / "same.yaml").write_text(POLICY)
     (tmp_path / "bad.yaml").write_text("service: shop/web\ntriger: []\n")
     (tmp_path / "td.json").write_text(json.dumps({"taskDefinition": {"family": "web"}}))
     (tmp_path / "broken.json").write_text("{")
@@ -78,6 +80,8 @@ SERVICE = ("shop/web", "--region", "eu-west-1")
         (["status", "shop/web", "--region", "Mars"], "--region"),
         (["status"], "Missing argument 'CLUSTER/SERVICE'"),
         (["deplyo"], "No such command"),
+        (["doctor", "--policy", "bad.yaml"], "bad.yaml:2: triger: unknown"),
+        (["doctor", "--policy", "lastgood.yaml", "--policy", "same.yaml"], "is described twice"),
     ],
 )
 def test_wrong_usage_is_said_before_anything_is_started(

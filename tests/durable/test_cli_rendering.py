@@ -9,7 +9,7 @@ from datetime import timedelta
 import pytest
 from rich.console import Console
 
-from lastgood.cli import actor, github, history, output, status
+from lastgood.cli import actor, history, output, status
 from lastgood.cli.check import outcome_of
 from lastgood.cli.following import Snapshot
 from lastgood.cli.lines import Lines, latest_line
@@ -85,7 +85,7 @@ def test_lines_say_each_event_once() -> None:
 
 def test_lines_are_grouped_in_github_actions() -> None:
     said: list[str] = []
-    lines = Lines(said.append, grouped=True)
+    lines = Lines(said.append, command=said.append)
     lines.show(Snapshot(RUNNING, progress(notes=("::error::forged",))))
     lines.close()
     marks = [line for line in said if line.startswith("::")]
@@ -134,24 +134,6 @@ def test_a_result_as_text() -> None:
         "  evidence",
         "    FAIL error-rate 40 %",
     ]
-
-
-def test_github_summary_and_annotation_escape_what_they_show() -> None:
-    text = github.summary(ROLLED_BACK)
-    assert text.startswith("## Lastgood: ROLLED BACK: release r1 of shop/web\n")
-    assert "| reason | Too many \\| errors &lt;b&gt;. Look. |" in text
-    assert "| monitor | 10m |" in text
-    assert "| FAIL | error-rate | error-rate 40 % |" in text
-    assert github.annotation(ROLLED_BACK) == (
-        "::error title=ROLLED BACK%3A release r1 of shop/web::Too many | errors <b>.%0ALook."
-    )
-    assert github.annotation(result()).startswith("::notice title=HEALTHY%3A")
-
-
-def test_a_summary_that_cannot_be_written_is_said(tmp_path: object) -> None:
-    said = github.write_summary(result(), {"GITHUB_STEP_SUMMARY": str(tmp_path)})
-    assert said == "The job summary could not be written: Is a directory"
-    assert github.write_summary(result(), {}) is None
 
 
 def test_status_of_a_held_release_says_what_to_do() -> None:

@@ -46,6 +46,7 @@ async def test_worker_that_remembers_nothing_comes_to_the_same_end_in_silence():
     world.bad("app:2", after=1)
     environment = await start_dev_server()
     async with environment as env, at_work(env, FakeAws(world, patient=True), cached=0) as desk:
+        desk.patience = 60  # what is evicted while it looks around is asked again after 10 s
         result = await desk.release("app:2", **LONG)
 
         assert (result.outcome, result.trigger) == (Outcome.ROLLED_BACK, "error-rate")
@@ -56,7 +57,7 @@ async def test_worker_that_remembers_nothing_comes_to_the_same_end_in_silence():
 
 async def test_terminated_release_is_noticed_held_and_told_and_the_next_one_runs(dev_desk):
     desk = dev_desk
-    await desk.deploy("app:2", **LONG)
+    await desk.deploy("app:2", **LONG, notify={"pagerduty": {"routing_key": "env:KEY"}})
     await until(desk, "monitor")
     await desk.deploy("app:3", of=QUICK)
 
@@ -67,6 +68,9 @@ async def test_terminated_release_is_noticed_held_and_told_and_the_next_one_runs
     assert "Its workflow broke off" in broken.reason
     assert len(desk.told("held")) == 1
     assert after.outcome is Outcome.HEALTHY
+    while len(desk.aws.events) < 2:
+        await desk.skip(seconds=0.1)
+    assert desk.aws.events == [("app:2", "trigger", "held"), ("app:2", "resolve", "recovered")]
 
 
 @pytest.mark.campaign

@@ -12,11 +12,12 @@ from collections.abc import Iterator
 from email.message import Message
 from typing import Any
 
-from tests.e2e import breaches
+from tests.e2e import breaches, services
 from tests.e2e.commands import Json, Run
-from tests.e2e.receivers import SECRETS
+from tests.e2e.receivers import SECRETS as SECRETS_OF_RECEIVERS
 from tests.e2e.scene import Scene, instant
 
+SECRETS = (*SECRETS_OF_RECEIVERS, *services.SECRETS)
 EXIT_CODES = {
     "healthy": 0,
     "rolled_back": 10,

@@ -14,6 +14,7 @@ from sandbox.running import Sandbox
 from sandbox.scenarios.demo.parts import Program, wait_for
 from tests.e2e.commands import PATIENCE
 from tests.e2e.receivers import PASSWORD, USER, HttpReceiver, MailServer
+from tests.e2e.services import ROUTING_KEY, TOKEN, Services
 from tests.e2e.temporal import TemporalServer
 
 _CLOSED = ("AWS_", "TEMPORAL_", "LASTGOOD_", "GITHUB_", "SLACK_", "SSL_", "CI")
@@ -97,6 +98,8 @@ class Stage:
         self._stack.callback(self.http.stop)
         self.mail = MailServer(folder)
         self._stack.callback(self.mail.stop)
+        self.services = Services()
+        self._stack.callback(self.services.stop)
         self._shared: World | None = None
         self._slow: Cloud | None = None
 
@@ -108,13 +111,24 @@ class Stage:
                 self._shared = self._world(temporal, self._cloud(), "worker", {})
             return self._shared
 
-    def own(self, *, temporal: bool = False, cloud: Cloud | None = None, **env: str) -> World:
+    def own(
+        self,
+        *,
+        temporal: bool = False,
+        ui: bool = False,
+        cloud: Cloud | None = None,
+        **env: str,
+    ) -> World:
         """A world with a worker of its own, and a Temporal or a cloud of its own if asked for."""
         shared = self.shared()
         with self._lock:
             self._count += 1
             number = self._count
-        server = self._temporal(f"temporal-{number}", 1) if temporal else shared.temporal
+        server = shared.temporal
+        if temporal or ui:
+            server = self._temporal(f"temporal-{number}", 1, ui=ui)
+        if ui:
+            env["LASTGOOD_UI_URL"] = server.ui_url
         world = self._world(server, cloud or shared.cloud, f"worker-{number}", env)
         world.quiet = False
         return world
@@ -146,8 +160,8 @@ class Stage:
         """End everything that was started."""
         self._stack.close()
 
-    def _temporal(self, name: str, namespaces: int = 24) -> TemporalServer:
-        server = TemporalServer(self.folder, name, namespaces)
+    def _temporal(self, name: str, namespaces: int = 24, *, ui: bool = False) -> TemporalServer:
+        server = TemporalServer(self.folder, name, namespaces, ui=ui)
         self._stack.callback(server.stop)
         server.start()
         return server
@@ -173,12 +187,19 @@ class Stage:
             "SLACK_BUSY_URL": self.http.url("busy"),
             "SLACK_LATE_URL": self.http.url("late"),
             "DEPLOY_WEBHOOK_URL": self.http.url("hook"),
+            "SLACK_BOT_TOKEN": TOKEN,
+            "PAGERDUTY_ROUTING_KEY": ROUTING_KEY,
+            "TEAMS_WEBHOOK_URL": self.services.teams_url,
             "SMTP_USERNAME": USER,
             "SMTP_PASSWORD": PASSWORD,
             "SSL_CERT_FILE": str(self.mail.certificate),
         }
-        ui = {"LASTGOOD_UI_URL": "http://temporal.example.com"}
-        worker_env = {**env, **cloud.aws.env, **secrets, **ui, **more}
+        outside = {
+            "LASTGOOD_UI_URL": "http://temporal.example.com",
+            "LASTGOOD_SLACK_API": self.services.slack_api,
+            "LASTGOOD_PAGERDUTY_API": self.services.address,
+        }
+        worker_env = {**env, **cloud.aws.env, **secrets, **outside, **more}
         worker = Worker(name, WORKER, self.folder, worker_env).start()
         self._stack.callback(worker.stop)
         wait_for(f"the start of {name}", lambda: worker.says("Working on"), PATIENCE)

@@ -14,7 +14,14 @@ from temporalio.api.workflowservice.v1 import DescribeNamespaceRequest
 from temporalio.client import Client, WorkflowExecution
 from temporalio.service import RPCError
 
-from sandbox.scenarios.demo.parts import BIN, Program, answers, free_port, wait_for
+from sandbox.scenarios.demo.parts import (
+    BIN,
+    Program,
+    answers,
+    free_port,
+    search_attributes,
+    wait_for,
+)
 from tests.e2e.commands import PATIENCE
 
 T = TypeVar("T")
@@ -22,18 +29,29 @@ Runs = list[tuple[WorkflowExecution, bytes]]
 
 
 class TemporalServer:
-    """The dev server; what it knows is in a file and outlives a SIGKILL."""
+    """The dev server; what it knows is in a file and outlives a SIGKILL.
 
-    def __init__(self, folder: Path, name: str, namespaces: int) -> None:
+    Args:
+        folder: for its file and its log.
+        name: of both.
+        namespaces: how many it has.
+        ui: whether it has its UI, at `ui_url`.
+    """
+
+    def __init__(self, folder: Path, name: str, namespaces: int, *, ui: bool = False) -> None:
         self.port = free_port()
         self.address = f"127.0.0.1:{self.port}"
         self._file = folder / f"{name}.db"
         self._names = [f"e2e-{number:02}" for number in range(namespaces)]
         self._free = list(self._names)
         self._lock = threading.Lock()
+        ui_port = free_port() if ui else 0
+        self.ui_url = f"http://127.0.0.1:{ui_port}" if ui else ""
         command = [
             str(BIN / "temporal"),
-            *("server", "start-dev", "--headless", "--ip", "127.0.0.1", "--port", str(self.port)),
+            *("server", "start-dev", "--ip", "127.0.0.1", "--port", str(self.port)),
+            *(("--ui-port", str(ui_port)) if ui else ("--headless",)),
+            *search_attributes(),
             *("--db-filename", str(self._file), "--log-level", "error"),
             # Enough to outlive a SIGKILL, if not a power cut.
             *("--sqlite-pragma", "journal_mode=wal", "--sqlite-pragma", "synchronous=off"),
@@ -93,6 +111,24 @@ class TemporalServer:
             client = await self._client(namespace)
             handle = client.get_workflow_handle(workflow_id)
             return [event async for event in handle.fetch_history_events()]
+
+        return self._do(read())
+
+    def run_id(self, namespace: str, workflow_id: str) -> str:
+        """The latest run of a workflow."""
+
+        async def read() -> str:
+            client = await self._client(namespace)
+            return (await client.get_workflow_handle(workflow_id).describe()).run_id
+
+        return self._do(read())
+
+    def found(self, namespace: str, query: str) -> list[str]:
+        """The ids of the workflows that a list's filter finds."""
+
+        async def read() -> list[str]:
+            client = await self._client(namespace)
+            return [one.id async for one in client.list_workflows(query)]
 
         return self._do(read())
 

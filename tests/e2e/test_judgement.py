@@ -2,10 +2,12 @@
 
 import re
 import time
+from importlib.util import find_spec
 
 import pytest
 
 from tests.e2e.commands import Json
+from tests.e2e.receivers import SECRETS
 from tests.e2e.scene import Scene
 
 REGRESSION: Json = {
@@ -58,6 +60,16 @@ def same_when_judged_again(scene: Scene, *triggers: str) -> bool:
     return True
 
 
+def reported(scene: Scene) -> str:
+    """The release's page."""
+    file = scene.stage.folder / f"{scene.shop.service}.html"
+    pictures = () if find_spec("matplotlib") else ("--no-plots",)
+    asked = ("report", "r1", "--service", scene.shop.name, "--out", str(file), *pictures)
+    run = scene.lastgood(*asked)
+    assert (run.code, run.out.strip()) == (0, str(file)), run
+    return file.read_text()
+
+
 def test_what_is_worse_than_before_is_rolled_back_and_says_by_how_much(scene: Scene) -> None:
     served_for_a_while(scene)
     run = scene.deploy(f"2.0-{SLOW}-errors-0.3", judged(scene))
@@ -69,6 +81,10 @@ def test_what_is_worse_than_before_is_rolled_back_and_says_by_how_much(scene: Sc
     assert scene.slack_says("points worse")
     assert same_when_judged_again(scene, "regression")
     assert not any("record" in one for one in run.json["evidence"])
+    page = reported(scene)
+    assert f"{scene.shop.name}: release r1 was rolled back" in page
+    assert ("evidence that it is worse, to 1" in page) == bool(find_spec("matplotlib"))
+    assert not [secret for secret in SECRETS if secret in page]
 
 
 def test_a_dry_run_says_what_it_would_have_done_and_does_nothing(scene: Scene) -> None:

@@ -27,13 +27,14 @@ MAY_USE = {
 }
 PURE = {
     *("model", "policy", "policy_part", "policy_triggers", "values", "contracts", "messages"),
+    "policy_notify",
     "errors",
 }
 """Modules of lastgood that decisions are made of; as pure as they are."""
 PURE_STDLIB = {
     *("__future__", "collections", "copy", "dataclasses", "datetime", "email", "enum"),
     *("functools", "hashlib", "html", "ipaddress", "itertools", "json", "math", "operator", "re"),
-    *("array", "base64", "zlib"),
+    *("array", "base64", "hmac", "zlib"),
     *("bisect", "csv", "io", "string", "textwrap", "typing", "unicodedata", "urllib"),
 }
 CLOCKS = {"now", "utcnow", "today"}

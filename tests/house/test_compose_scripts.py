@@ -14,7 +14,9 @@ from pathlib import Path
 import pytest
 import yaml
 
+from lastgood.messages import SEARCH_ATTRIBUTES
 from lastgood.policy import Policy
+from sandbox.scenarios.demo.parts import search_attributes
 
 ROOT = Path(__file__).parents[2]
 BIN = Path(sys.executable).parent
@@ -140,7 +142,9 @@ def test_a_missing_setting_is_named(stubs: Stubs, script: str, settings: dict[st
 def test_a_new_namespace_is_created(stubs: Stubs) -> None:
     stubs.add("temporal", 'case "$*" in *describe*) exit 1 ;; esac')
     assert stubs.run("create-namespace.sh", **NAMESPACE).returncode == 0
-    assert stubs.calls("temporal") == [
+    *made, attributes = stubs.calls("temporal")
+    assert attributes.startswith("operator search-attribute create --namespace one --name Lastgood")
+    assert made == [
         "operator cluster health",
         "operator namespace describe --namespace one",
         "operator namespace create --namespace one --retention 30d",
@@ -200,6 +204,28 @@ def test_namespace_creation_on_a_real_server(dev_server: str) -> None:
         )
         seconds = int(hours.removesuffix("h")) * 3600
         assert f'"workflowExecutionRetentionTtl": "{seconds}s"' in told
+        listed = subprocess.check_output(
+            [BIN / "temporal", "operator", "search-attribute", "list", "--output", "json"],
+            env={**path, **settings},
+            text=True,
+        )
+        assert all(name in listed for name in SEARCH_ATTRIBUTES)
+
+
+def test_what_releases_are_found_by_is_written_the_same_everywhere() -> None:
+    script = (COMPOSE / "create-namespace.sh").read_text()
+    for name in SEARCH_ATTRIBUTES:
+        assert f"--name {name} --type Keyword" in script
+    assert [one for one in search_attributes() if one != "--search-attribute"] == [
+        f"{name}=Keyword" for name in SEARCH_ATTRIBUTES
+    ]
+
+
+def test_a_server_that_refuses_search_attributes_hinders_nothing(stubs: Stubs) -> None:
+    stubs.add("temporal", 'case "$*" in *search-attribute*) exit 1 ;; esac')
+    ran = stubs.run("create-namespace.sh", **NAMESPACE)
+    assert ran.returncode == 0
+    assert "docs/temporal-ui.md" in ran.stderr
 
 
 @pytest.mark.parametrize("step", ["start", "check", "release", "kill", "stop"])

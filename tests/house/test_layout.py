@@ -9,7 +9,15 @@ from tests.house.tracked import ROOT, tracked
 
 ROOT_ENTRIES = {
     *(".ci", ".dockerignore", ".env.example", ".github", ".gitignore"),
-    *("CHANGELOG.md", "CONTRIBUTING.md", "LICENSE", "README.md", "Makefile", "pyproject.toml"),
+    *(
+        "action.yml",
+        "CHANGELOG.md",
+        "CONTRIBUTING.md",
+        "LICENSE",
+        "README.md",
+        "Makefile",
+        "pyproject.toml",
+    ),
     *("Dockerfile", "docker-compose.yml", "compose", "requirements", "scripts"),
     *("worker.py", "workflows", "activities", "lastgood"),
     *("sandbox", "benchmarks", "tests", "docs"),

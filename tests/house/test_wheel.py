@@ -104,6 +104,20 @@ def test_its_command_runs(installed: Path) -> None:
     assert "deploy" in done.stdout
 
 
+def test_it_can_write_the_page_of_a_report(installed: Path) -> None:
+    code = (
+        "from lastgood.report import page; from lastgood.report.parts import Page;"
+        "from lastgood.model import ReleaseResult; from lastgood.report.telling import of_result;"
+        "said = dict(release='1', workflow_id='w', run_id='', service='a/b', reason='Good.');"
+        "part = of_result('a/b', ReleaseResult(outcome='healthy', **said), '');"
+        "print(page.html(Page(title=part.title, lead=part), plots=False))"
+    )
+    done = run(installed, "python", "-c", code)
+    assert done.returncode == 0, done.stderr
+    assert "a/b: release 1 is healthy" in done.stdout
+    assert "prefers-color-scheme: dark" in done.stdout
+
+
 def test_generic_names_stay_out_of_site_packages(installed: Path) -> None:
     code = (
         "import importlib.util as u, pathlib, sys; import lastgood;"

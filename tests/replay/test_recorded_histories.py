@@ -22,12 +22,13 @@ from lastgood.contracts import RollbackOrder, RollbackReport
 from lastgood.model import Outcome
 from workflows.check import Check
 from workflows.deployment import Deployment
+from workflows.doctor import Doctor
 from workflows.group_release import GroupRelease
 from workflows.rollback import Rollback
 from workflows.scheduled_drill import ScheduledDrillRun
 from workflows.service_guard import ServiceGuard
 
-WORKFLOWS = [ServiceGuard, Deployment, Rollback, GroupRelease, Check, ScheduledDrillRun]
+WORKFLOWS = [ServiceGuard, Deployment, Rollback, GroupRelease, Check, Doctor, ScheduledDrillRun]
 HISTORIES = sorted((Path(__file__).parent / "histories").glob("*.json"))
 
 
@@ -48,7 +49,7 @@ def test_each_workflow_is_covered():
     recorded = {path.name.split(".")[1] for path in HISTORIES}
 
     known = {messages.GUARD, messages.DEPLOYMENT, messages.ROLLBACK, messages.CHECK}
-    assert recorded == {*known, messages.GROUP, messages.DRILL}
+    assert recorded == {*known, messages.GROUP, messages.DOCTOR, messages.DRILL}
 
 
 SOURCES = sorted((Path(__file__).parents[2] / "workflows").glob("*.py"))
@@ -71,10 +72,37 @@ def seen(*path: str) -> set[str]:
     return found
 
 
+def local() -> set[str]:
+    """The local activities; each is a marker."""
+    path = ("markerRecordedEventAttributes", "details", "data")
+    found = set()
+    for history in HISTORIES:
+        for event in json.loads(history.read_text())["events"]:
+            value = event
+            for key in path:
+                value = value.get(key, {})
+            for payload in value.get("payloads", ()):
+                told = json.loads(base64.b64decode(payload["data"]))
+                found |= {told["activity_type"]} if "activity_type" in told else set()
+    return found
+
+
 def test_each_activity_is_covered():
     scheduled = seen("activityTaskScheduledEventAttributes", "activityType", "name")
 
-    assert named(r"\b\w+Activities\.(\w+)") - scheduled == set()
+    assert named(r"\b\w+Activities\.(\w+)") - scheduled - local() == set()
+
+
+def test_there_are_histories_from_before_and_with_search_attributes():
+    upserts = {
+        path.name.split(".")[1]
+        for path in HISTORIES
+        if any(f'"{messages.SERVICE_ATTRIBUTE}"' in line for line in path.read_text().splitlines())
+    }
+    without = [path for path in HISTORIES if "core_local_activity" not in path.read_text()]
+
+    assert upserts == {messages.GUARD, messages.DEPLOYMENT, messages.ROLLBACK, messages.CHECK}
+    assert {path.name.split(".")[1] for path in without} > upserts
 
 
 def test_each_message_is_covered():

@@ -13,19 +13,19 @@ from typing import Any
 
 from lastgood.contracts import Notice
 from lastgood.decisions.plain import cut, one_line
-from lastgood.decisions.rendering.text import as_json, as_text, key, title_of
+from lastgood.decisions.rendering.text import BUILT_IN, Wording, as_json, as_text, key, title_of
 
 
-def publication(notice: Notice, topic_arn: str) -> dict[str, Any]:
-    """The arguments of ``sns.publish``."""
+def publication(notice: Notice, topic_arn: str, words: Wording = BUILT_IN) -> dict[str, Any]:
+    """The arguments of ``sns.publish``; templates word what people read, not the JSON."""
     message = {
         "default": json.dumps(as_json(notice), ensure_ascii=False),
-        "email": as_text(notice),
-        "sms": cut(title_of(notice), 140),
+        "email": as_text(notice, words),
+        "sms": cut(title_of(notice, words=words), 140),
     }
     arguments: dict[str, Any] = {
         "TopicArn": topic_arn,
-        "Subject": subject(notice),
+        "Subject": subject(notice, words),
         "Message": json.dumps(message, ensure_ascii=False),
         "MessageStructure": "json",
         "MessageAttributes": _attributes(notice),
@@ -36,9 +36,10 @@ def publication(notice: Notice, topic_arn: str) -> dict[str, Any]:
     return arguments
 
 
-def subject(notice: Notice) -> str:
+def subject(notice: Notice, words: Wording = BUILT_IN) -> str:
     """The title as SNS takes it: less than 100 characters of ASCII, beginning with one to see."""
-    plain = unicodedata.normalize("NFKD", title_of(notice)).replace("→", "->").replace("…", "...")
+    title = title_of(notice, words=words)
+    plain = unicodedata.normalize("NFKD", title).replace("→", "->").replace("…", "...")
     text = plain.encode("ascii", "ignore").decode().strip()
     return text[:99].strip() or f"Lastgood: {notice.kind}"
 

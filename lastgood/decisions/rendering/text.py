@@ -4,18 +4,31 @@ from __future__ import annotations
 
 import hashlib
 import re
-from typing import Any
+from typing import Any, NamedTuple
 
 from lastgood.contracts import Notice
-from lastgood.decisions.plain import one_line
+from lastgood.decisions.plain import cut, one_line
 
 _MOST_FACTS = 60
 """SNS takes 256 KiB, with each fact in it twice."""
+_MOST_TEXT = 20_000
 
 
-def title_of(notice: Notice, limit: int = 200) -> str:
+class Wording(NamedTuple):
+    """What the policy's own templates made of a notice, escaped for the channel."""
+
+    title: str | None = None
+    """One line; None: the built-in one."""
+    text: str | None = None
+    """None: the built-in one."""
+
+
+BUILT_IN = Wording()
+
+
+def title_of(notice: Notice, limit: int = 200, words: Wording = BUILT_IN) -> str:
     """The title as one line."""
-    return one_line(notice.title, limit)
+    return one_line(words.title or notice.title, limit)
 
 
 def rows(notice: Notice) -> list[tuple[str, str]]:
@@ -25,11 +38,13 @@ def rows(notice: Notice) -> list[tuple[str, str]]:
     return [*shown, ("and", f"{left} more: see the workflow")] if left else shown
 
 
-def as_text(notice: Notice) -> str:
+def as_text(notice: Notice, words: Wording = BUILT_IN) -> str:
     """The notice for people who read plain text; lines end with ``\\n``."""
+    if words.text is not None:
+        return f"{cut(words.text, _MOST_TEXT)}\n"
     facts = rows(notice)
     width = min(24, max((len(label) for label, _ in facts), default=0))
-    lines = [title_of(notice), "", one_line(notice.summary, 3000), ""]
+    lines = [title_of(notice, words=words), "", one_line(notice.summary, 3000), ""]
     lines += [f"{label + ':':<{width + 1}} {value}" for label, value in facts]
     if notice.link:
         lines += ["", f"Where to look: {one_line(notice.link, 1000)}"]
@@ -37,7 +52,7 @@ def as_text(notice: Notice) -> str:
     return "\n".join(lines) + "\n"
 
 
-def as_json(notice: Notice) -> dict[str, Any]:
+def as_json(notice: Notice, words: Wording = BUILT_IN) -> dict[str, Any]:
     """The notice for machines; keys are only ever added."""
     return {
         "version": 1,
@@ -47,7 +62,7 @@ def as_json(notice: Notice) -> dict[str, Any]:
         "outcome": notice.outcome.value if notice.outcome else None,
         "service": notice.service,
         "release": notice.release,
-        "title": title_of(notice),
+        "title": title_of(notice, words=words),
         "summary": one_line(notice.summary, 3000),
         "facts": [{"label": label, "value": value} for label, value in rows(notice)],
         "link": notice.link,

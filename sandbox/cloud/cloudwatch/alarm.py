@@ -32,6 +32,7 @@ class Alarm:
     transitioned_at: float = 0.0
     evaluation_error: bool = False
     next_due: float = 0.0
+    tags: dict[str, str] = field(default_factory=dict)
     seen_children: tuple[tuple[str, str, float], ...] | None = field(default=None, repr=False)
 
     @property

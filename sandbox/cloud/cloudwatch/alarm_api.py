@@ -24,15 +24,9 @@ MAX_NAMES = 100
 class AlarmApi:
     """Alarms of one account and region, as the wire asks for them."""
 
-    def __init__(
-        self,
-        book: AlarmBook,
-        clock: Callable[[], float],
-        tag: Callable[[str, list[dict[str, str]]], None],
-    ) -> None:
+    def __init__(self, book: AlarmBook, clock: Callable[[], float]) -> None:
         self.book = book
         self.clock = clock
-        self._tag = tag
 
     def put_metric_alarm(self, params: Params) -> dict[str, Any]:
         """PutMetricAlarm: a new alarm has insufficient data, a changed one keeps its state."""
@@ -120,6 +114,30 @@ class AlarmApi:
         """DescribeAlarmHistory."""
         return self.book.history.describe(params)
 
+    def tag_resource(self, params: Params) -> dict[str, Any]:
+        """TagResource: of alarms."""
+        self._tagged(params).tags |= _tags(params)
+        return {}
+
+    def untag_resource(self, params: Params) -> dict[str, Any]:
+        """UntagResource: of alarms."""
+        alarm = self._tagged(params)
+        for key in params.get("TagKeys") or []:
+            alarm.tags.pop(key, None)
+        return {}
+
+    def list_tags_for_resource(self, params: Params) -> dict[str, Any]:
+        """ListTagsForResource: of alarms."""
+        tags = self._tagged(params).tags
+        return {"Tags": [{"Key": key, "Value": value} for key, value in tags.items()]}
+
+    def _tagged(self, params: Params) -> Alarm:
+        arn = params.get("ResourceARN")
+        found = next((one for one in self.book.alarms.values() if one.arn == arn), None)
+        if found is None:
+            raise CloudWatchError("ResourceNotFoundException", f"{arn} does not exist.")
+        return found
+
     def _put(self, config: dict[str, Any], kind: Kind, params: Params) -> dict[str, Any]:
         name, now = config["AlarmName"], self.clock()
         alarm = self.book.alarms.get(name)
@@ -130,8 +148,7 @@ class AlarmApi:
             alarm.updated_at = alarm.transitioned_at = now
             self.book.alarms[name] = alarm
             self.book.history.configured(alarm, "created", now)
-            if params.get("Tags"):
-                self._tag(alarm.arn, list(params["Tags"]))
+            alarm.tags = _tags(params)  # of an alarm that exists they are ignored
         else:
             alarm.reconfigure(config, now)
             self.book.history.configured(alarm, "updated", now)
@@ -165,3 +182,7 @@ def _matches(alarm: Alarm, params: Params) -> bool:
 
 def _dimensions(config: Params) -> dict[str, str]:
     return {d["Name"]: d["Value"] for d in config.get("Dimensions") or ()}
+
+
+def _tags(params: Params) -> dict[str, str]:
+    return {tag["Key"]: tag["Value"] for tag in params.get("Tags") or ()}

@@ -13,6 +13,9 @@ from sandbox.cloud.cloudwatch.evaluation import COMPARISONS
 from sandbox.cloud.cloudwatch.reading import STATISTICS, check_period, needs_values
 
 MAX_WINDOW = 86_400
+MAX_LONG_WINDOW = 7 * 86_400
+MAX_METRICS = 10
+MAX_EXPRESSIONS = 10
 METRIC_ID = "metric"
 
 Config = Mapping[str, Any]
@@ -39,8 +42,11 @@ def check_metric_alarm(config: Config) -> None:
         _check_math(config)
     else:
         _check_metric(config)
-    if period_of(config) * n > MAX_WINDOW:
-        raise validation_error("Metrics cannot be checked across more than a day.")
+    longest = MAX_WINDOW if period_of(config) < 3600 else MAX_LONG_WINDOW
+    if period_of(config) * n > longest:
+        raise validation_error(
+            "Metrics cannot be checked across more than a day, or seven with periods of an hour."
+        )
 
 
 def check_composite_alarm(config: Config, existing: Collection[str]) -> None:
@@ -98,6 +104,10 @@ def _check_math(config: Config) -> None:
     queries = queries_of(config)
     if sum(map(query.returns_data, queries)) != 1:
         raise validation_error("Exactly one element of the metrics list should return data.")
+    if len(queries) > sum("MetricStat" in q for q in queries) + MAX_EXPRESSIONS:
+        raise validation_error(f"An alarm has at most {MAX_EXPRESSIONS} expressions.")
+    if sum("MetricStat" in q for q in queries) > MAX_METRICS:
+        raise validation_error(f"An alarm has at most {MAX_METRICS} metrics.")
     if len({query.period_of(q) for q in queries if "MetricStat" in q}) > 1:
         raise validation_error("All metrics of an alarm must have the same period.")
     nothing: Callable[..., dict[float, float]] = lambda *_: {}  # noqa: E731 - a dry run's reader

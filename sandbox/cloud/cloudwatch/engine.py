@@ -3,7 +3,6 @@
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
-from functools import partial
 from typing import Any, Self
 
 from sandbox.cloud.cloudwatch import alarm_clock, moto_patches
@@ -25,9 +24,7 @@ class MetricEngine:
         self._store = MetricStore()
         self._book = AlarmBook(account_id, region, self._act)
         self._metrics = MetricApi(self._store, clock)
-        self._alarms = AlarmApi(
-            self._book, clock, partial(moto_patches.set_tags, account_id, region)
-        )
+        self._alarms = AlarmApi(self._book, clock)
 
     @classmethod
     def install(cls, account_id: str, region: str) -> Self:

@@ -2,7 +2,8 @@
 
 - Between two series, a missing point counts as 0; a division by zero drops the point.
 - `IF(c, a[, b])` has points where the condition has them. Where `a` is chosen but has no
-  point it gives 0, not a gap; a false condition without `b` gives a gap.
+  point it gives 0, not a gap; a false condition without `b`, or where it has no point,
+  gives a gap.
 - `FILL(m, n | REPEAT)` fills every period of the requested range, the newest included.
   For a series with no point at all AWS documents nothing: we fill it with n too, while
   REPEAT has nothing to repeat.
@@ -140,9 +141,12 @@ def _if(arguments: list[Value]) -> Value:
         return {} if other is None else other
     result: Points = {}
     for at, truth in condition.items():
-        source = chosen if truth else other
-        if source is not None:
-            result[at] = source.get(at, 0.0) if isinstance(source, dict) else _number(source)
+        if truth:
+            result[at] = chosen.get(at, 0.0) if isinstance(chosen, dict) else _number(chosen)
+        elif isinstance(other, dict):
+            result |= {at: other[at]} if at in other else {}
+        elif other is not None:
+            result[at] = _number(other)
     return result
 
 

@@ -10,7 +10,6 @@ from collections.abc import Callable, Mapping
 from typing import Any, Protocol
 
 from moto.cloudwatch.exceptions import CloudWatchException
-from moto.cloudwatch.models import cloudwatch_backends
 from moto.cloudwatch.responses import CloudWatchResponse
 from moto.core.responses import ActionResult
 from moto.sns.models import sns_backends
@@ -33,6 +32,9 @@ ACTIONS = (
     "set_alarm_state",
     "enable_alarm_actions",
     "disable_alarm_actions",
+    "tag_resource",
+    "untag_resource",
+    "list_tags_for_resource",
 )
 
 
@@ -70,11 +72,6 @@ def _method(action: str, original: Callable[[Any], Any] | None) -> Callable[[Any
     method.__name__ = action
     method.answers_by_engine = True  # type: ignore[attr-defined]
     return method
-
-
-def set_tags(account_id: str, region: str, arn: str, tags: list[dict[str, str]]) -> None:
-    """Keep an alarm's tags where moto's ListTagsForResource looks for them."""
-    cloudwatch_backends[account_id][region].tagger.tag_resource(arn, tags)
 
 
 def publish(topic_arn: str, subject: str, message: str) -> None:

@@ -1,4 +1,4 @@
-"""Where datapoints live: one bucket per second and series, for the last three hours.
+"""Where datapoints live: one bucket per second and series for three hours, then one per minute.
 
 A bucket keeps count, sum, minimum and maximum exactly, and the single values (thinned to
 at most `MAX_VALUES`) for percentiles. A statistic set has no single values, so percentiles
@@ -12,6 +12,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 RETAINED_BUCKETS = 3 * 3600
+RETAINED_MINUTES = 15 * 24 * 60
 MAX_VALUES = 128
 MAX_ROLLED_VALUES = 512
 ROLL_UPS = (60, 10)
@@ -88,6 +89,7 @@ class Series:
     def __init__(self) -> None:
         self._buckets: dict[int, Bucket] = {}
         self._rolled: dict[int, dict[int, Bucket]] = {width: {} for width in ROLL_UPS}
+        self._most = RETAINED_BUCKETS + RETAINED_BUCKETS // 10
 
     def bucket_to_change(self, second: int) -> Bucket:
         """The bucket for this second, made if it is new; roll-ups with it are forgotten."""
@@ -96,8 +98,9 @@ class Series:
         bucket = self._buckets.get(second)
         if bucket is None:
             bucket = self._buckets[second] = Bucket()
-            if len(self._buckets) > RETAINED_BUCKETS + RETAINED_BUCKETS // 10:
-                self._forget_oldest()
+            if len(self._buckets) > self._most:
+                self._age()
+                bucket = self._buckets.setdefault(second, bucket)
         return bucket
 
     def between(self, start: float, end: float, width: int = 1) -> Iterator[tuple[int, Bucket]]:
@@ -128,11 +131,20 @@ class Series:
             known.thin(MAX_ROLLED_VALUES)
         return known
 
-    def _forget_oldest(self) -> None:
+    def _age(self) -> None:
+        """Put what is older into minutes, as CloudWatch does, and forget the oldest of them."""
         for second in sorted(self._buckets)[:-RETAINED_BUCKETS]:
+            minute = second // 60 * 60
+            if minute != second:
+                old = self._buckets.pop(second)
+                into = self._buckets.setdefault(minute, Bucket())
+                into.merge(old, with_values=True)
+                into.thin(MAX_VALUES)
+        for second in sorted(self._buckets)[: -RETAINED_BUCKETS - RETAINED_MINUTES]:
             del self._buckets[second]
         for rolled in self._rolled.values():
             rolled.clear()
+        self._most = len(self._buckets) + RETAINED_BUCKETS // 10
 
 
 @dataclass(frozen=True, slots=True)

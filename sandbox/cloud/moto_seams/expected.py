@@ -8,7 +8,7 @@ from moto.ecs.models import EC2ContainerServiceBackend, ecs_backends
 from moto.ecs.responses import EC2ContainerServiceResponse
 from moto.elbv2.models import ELBv2Backend, FakeAction, FakeListener, FakeRule, FakeTargetGroup
 from moto.elbv2.responses import ELBV2Response
-from moto.ses.models import SESBackend
+from moto.ses.models import EmailIdentity, SESBackend
 from moto.sns.models import SNSBackend
 
 VERSION = "5.2.5"
@@ -37,6 +37,7 @@ _ATTRIBUTES = {
     "ECR": "repositories",
     "ELB": "load_balancers target_groups",
     "SES": "sent_messages",
+    "email identity": "verified_for_sending_status",
     "SNS": "topics",
     "topic": "sent_notifications",
     "forward action": "type data",
@@ -71,6 +72,7 @@ def _examples() -> Iterator[tuple[str, object]]:
     yield "listener", FakeListener  # abstract, as moto declares it: its class is looked at
     yield "rule", FakeRule("arn", [], "default", [], is_default=True)
     yield "SES", SESBackend(region, account)
+    yield "email identity", EmailIdentity("a@b.test", None, None, None)
     sns = SNSBackend(region, account)
     yield "SNS", sns
     yield "topic", sns.create_topic("t")

@@ -72,16 +72,16 @@ class Demo:
     def __init__(self, stack: ExitStack) -> None:
         self.tell = Teller()
         (ROOT / ".run").mkdir(exist_ok=True)
-        self._folder = Path(tempfile.mkdtemp(prefix="demo-", dir=ROOT / ".run"))
+        self.folder = Path(tempfile.mkdtemp(prefix="demo-", dir=ROOT / ".run"))
         self._slack = Receiver()
         stack.callback(self._slack.stop)
         port, ui_port = free_port(), free_port()
         self.ui = f"http://127.0.0.1:{ui_port}"
-        server = temporal_server(self._folder, port, ui_port).start()
+        server = temporal_server(self.folder, port, ui_port).start()
         stack.callback(server.stop)
         self.tell.say("Starting Temporal's dev server, the sandbox and a worker ...")
         self.aws = stack.enter_context(Sandbox())
-        self._env = {
+        self.environment = {
             **os.environ,
             **self.aws.env,
             "TEMPORAL_ADDRESS": f"127.0.0.1:{port}",
@@ -90,10 +90,10 @@ class Demo:
             "SLACK_WEBHOOK_URL": self._slack.url,
         }
         for variable in ("GITHUB_ACTIONS", "GITHUB_STEP_SUMMARY", "TEMPORAL_PROFILE"):
-            self._env.pop(variable, None)
+            self.environment.pop(variable, None)
         wait_for("Temporal's start", lambda: server.running and answers(port))
         worker = [sys.executable, "worker.py"]
-        self._worker = Program("worker", worker, self._folder, self._env).start()
+        self._worker = Program("worker", worker, self.folder, self.environment).start()
         stack.callback(self._worker.stop)
         self.shop = self._make_shop()
         wait_for("the worker's start", lambda: self._worker.says("Working on"))
@@ -103,7 +103,7 @@ class Demo:
         self.aws.client("sesv2").create_email_identity(EmailIdentity="deploys@example.com")
         shop = make_stack(self.aws.client, service="shop", image="shop:1.0")
         policy = POLICY.format(service=shop.name, url=shop.url)
-        (self._folder / "lastgood.yaml").write_text(policy)
+        (self.folder / "lastgood.yaml").write_text(policy)
         self.tell.say(
             f"ECS service {shop.name} runs shop:1.0 as 2 tasks behind {shop.url}; "
             "20 requests a second keep coming."
@@ -117,8 +117,8 @@ class Demo:
         command = [str(BIN / "lastgood"), *shown.split()[1:], "--release", name]
         process = subprocess.Popen(
             [*command, "--output", "json"],
-            cwd=self._folder,
-            env=self._env,
+            cwd=self.folder,
+            env=self.environment,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,

@@ -130,8 +130,15 @@ def temporal_server(folder: Path, port: int, ui_port: int) -> Program:
         *("server", "start-dev", "--ip", "127.0.0.1", "--port", str(port)),
         *("--ui-port", str(ui_port), "--db-filename", str(folder / "temporal.db")),
         *("--log-level", "error"),
+        *search_attributes(),
     ]
     return Program("temporal", command, folder, dict(os.environ))
+
+
+def search_attributes() -> list[str]:
+    """What a dev server is told so that releases are found in its lists: docs/temporal-ui.md."""
+    named = [f"Lastgood{what}=Keyword" for what in ("Service", "Outcome", "Image", "Actor")]
+    return [word for one in named for word in ("--search-attribute", one)]
 
 
 def answers(port: int) -> bool:

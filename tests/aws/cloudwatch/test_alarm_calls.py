@@ -132,7 +132,16 @@ def test_deleting_takes_all_or_none(cloudwatch, put_alarm):
         {"ExtendedStatistic": "p99"},
         {"ComparisonOperator": "EqualToThreshold"},
         {"Threshold": None},
-        {"Period": 86400, "EvaluationPeriods": 2},
+        {"Period": 86400, "EvaluationPeriods": 8},
+        {"Period": 1800, "EvaluationPeriods": 49},
+        dict.fromkeys(("Namespace", "MetricName", "Dimensions", "Statistic", "Period"))
+        | {
+            "Metrics": [{"Id": "a", "Expression": "TIME_SERIES(1)"}]
+            + [
+                {"Id": f"b{n}", "Expression": "TIME_SERIES(1)", "ReturnData": False}
+                for n in range(10)
+            ]
+        },
         dict.fromkeys(("Namespace", "MetricName", "Dimensions", "Statistic", "Period"))
         | {"Metrics": [{"Id": i, "Expression": "TIME_SERIES(1)", "Period": 60} for i in "ab"]},
     ],
@@ -181,5 +190,13 @@ def test_alarms_of_a_metric_and_their_tags(cloudwatch, put_alarm, namespace):
         Namespace=namespace, MetricName="Errors", Dimensions=DIMENSIONS
     )["MetricAlarms"]
     assert [alarm["AlarmName"] for alarm in found] == ["errors"]
-    tags = cloudwatch.list_tags_for_resource(ResourceARN=found[0]["AlarmArn"])["Tags"]
-    assert tags == [{"Key": "team", "Value": "a"}]
+    arn = {"ResourceARN": found[0]["AlarmArn"]}
+    assert cloudwatch.list_tags_for_resource(**arn)["Tags"] == [{"Key": "team", "Value": "a"}]
+    put_alarm("errors", Tags=[{"Key": "team", "Value": "ignored"}])
+    cloudwatch.tag_resource(**arn, Tags=[{"Key": "stage", "Value": "b"}])
+    cloudwatch.untag_resource(**arn, TagKeys=["team"])
+    assert cloudwatch.list_tags_for_resource(**arn)["Tags"] == [{"Key": "stage", "Value": "b"}]
+    cloudwatch.delete_alarms(AlarmNames=["errors"])
+    with pytest.raises(ClientError) as refused:
+        cloudwatch.tag_resource(**arn, Tags=[{"Key": "stage", "Value": "b"}])
+    assert refused.value.response["Error"]["Code"] == "ResourceNotFoundException"

@@ -32,6 +32,7 @@ SCOPE = Scope(SERIES, [0.0, 60.0, 120.0])
         ("IF(full >= 20, 1, 0)", {0: 0, 60: 1, 120: 1}),
         ("IF(full >= 20, full)", {60: 20, 120: 30}),  # no else, no point
         ("IF(full >= 20, gap)", {60: 0, 120: 6}),  # chosen but missing is 0
+        ("IF(full < 20, 1, gap)", {0: 1, 120: 6}),  # not chosen and no else there: no point
         ("IF(gap, full, 1)", {0: 10, 120: 30}),  # no condition, no point
         ("IF(1 > 2, full, gap)", {0: 2, 120: 6}),
         ("gap == 2 || full > 25", {0: 1, 60: 0, 120: 1}),

@@ -49,13 +49,25 @@ def test_the_largest_value_outlives_thinning():
     assert statistic_of(bucket, "p100") == 4.0
 
 
-def test_the_oldest_seconds_are_forgotten():
+def test_older_seconds_become_minutes():
     series = Series()
     for second in range(2 * RETAINED_BUCKETS):
         series.bucket_to_change(second).add_value(1.0)
-    kept = sorted(second for second, _ in series.between(0, 10 * RETAINED_BUCKETS))
-    assert RETAINED_BUCKETS <= len(kept) <= 1.1 * RETAINED_BUCKETS
-    assert kept[-1] == 2 * RETAINED_BUCKETS - 1
+    kept = dict(series.between(0, 10 * RETAINED_BUCKETS))
+    assert sum(bucket.count for bucket in kept.values()) == 2 * RETAINED_BUCKETS
+    assert len(kept) <= 1.2 * RETAINED_BUCKETS
+    assert max(kept) == 2 * RETAINED_BUCKETS - 1
+    assert (kept[60].count, 61 in kept) == (60, False)
+
+
+def test_two_weeks_of_minutes_are_kept_and_what_is_older_is_forgotten():
+    series = Series()
+    for minute in range(30 * 24 * 60):
+        series.bucket_to_change(60 * minute).add_value(1.0)
+    kept = sorted(second for second, _ in series.between(0, 30 * 86400))
+    assert 14 * 24 * 60 <= len(kept) <= 25 * 24 * 60
+    assert kept[-1] == 30 * 86400 - 60
+    assert len(kept) == (kept[-1] - kept[0]) // 60 + 1
 
 
 @pytest.mark.parametrize("period", [1, 5, 10, 30, 60, 120])

@@ -1,0 +1,1 @@
+"""The CloudWatch alarms of a service, made from its policy: what they are, and how they differ."""
