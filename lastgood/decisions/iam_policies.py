@@ -57,6 +57,8 @@ class Scope(Model):
     """A container of it is."""
     repositories: tuple[str, ...] = ()
     """ARNs in ECR."""
+    drill_alarms: tuple[str, ...] = ()
+    """Names of the alarms that a drill may set."""
     topics: tuple[str, ...] = ()
     senders: tuple[Sender, ...] = ()
 
@@ -162,6 +164,10 @@ def _own_alarms(scope: Scope) -> Iterator[str]:
     yield scope.arn("cloudwatch", f"alarm:{prefix}-*")
 
 
+def _drill_alarms(scope: Scope) -> Iterator[str]:
+    yield from (scope.arn("cloudwatch", f"alarm:{name}") for name in scope.drill_alarms)
+
+
 def _senders(scope: Scope) -> Iterator[str]:
     """An address is verified by itself, or by its domain."""
     for sender in scope.senders:
@@ -177,6 +183,7 @@ _RESOURCES: dict[On, Callable[[Scope], Iterable[str]]] = {
     "service-revision": _in_service("service-revision"),
     "task-definition": _definitions,
     "own-alarm": _own_alarms,
+    "drill-alarm": _drill_alarms,
     "repository": lambda scope: scope.repositories,
     "topic": lambda scope: scope.topics,
     "sender": _senders,

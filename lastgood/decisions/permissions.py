@@ -25,6 +25,7 @@ On = Literal[
     "service-revision",
     "task-definition",
     "own-alarm",
+    "drill-alarm",
     "repository",
     "topic",
     "sender",
@@ -132,6 +133,13 @@ WORKER = (
         "anything",
         COMPOSITE,
         only="region",
+    ),
+    Grant(
+        "SetDrillAlarms",
+        ("cloudwatch:SetAlarmState",),
+        "drill-alarm",
+        "For lastgood drill --alarm: those of drill.alarms.",
+        needed=False,
     ),
     Grant(
         "ReadLoadBalancersUnscoped",
