@@ -43,6 +43,7 @@ from activities.load_balancer import LoadBalancerActivities
 from activities.metric_findings import MetricFindingActivities
 from activities.notifications import NotificationActivities
 from activities.permissions import PermissionActivities
+from activities.pictures import plot
 from activities.posting import Poster
 from activities.slack import SlackActivities
 from activities.steering import SteeringActivities
@@ -60,10 +61,12 @@ from workflows.deployment import Deployment
 from workflows.doctor import Doctor
 from workflows.group_release import GroupRelease
 from workflows.rollback import Rollback
+from workflows.scheduled_drill import ScheduledDrillRun
 from workflows.service_guard import ServiceGuard
 from workflows.versioned_guard import VersionedServiceGuard
 
 log = logging.getLogger("lastgood.worker")
+_DEFINING = (ServiceGuard, Deployment, Rollback, GroupRelease, Check, Doctor, ScheduledDrillRun)
 _MARGIN = 10.0
 """Seconds that a worker may take beyond what its activities are given to end."""
 
@@ -114,8 +117,7 @@ def workflow_runner() -> SandboxedWorkflowRunner:
     no state and read no clock (tests/house sees to it), and passing them through takes three
     quarters of that time away.
     """
-    ours = (ServiceGuard, Deployment, Rollback, GroupRelease, Check, Doctor)
-    defining = {one.__module__ for one in ours}
+    defining = {one.__module__ for one in _DEFINING}
     parts = (f"workflows.{one.name}" for one in pkgutil.iter_modules(workflows.__path__))
     shared = (name for name in parts if name not in defining)
     restrictions = SandboxRestrictions.default.with_passthrough_modules(*shared)
@@ -134,8 +136,8 @@ def make_workers(
     )
     balancers, steering = LoadBalancerActivities(aws), SteeringActivities(aws)
     poster = Poster(http, os.environ, ui_url=settings.ui_url)
-    notifications = NotificationActivities(aws, poster)
-    slack = SlackActivities(poster, settings.slack_api)
+    notifications = NotificationActivities(aws, poster, draw=plot)
+    slack = SlackActivities(poster, settings.slack_api, plot)
     pagerduty = IncidentActivities(poster, settings.pagerduty_api)
     guards, around = GuardActivities(), SurroundingsActivities(settings.ui_url)
     shutdown = timedelta(seconds=settings.shutdown_timeout)
@@ -144,7 +146,7 @@ def make_workers(
     calls = Worker(
         client,
         task_queue=TASK_QUEUE,
-        workflows=[guard, Deployment, Rollback, GroupRelease, Check, Doctor],
+        workflows=[guard, Deployment, Rollback, GroupRelease, Check, Doctor, ScheduledDrillRun],
         activities=[
             ecs.describe_services,
             ecs.describe_task_definition,
@@ -158,6 +160,7 @@ def make_workers(
             EcrActivities(aws).describe_images,
             cloudwatch.get_metric_data,
             cloudwatch.describe_alarms,
+            cloudwatch.set_alarm_state,
             balancers.describe_target_groups,
             HttpActivities(prober).smoke_test,
             CalendarActivities().look_up_freeze,

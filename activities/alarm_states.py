@@ -34,7 +34,9 @@ async def describe(client: Any, names: Iterable[str]) -> list[AlarmState]:
                     MaxRecords=_MOST_NAMES,
                     **token,
                 )
-                found += [_state(one) for kind in _TYPES for one in answer.get(f"{kind}s") or []]
+                found += [
+                    _state(kind, one) for kind in _TYPES for one in answer.get(f"{kind}s") or []
+                ]
             if not answer.get("NextToken"):
                 break
             token = {"NextToken": answer["NextToken"]}
@@ -62,7 +64,7 @@ async def changes_of(client: Any, name: str, after: datetime) -> tuple[AlarmChan
         token = {"NextToken": answer["NextToken"]}
 
 
-def _state(one: Mapping[str, Any]) -> AlarmState:
+def _state(kind: str, one: Mapping[str, Any]) -> AlarmState:
     reason = one.get("StateReason") or ""
     return AlarmState(
         name=one["AlarmName"],
@@ -72,6 +74,7 @@ def _state(one: Mapping[str, Any]) -> AlarmState:
         by_hand=_is_by_hand(reason, one.get("StateReasonData")),
         actions_enabled=one.get("ActionsEnabled") is not False,
         evaluation=one.get("EvaluationState"),
+        composite=kind == "CompositeAlarm",
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
@@ -11,12 +12,14 @@ from temporalio.exceptions import ApplicationError
 
 from activities.alarm_states import changes_of, describe
 from activities.clients import Clients
+from activities.failures import aws_call
 from activities.metric_series import Asked, read
 from activities.metric_watch import FINE_READABLE, MetricWatch
 from activities.rollout_share import RolloutShare
 from activities.watch import conclude_polled, watch
 from lastgood.contracts import (
     AlarmChange,
+    AlarmMark,
     AlarmQuery,
     AlarmState,
     MetricFacts,
@@ -59,6 +62,23 @@ class CloudWatchActivities:
     async def describe_alarms(self, query: AlarmQuery) -> list[AlarmState]:
         """Read alarms by name, metric and composite ones; a missing one is simply not there."""
         return await describe(self._clients("cloudwatch", query.region), query.names)
+
+    @activity.defn
+    async def set_alarm_state(self, mark: AlarmMark) -> datetime:
+        """Set an alarm to ALARM. Idempotent: CloudWatch puts it back at its next evaluation.
+
+        Returns:
+            When it was set.
+        """
+        client = self._clients("cloudwatch", mark.region)
+        with aws_call("cloudwatch:SetAlarmState"):
+            await asyncio.to_thread(
+                client.set_alarm_state,
+                AlarmName=mark.name,
+                StateValue="ALARM",
+                StateReason=mark.reason[:1023],
+            )
+        return datetime.now(UTC)
 
     @activity.defn
     async def watch_metrics(self, order: WatchOrder) -> WatchReport:

@@ -16,6 +16,7 @@ ROLLBACK = "Rollback"
 CHECK = "Check"
 DOCTOR = "Doctor"
 GROUP = "GroupRelease"
+DRILL = "Drill"
 
 # Updates of ServiceGuard.
 DEPLOY = "deploy"
@@ -93,3 +94,8 @@ def group_id(region: str, group: str) -> str:
 def rollback_id(service: ServiceRef) -> str:
     """The workflow id of a service's rollback: constant, so that there is one at a time."""
     return f"rollback/{service.region}/{service.cluster}/{service.name}"
+
+
+def drill_id(service: ServiceRef) -> str:
+    """The id of the schedule of a service's drills; their workflows' ids begin with it."""
+    return f"drill/{service.region}/{service.cluster}/{service.name}"

@@ -279,6 +279,8 @@ class RollbackRecord(Model):
     to: str
     """ARN of the task definition that was brought back."""
     verified: bool | None = None
+    drill: bool = False
+    """It was rehearsed: neither cooldown nor limit know of it."""
 
 
 class Action(Model):
@@ -297,6 +299,22 @@ class RollbackSummary(Model):
     started_at: datetime
     finished_at: datetime | None = None
     verified: bool = False
+
+
+class DrillSummary(Model):
+    """The ``drill`` of a release's result: what a rehearsed rollback has proved."""
+
+    passed: bool = False
+    """Marked bad as ordered, rolled back, and verified."""
+    why_not: str | None = None
+    """What keeps it from having passed."""
+    alarm: str | None = None
+    """The alarm that was to be set to ALARM. None: the release was marked bad by itself."""
+    marked_at: datetime | None = None
+    """When it was marked bad."""
+    seconds: dict[str, float] = {}
+    """``detection``: from the mark to the rollback's beginning; ``rollback``: until the service was
+    steady again; ``verify``: until that was proved; ``all``: from the mark to the proof."""
 
 
 class ChannelFailure(Model):
@@ -328,3 +346,10 @@ class ReleaseResult(Model):
     finished_at: datetime | None = None
     image: str | None = None
     actor: str | None = None
+    drill: DrillSummary | None = None
+    """Set for a drill: nothing was wrong with what was released."""
+
+
+def exit_code(result: ReleaseResult) -> int:
+    """What a command ends with: a drill that has passed ends well, though it was rolled back."""
+    return 0 if result.drill and result.drill.passed else EXIT_CODES[result.outcome]

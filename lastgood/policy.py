@@ -25,6 +25,7 @@ from lastgood.policy_notify import SnsChannel as SnsChannel
 from lastgood.policy_notify import WebhookChannel as WebhookChannel
 from lastgood.policy_part import Part, refuse
 from lastgood.policy_triggers import (
+    AlarmTrigger,
     ErrorRateTrigger,
     Expectation,
     HealthCheckTrigger,
@@ -39,6 +40,7 @@ from lastgood.values import (
     EndTime,
     Interval,
     Long,
+    Name,
     Pause,
     Region,
     ServiceName,
@@ -172,6 +174,15 @@ class RollbackPolicy(Part):
     """People are told of a failed rollback again so often, until somebody acknowledges it."""
 
 
+class DrillPolicy(Part):
+    """Rollbacks that are rehearsed with lastgood drill, before one is needed."""
+
+    allowed: bool = False
+    """True: a drill may release here once more what runs, and roll it back."""
+    alarms: Annotated[list[Name], Field(max_length=20, examples=[["my-alarm"]])] = []
+    """Alarms among the triggers that a drill may set to ALARM. What they do on ALARM, they do."""
+
+
 class Policy(Part):
     """Everything that an operator decides about one service."""
 
@@ -196,6 +207,8 @@ class Policy(Part):
     """What may end a release in a rollback. Left out: these three, and regression as a dry run."""
     rollback: RollbackPolicy = RollbackPolicy()
     """When the service is brought back, and how often."""
+    drill: DrillPolicy = DrillPolicy()
+    """Rollbacks that are rehearsed with lastgood drill, before one is needed."""
     notify: NotifyPolicy = NotifyPolicy()
     """Who is told. Each channel is tried by itself; none can change an outcome."""
 
@@ -220,6 +233,23 @@ class Policy(Part):
                     f"({format_duration(window)}): the trigger {trigger.type} could never fire",
                 )
             )
+        if problems:
+            refuse(*problems)
+        return self
+
+    @model_validator(mode="after")
+    def _drilled_alarms_are_triggers(self) -> Self:
+        alarms = (one for one in self.triggers if isinstance(one, AlarmTrigger))
+        known = {one.alarm for one in alarms if not one.dry_run}
+        problems = [
+            (
+                f"drill.alarms.{number}",
+                f"{name} is no alarm that can roll a release back: add a trigger of type alarm "
+                "for it, without dry_run, or leave it out",
+            )
+            for number, name in enumerate(self.drill.alarms)
+            if name not in known
+        ]
         if problems:
             refuse(*problems)
         return self

@@ -4,14 +4,23 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from datetime import timedelta
 
+from temporalio.client import WorkflowFailureError
+
 from lastgood import messages
-from lastgood.contracts import Answer, OperatorRequest, ReleaseOrder
+from lastgood.contracts import (
+    Answer,
+    DrillOrder,
+    OperatorRequest,
+    ReleaseOrder,
+    ScheduledDrill,
+)
 from lastgood.model import Outcome
 from tests.durable.desk import QUICK, Desk, policy
 from tests.durable.group_fakes import GroupDesk
-from tests.durable.world import Fault, World
+from tests.durable.world import SERVICE, Fault, World
 
 LONG = {"of": QUICK, "monitor": {"window": "60s", "interval": "1s"}}
 SMOKE = {"smoke": [{"url": "https://shop.example/health", "every": "1s"}]}
@@ -293,6 +302,34 @@ async def checked(desk: Desk) -> None:
     await desk.check(of=QUICK)
 
 
+async def drilled(desk: Desk) -> None:
+    """Drills: begun by a schedule, by an alarm, and refused."""
+    of = QUICK | {
+        "triggers": [*QUICK["triggers"], {"type": "alarm", "alarm": "web-5xx"}],
+        "monitor": {"window": "6s", "interval": "1s"},
+    }
+    allowed = policy(of=of, drill={"allowed": True, "alarms": ["web-5xx"]})
+    drill = DrillOrder(after=timedelta(seconds=1))
+    scheduled = ScheduledDrill(policy=allowed, drill=drill, actor="schedule of ann")
+    await begun_by_schedule(desk, scheduled)
+    by_alarm = drill.model_copy(update={"alarm": "web-5xx"})
+    await desk.order(ReleaseOrder(id="d1", policy=allowed, actor="ann", drill=by_alarm))
+    await desk.result("d1")
+    await desk.say("freeze")
+    with suppress(WorkflowFailureError):
+        await begun_by_schedule(desk, scheduled)
+
+
+async def begun_by_schedule(desk: Desk, scheduled: ScheduledDrill) -> None:
+    """As a Temporal Schedule begins it."""
+    await desk.client.execute_workflow(
+        messages.DRILL,
+        scheduled,
+        id=messages.drill_id(SERVICE),
+        task_queue=messages.TASK_QUEUE,
+    )
+
+
 async def examined(desk: Desk) -> None:
     """All that a release will need, with a test message."""
     await desk.examine(policy(of=QUICK), send_test=True)
@@ -331,6 +368,7 @@ SCENARIOS: list[Callable[[Desk], Awaitable[None]]] = [
     all_channels,
     conversations,
     checked,
+    drilled,
     examined,
     listed,
 ]

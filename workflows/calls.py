@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+
 from temporalio import workflow
 from temporalio.exceptions import ActivityError, ApplicationError, ChildWorkflowError
 
@@ -28,6 +30,7 @@ with workflow.unsafe.imports_passed_through():
     from activities.steering import SteeringActivities
     from activities.tagging import TaggingActivities
     from lastgood.contracts import (
+        AlarmMark,
         AlarmQuery,
         AlarmState,
         ContinueOrder,
@@ -238,6 +241,16 @@ async def get_metric_data(probe: MetricProbe) -> MetricFacts:
         probe,
         summary=f"Read the metric of {probe.trigger.trigger.type}",
         **READ,
+    )
+
+
+async def set_alarm_state(mark: AlarmMark) -> datetime:
+    """Set an alarm to ALARM; answers when it was."""
+    return await workflow.execute_activity_method(
+        CloudWatchActivities.set_alarm_state,
+        mark,
+        summary=f"Set {mark.name} to ALARM",
+        **STEER,
     )
 
 

@@ -97,7 +97,7 @@ class Deployment:
             finding = (
                 await self._wait()
                 or await self._smoke_test()
-                or await self._monitor()
+                or await self._watched()
                 or await self._finish()
             )
             remedy = self._release.remedy(finding) if finding else None
@@ -275,6 +275,15 @@ class Deployment:
         release.smoke_tested = True
         return None
 
+    async def _watched(self) -> Finding | None:
+        """The monitor window; in a drill it always ends with a finding."""
+        drilling = self._release.drilling
+        if drilling is None:
+            return await self._monitor()
+        with drilling.armed():
+            finding = await self._monitor()
+        return drilling.at_the_end(finding)
+
     async def _monitor(self) -> Finding | None:
         release = self._release
         carry = await self._hand_over()
@@ -394,7 +403,9 @@ class Deployment:
         """What ends the way forward whatever ECS says: a person, or else a trigger."""
         if self._release.interruption or self._release.orders.good:
             return self._release.interruption
-        fired = self._round.fired if self._round else None
+        drilling = self._release.drilling
+        marked = drilling.verdict if drilling else None
+        fired = (self._round.fired if self._round else None) or marked
         return findings.of_trigger(fired) if fired else None
 
     async def _race(self, work: Coroutine[Any, Any, T]) -> T | Finding:

@@ -190,6 +190,7 @@ class Ending:
             reason=finding.reason,
             actor=finding.actor,
             to=target.task_definition,
+            drill=release.drilling is not None,
         )
         release.count(record)
         remembered = asyncio.create_task(release.tell_guard(messages.ROLLBACK_STARTED, record))
@@ -216,9 +217,8 @@ class Ending:
     ) -> RollbackReport:
         """After a rollback that failed: to the next good revision, if the policy wants that."""
         release = self._release
-        further = targets.next_good(
-            release.order.good, target, failed, wanted=release.policy.rollback.try_next_good
-        )
+        wanted = release.policy.rollback.try_next_good and release.drilling is None
+        further = targets.next_good(release.order.good, target, failed, wanted=wanted)
         if further is None:
             return failed
         self._journal.note(f"{sentence(failed.reason)} Going back further, to {further.label}.")

@@ -11,7 +11,7 @@ from workflows.telling import Conversation, here
 with workflow.unsafe.imports_passed_through():
     from lastgood import messages
     from lastgood.contracts import Begun, DeploymentReport, ReleaseOrder
-    from lastgood.decisions import guarding, notices
+    from lastgood.decisions import drills, guarding, notices
     from lastgood.model import Outcome, ReleaseResult, ServiceRef
 
 
@@ -36,6 +36,7 @@ async def report_of_lost(
         finished_at=workflow.now(),
         image=release.image,
         actor=release.actor,
+        drill=drills.begun(release),
     )
     context = guarding.context_of_queued(release, workflow.now(), here())
     notice = notices.held(context, reason=result.reason)

@@ -86,7 +86,8 @@ class Orders:
             return InstructionAnswer(id=request.id, done=False, text=text)
         standing = operators.Standing(service=str(release.service), phase=self.phase, release=ident)
         to = instruction.rollback.to if instruction.rollback else None
-        why = operators.refuse_after(self._in_force, verb)
+        why = operators.refuse_in_drill(verb, ident) if release.drilling else None
+        why = why or operators.refuse_after(self._in_force, verb)
         why = why or operators.refuse(verb, standing)
         why = why or operators.refuse_nowhere(verb, standing, bool(to or release.target))
         if why:

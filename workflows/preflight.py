@@ -12,6 +12,7 @@ from workflows.resolving import CannotResolveError, Resolver
 
 with workflow.unsafe.imports_passed_through():
     from lastgood.contracts import (
+        AlarmState,
         DeploymentOrder,
         FreezeQuery,
         ImageQuery,
@@ -19,7 +20,7 @@ with workflow.unsafe.imports_passed_through():
         SmokeOrder,
         WatchedTrigger,
     )
-    from lastgood.decisions import differences, digests, ledger, preflight, targets
+    from lastgood.decisions import differences, digests, drills, ledger, preflight, targets
     from lastgood.decisions.task_definitions import container_of, original_of, with_image
     from lastgood.model import Model, Revision, ServiceState
     from lastgood.policy import SmokeCheck
@@ -110,9 +111,13 @@ async def _prepare(order: DeploymentOrder) -> Prepared:
         preflight.of_alarms(policy, alarms),
     )
     _refuse(findings)
+    if order.release.drill:
+        _refuse_drill(order, state, running, choice, alarms)
     triggers = await Resolver(policy, state).all(alarms)
     before = await _look_at(triggers, order.service.region)
-    source, released = await _what_to_release(order, await _base(order, definition.source))
+    if order.release.drill:
+        _refuse_because(drills.refuse_burning(policy.service, before.burning))
+    source, released = await _what_is_new(order, definition.source, running)
     if released and not order.release.force:
         _refuse_because(ledger.refuse_demoted(order.demoted, released.task_definition))
     await _refuse_quarantined(order, released.source if released else source or {})
@@ -165,11 +170,12 @@ async def _refuse_frozen(order: DeploymentOrder) -> None:
     """A person's freeze, or one of the policy's windows; neither is for a forced release."""
     if order.release.force:
         return
-    _refuse(preflight.of_freeze(order.frozen, order.release.policy, workflow.now()))
-    windows = tuple(order.release.policy.deploy.freeze)
+    policy, drill = order.release.policy, order.release.drill is not None
+    _refuse(preflight.of_freeze(order.frozen, policy, workflow.now(), drill=drill))
+    windows = tuple(policy.deploy.freeze)
     if windows:
         answer = await calls.look_up_freeze(FreezeQuery(windows=windows, at=workflow.now()))
-        _refuse(preflight.of_freeze_windows(order.release.policy, answer))
+        _refuse(preflight.of_freeze_windows(policy, answer, drill=drill))
 
 
 async def _base(order: DeploymentOrder, running: dict[str, object]) -> dict[str, object]:
@@ -234,6 +240,31 @@ async def _look_at(triggers: tuple[WatchedTrigger, ...], region: str) -> _Before
             answer = await calls.smoke_test(SmokeOrder(check=check))
             burning += [] if answer.ok else [f"{kind}: {answer.text}"]
     return _Before(said=tuple(said), burning=tuple(burning))
+
+
+def _refuse_drill(
+    order: DeploymentOrder,
+    state: ServiceState,
+    running: Revision,
+    choice: targets.Choice,
+    alarms: tuple[AlarmState, ...],
+) -> None:
+    """What the guard may not have known yet, and what only a look at the service tells."""
+    release, rollback = order.release, order.release.policy.rollback
+    name = release.policy.service
+    _refuse_because(
+        drills.refuse_limited(name, order.limits, rollback, workflow.now())
+        or drills.refuse_unfit(release, state, running, choice, alarms)
+    )
+
+
+async def _what_is_new(
+    order: DeploymentOrder, there: dict[str, object], running: Revision
+) -> tuple[dict[str, object] | None, Revision | None]:
+    """What is registered, or released as it is; in a drill that is what runs, once more."""
+    if order.release.drill:
+        return drills.same_again(running), None
+    return await _what_to_release(order, await _base(order, there))
 
 
 async def _what_to_release(

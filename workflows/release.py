@@ -10,6 +10,7 @@ from temporalio import workflow
 from temporalio.exceptions import ActivityError
 
 from workflows import calls
+from workflows.drilling import Drilling
 from workflows.journal import Journal
 from workflows.listed import Listed
 from workflows.orders import Orders
@@ -28,7 +29,7 @@ with workflow.unsafe.imports_passed_through():
         WatchedTrigger,
         WatchOrder,
     )
-    from lastgood.decisions import comparing, digests, findings, limits, rollout, targets
+    from lastgood.decisions import comparing, digests, drills, findings, limits, rollout, targets
     from lastgood.decisions.notices import NoticeContext
     from lastgood.decisions.wording import sentence
     from lastgood.model import Revision, RollbackRecord
@@ -46,6 +47,8 @@ class Release:
         self.limits: Limits = order.limits
         self.started_at = workflow.now()
         self.orders = Orders(self)
+        drill = order.release.drill
+        self.drilling = Drilling(self, drill) if drill else None
         self.superseded_by: str | None = None
         self.prepared: Prepared | None = None
         self.released: Revision | None = None
@@ -149,6 +152,8 @@ class Release:
         """What is to be done about a finding; None if a rollback is not the question."""
         if not findings.remedy_needed(finding, self.policy.monitor):
             return None
+        if self.drilling:
+            return drills.remedy(has_target=bool(self.target or finding.to))
         return limits.decide(
             self.limits,
             self.policy.rollback,
@@ -158,7 +163,9 @@ class Release:
         )
 
     def count(self, record: RollbackRecord) -> None:
-        """Count a rollback that begins, or what is known of it at its end."""
+        """Count a rollback that begins, or what is known of it at its end; not a drill's."""
+        if record.drill:
+            return
         others = tuple(r for r in self.limits.rollbacks if r.started_at != record.started_at)
         self.limits = self.limits.model_copy(update={"rollbacks": (*others, record)})
 
@@ -171,6 +178,7 @@ class Release:
             what=self.order.release.what,
             actor=self.order.release.actor,
             forced=self.order.release.forced,
+            drill=self.drilling.summary if self.drilling else None,
             from_revision=self.prepared.running if self.prepared else None,
             to_revision=self.released,
             rollbacks_counted=len(counted),

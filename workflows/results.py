@@ -33,6 +33,7 @@ def result_of(
         finished_at=workflow.now(),
         image=order.image,
         actor=order.actor,
+        drill=release.drilling.summary if release.drilling else None,
     )
 
 
@@ -46,8 +47,10 @@ def after_rollback(release: Release, report: RollbackReport, finding: Finding) -
         finished_at=report.finished_at,
         verified=report.verified,
     )
-    evidence = (*result.evidence, *report.evidence)
-    return result.model_copy(update={"rollback": summary, "evidence": evidence})
+    told = {"rollback": summary, "evidence": (*result.evidence, *report.evidence)}
+    if release.drilling:
+        told["drill"] = release.drilling.proved(report, finding)
+    return result.model_copy(update=told)
 
 
 def report_of(

@@ -38,7 +38,7 @@ with workflow.unsafe.imports_passed_through():
         RollbackAccepted,
         RollbackRequest,
     )
-    from lastgood.decisions import attributes, guarding, ledger, operators, queueing
+    from lastgood.decisions import attributes, drills, guarding, ledger, operators, queueing
     from lastgood.decisions.rendering.temporal_ui.guard import GuardNow, guard_now
     from lastgood.model import ReleaseResult, RollbackRecord
 
@@ -183,7 +183,8 @@ class ServiceGuard:
             actor=release.actor,
             since=workflow.now(),
         )
-        self._state = state.model_copy(update={"queue": state.queue[1:], "policy": release.policy})
+        policy = drills.policy_after(state.policy, release)
+        self._state = state.model_copy(update={"queue": state.queue[1:], "policy": policy})
 
     def _order_for(self, release: ReleaseOrder) -> DeploymentOrder:
         ident = workflow.info().workflow_id
@@ -236,6 +237,7 @@ class ServiceGuard:
         """Accept a release, or say that it is known already."""
         known = guarding.find(self._state, self._current, release.id)
         if known is None:
+            release = drills.with_newest_policy(release, self._state)
             self._state = self._state.model_copy(update={"queue": (*self._state.queue, release)})
             if release.forced:
                 why = f"{release.forced} (release {release.id})"
@@ -253,6 +255,11 @@ class ServiceGuard:
         known = guarding.find(self._state, self._current, release.id)
         waiting = [order.id for order in self._state.queue]
         under_way = self._current.release if self._current and not self._held else None
+        if known is None and release.drill:
+            release = drills.with_newest_policy(release, self._state)
+            busy = (self._current.release if self._current else None) or self._rollback_under_way
+            busy = busy or next(iter(waiting), None)
+            refuse(drills.refuse(release, self._state, busy, workflow.now()))
         refuse(
             queueing.refuse_release(
                 release,
@@ -494,7 +501,8 @@ class ServiceGuard:
         if self._current and self._current.release == begun.release:
             self._begun = begun
             self._earlier = ledger.entry(self._state, begun.released.task_definition)
-            self._state = guarding.release_begun(self._state, begun, workflow.now())
+            drill = self._order is not None and self._order.drill is not None
+            self._state = guarding.release_begun(self._state, begun, workflow.now(), drill=drill)
 
     @workflow.signal(name=messages.ROLLBACK_STARTED)
     def rollback_started(self, record: RollbackRecord) -> None:

@@ -146,20 +146,26 @@ class Job:
 def shown(result: ReleaseResult) -> Iterator[str]:
     """What is shown at the top of the run: what fired, whom nobody could tell, how it ended."""
     for verdict in [one for one in result.evidence if one.status is Status.FAIL][:_MOST]:
-        yield _of_trigger(verdict)
+        yield _of_trigger(verdict, passed=_is_passed(result))
     for failure in result.notification_failures[:_MOST]:
         yield github.annotation("warning", f"{failure.channel} was not told", failure.error)
     now = what_now(result)
     text = "\n".join((f"{sentence(result.reason)} {now.text}".strip(), *now.commands))
-    level: Level = "notice" if result.outcome is Outcome.HEALTHY else "error"
+    well = result.outcome is Outcome.HEALTHY or _is_passed(result)
+    level: Level = "notice" if well else "error"
     yield github.annotation(level, headline(result), text)
 
 
-def _of_trigger(verdict: Verdict) -> str:
+def _is_passed(result: ReleaseResult) -> bool:
+    """Whether it is a drill in which what fired was meant to."""
+    return result.drill is not None and result.drill.passed
+
+
+def _of_trigger(verdict: Verdict, *, passed: bool = False) -> str:
     text = "\n".join(filter(None, (verdict.reason, verdict.message)))
     if verdict.dry_run:
         return github.annotation("warning", f"{verdict.trigger}, a dry run", text)
-    return github.annotation("error", f"{verdict.trigger} fired", text)
+    return github.annotation("notice" if passed else "error", f"{verdict.trigger} fired", text)
 
 
 class Now(NamedTuple):
@@ -181,15 +187,20 @@ _NOW = {
 }
 
 
+_AFTER_A_DRILL = "Nobody is harmed: it was a drill. Find out why before a bad release needs it."
+
+
 def what_now(result: ReleaseResult) -> Now:
     """What can be done about it; nothing if it is healthy."""
-    if result.outcome is Outcome.HEALTHY:
+    if result.outcome is Outcome.HEALTHY or _is_passed(result):
         return Now()
     of = "" if isinstance(result, GroupResult) else f" --service {result.service}"
     commands = [f"lastgood explain {result.release}{of}"]
     if result.outcome is Outcome.REFUSED and not isinstance(result, GroupResult):
         commands = [f"lastgood status {result.service}"]  # it never began: there are no numbers
-    return Now(_NOW[result.outcome], (*commands, *_commands(advice(result))))
+    begun = result.outcome is not Outcome.REFUSED
+    text = _AFTER_A_DRILL if result.drill and begun else _NOW[result.outcome]
+    return Now(text, (*commands, *_commands(advice(result))))
 
 
 def _commands(told: Iterable[str]) -> Iterator[str]:

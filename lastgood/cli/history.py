@@ -10,7 +10,15 @@ import click
 from lastgood import messages
 from lastgood.cli import asking
 from lastgood.cli.options import output_option, region_option, service_argument, service_ref
-from lastgood.cli.output import day, label, print_json, print_text, rollback_text, title
+from lastgood.cli.output import (
+    day,
+    drill_text,
+    label,
+    print_json,
+    print_text,
+    rollback_text,
+    title,
+)
 from lastgood.contracts import Overview
 from lastgood.decisions.wording import describe
 from lastgood.model import Action, ReleaseResult, RollbackRecord, ServiceRef
@@ -107,6 +115,9 @@ def _release(one: ReleaseResult) -> list[str]:
     by = f", by {one.actor}" if one.actor else ""
     what = f", {one.image}" if one.image else ""
     lines = [f"{title(one)}: {one.outcome.value}{what}{by}", one.reason]
+    if one.drill:
+        lines[0] = f"DRILL {lines[0]}"
+        lines.append(drill_text(one.drill))
     if one.rollback:
         lines.append(f"rolled back {rollback_text(one)} (trigger {one.trigger or 'none'})")
     return lines

@@ -198,6 +198,7 @@ def _scope(wanted: _Wanted, role: Role, given: _Given) -> Scope:
         service=service,
         families=given.families,
         roles=given.roles or (),
+        drill_alarms=tuple(policy.drill.alarms),
         topics=topics,
         senders=senders,
     )

@@ -23,7 +23,10 @@ _SECTIONS = {
     "Releases": ("deploy", "follow", "rollback", "status", "history", "explain", "report", "group"),
     "Decide about a release": ("promote", "hold", "resume", "approve", "deny", "cancel"),
     "Decide about a service": ("freeze", "unfreeze", "adopt", "acknowledge", "reset"),
-    "Set up": ("policy", "doctor", "iam", "alarms", "check", "backtest", "worker", "completion"),
+    "Set up": (
+        *("policy", "doctor", "iam", "alarms", "check", "backtest", "drill"),
+        *("worker", "completion"),
+    ),
 }
 """The verbs, in the order of ``--help``."""
 _OPERATORS = (*_SECTIONS["Decide about a release"], *_SECTIONS["Decide about a service"])

@@ -14,7 +14,7 @@ import click
 from lastgood.cli import github
 from lastgood.contracts import GroupResult
 from lastgood.decisions.wording import took
-from lastgood.model import Outcome, ReleaseResult, Status, Verdict
+from lastgood.model import DrillSummary, Outcome, ReleaseResult, Status, Verdict
 
 MARKS = {Status.PASS: "ok", Status.FAIL: "FAIL", Status.INCONCLUSIVE: "?"}
 
@@ -99,19 +99,40 @@ HEADLINES = {
 
 def headline(result: ReleaseResult) -> str:
     """One line that says how it ended."""
+    if result.drill:
+        return f"{_drill_headline(result)}: {title(result)} of {result.service}"
     group = "the group " if isinstance(result, GroupResult) else ""
     return f"{HEADLINES[result.outcome]}: {title(result)} of {group}{result.service}"
 
 
+def _drill_headline(result: ReleaseResult) -> str:
+    passed = result.drill is not None and result.drill.passed
+    return "DRILL PASSED" if passed else f"DRILL NOT PASSED, {HEADLINES[result.outcome]}"
+
+
 def title(result: ReleaseResult) -> str:
-    """``release 2.1``, or the id of an operator's rollback, which says so itself."""
+    """``release 2.1``, or the id of a drill, or of an operator's rollback, which says so itself."""
     name = result.release
+    if result.drill:
+        return name if name.startswith("drill") else f"drill {name}"
     return name if name.startswith("rollback") else f"release {name}"
+
+
+def drill_text(drill: DrillSummary) -> str:
+    """``passed: detection 2.1s, rollback 31s, verify 12s, all 45s``; or why it did not."""
+    measured = f" ({steps(drill.seconds)})" if drill.seconds else ""
+    if drill.passed:
+        return f"passed{measured}"
+    return f"NOT passed{measured}" + (f": {drill.why_not}" if drill.why_not else "")
 
 
 def facts(result: ReleaseResult) -> list[tuple[str, str]]:
     """What a result says, as label and value."""
     found = [("reason", result.reason)]
+    if result.drill and (result.drill.seconds or result.drill.why_not):
+        found.insert(0, ("drill", drill_text(result.drill)))
+    if result.drill and result.drill.alarm:
+        found.append(("alarm", result.drill.alarm))
     if result.trigger:
         found.append(("trigger", result.trigger))
     if result.image:
@@ -159,6 +180,8 @@ def advice(result: ReleaseResult) -> list[str]:
     if isinstance(result, GroupResult):
         at_fault = [one for one in result.members if one.outcome is result.outcome]
         return [line for one in at_fault for line in advice(one)]
+    if result.drill:
+        return _drill_advice(result)
     back = f'lastgood rollback {result.service} --reason "…"'
     if result.outcome is Outcome.HELD:
         return [
@@ -175,6 +198,21 @@ def advice(result: ReleaseResult) -> list[str]:
             f"Look at the service now: lastgood status {result.service}",
             f"To try again: {back}",
             f'To be told no more: lastgood acknowledge {result.service} --reason "…"',
+        ]
+    return []
+
+
+def _drill_advice(result: ReleaseResult) -> list[str]:
+    """What a person can do about a drill: it is no emergency."""
+    if result.outcome is Outcome.HELD:
+        return [
+            "The same image runs as before. To let it go back:",
+            f'  lastgood deny {result.service} --reason "…"',
+        ]
+    if result.outcome is Outcome.ROLLBACK_FAILED:
+        return [
+            f"Look at the service: lastgood status {result.service}",
+            f"Find out why: lastgood explain {result.release} --service {result.service}",
         ]
     return []
 

@@ -18,10 +18,11 @@ class Release(NamedTuple):
 
 
 def releases_of(overview: Overview | None) -> list[Release]:
-    """The releases that changed the service, oldest first; without operators' rollbacks."""
+    """The releases that changed the service, oldest first; without operators' rollbacks
+    and drills."""
     found = []
     for one in overview.results if overview else ():
-        if one.started_at is None or "deploy" not in one.timings:
+        if one.started_at is None or "deploy" not in one.timings or one.drill:
             continue
         deployed_at = one.started_at.timestamp() + one.timings.get("preflight", 0.0)
         found.append(Release(one.release, deployed_at, one.outcome.value))

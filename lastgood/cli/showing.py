@@ -17,7 +17,7 @@ from lastgood.cli.output import say, show_result
 from lastgood.cli.screen import Screen
 from lastgood.contracts import Explanation
 from lastgood.errors import UnreachableError
-from lastgood.model import EXIT_CODES, ReleaseResult, ServiceRef
+from lastgood.model import ReleaseResult, ServiceRef, exit_code
 
 
 def _nothing(_: Snapshot) -> None:
@@ -75,7 +75,7 @@ def end(
     """
     (job or Job()).ended(result, told, namespace)
     show_result(result, output)
-    return EXIT_CODES[result.outcome]
+    return exit_code(result)
 
 
 async def explained(client: Client, service: ServiceRef, release: str) -> Explanation | None:

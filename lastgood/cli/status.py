@@ -10,7 +10,7 @@ from temporalio.client import Client, WorkflowQueryFailedError
 from temporalio.service import RPCError
 
 from lastgood import messages
-from lastgood.cli import asking, live
+from lastgood.cli import asking, drill_status, live
 from lastgood.cli.following import Follower, Snapshot
 from lastgood.cli.options import output_option, region_option, service_argument, service_ref
 from lastgood.cli.output import advice, clock, day, label, print_json, print_text, say, seconds
@@ -86,16 +86,20 @@ def as_json(
         "ledger": [],
         "quarantine": [],
         "last_result": None,
+        "drill": None,
         "notification_failures": [],
     }
     if overview is None:
         return data
-    shown = overview.model_dump(mode="json", exclude={"service", "results", "actions", "rollbacks"})
+    hidden = {"service", "results", "actions", "rollbacks"}
+    hidden |= {"drillable", "last_drill", "last_passed_drill"}
+    shown = overview.model_dump(mode="json", exclude=hidden)
     data |= shown
     if data["current"]:
         data["current"] |= _current_json(snapshot)
-    if overview.results:
-        data["last_result"] = overview.results[0].model_dump(mode="json")
+    last = next((one for one in overview.results if not one.drill), None)
+    data["last_result"] = last.model_dump(mode="json") if last else None
+    data["drill"] = drill_status.as_json(overview, datetime.now(UTC))
     told = failures(overview, snapshot.progress if snapshot else None)
     data["notification_failures"] = [one.model_dump(mode="json") for one in told]
     return data
@@ -127,8 +131,10 @@ def as_text(ref: ServiceRef, overview: Overview, snapshot: Snapshot | None) -> l
     )
     if overview.cooldown_until:
         lines.append(f"  cooldown        until {day(overview.cooldown_until)}")
-    if overview.results:
-        lines += _last(overview.results[0])
+    last = next((one for one in overview.results if not one.drill), None)
+    if last:
+        lines += _last(last)
+    lines += drill_status.as_text(overview, datetime.now(UTC))
     for one in failures(overview, snapshot.progress if snapshot else None):
         lines.append(f"  NOT TOLD        {one.channel} at {day(one.at)}: {one.error}")
     return lines + _unsettled(overview)

@@ -3,15 +3,18 @@
 from lastgood.contracts.asking import (
     Accepted,
     Answer,
+    DrillOrder,
     FreezeRequest,
     OperatorRequest,
     ReleaseOrder,
     ReleaseView,
     RollbackAccepted,
     RollbackRequest,
+    ScheduledDrill,
 )
 from lastgood.contracts.calls import (
     AlarmChange,
+    AlarmMark,
     AlarmQuery,
     AlarmState,
     ContinueOrder,
@@ -118,6 +121,7 @@ from lastgood.contracts.watching import (
 __all__ = [
     "Accepted",
     "AlarmChange",
+    "AlarmMark",
     "AlarmQuery",
     "AlarmSeen",
     "AlarmState",
@@ -135,6 +139,7 @@ __all__ = [
     "DeploymentOrder",
     "DeploymentReport",
     "DoctorOrder",
+    "DrillOrder",
     "EmailOrder",
     "Examination",
     "Explanation",
@@ -180,6 +185,7 @@ __all__ = [
     "RollbackOrder",
     "RollbackReport",
     "RollbackRequest",
+    "ScheduledDrill",
     "ServiceDeploymentQuery",
     "ServiceGlance",
     "ServiceNews",

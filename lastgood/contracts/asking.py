@@ -2,11 +2,22 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any, Literal
 
 from lastgood.model import Model, ReleaseResult, ServiceRef
 from lastgood.policy import Policy
+
+
+class DrillOrder(Model):
+    """That a release is a drill: what runs, once more, and marked bad on purpose."""
+
+    after: timedelta
+    """How long after its monitor window has begun."""
+    alarm: str | None = None
+    """The alarm that is set to ALARM. Left out: a verdict of the drill's own."""
+    scheduled_at: datetime | None = None
+    """When the schedule was made, or changed last, that begins it; None: a person did."""
 
 
 class ReleaseOrder(Model):
@@ -27,6 +38,8 @@ class ReleaseOrder(Model):
     """Why it is forced."""
     group: str | None = None
     """Workflow id of the group's release that this one is part of; it is told of the end."""
+    drill: DrillOrder | None = None
+    """Set for a drill, which names nothing to release: a build that knows no drills refuses it."""
 
     @property
     def forced(self) -> str | None:
@@ -36,6 +49,8 @@ class ReleaseOrder(Model):
     @property
     def what(self) -> str:
         """What is released, in a few words."""
+        if self.drill:
+            return "DRILL: what runs, once more"
         if self.image:
             return self.image
         return self.task_definition or "a task definition from a file"
@@ -111,3 +126,11 @@ class ReleaseView(Model):
     workflow_id: str | None = None
     run_id: str | None = None
     result: ReleaseResult | None = None
+
+
+class ScheduledDrill(Model):
+    """What a schedule's workflow is handed: a drill of one service."""
+
+    policy: Policy
+    drill: DrillOrder
+    actor: str

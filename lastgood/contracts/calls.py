@@ -163,6 +163,16 @@ class AlarmState(Model):
     actions_enabled: bool = True
     evaluation: str | None = None
     """PARTIAL_DATA, EVALUATION_ERROR or EVALUATION_FAILURE, if CloudWatch says so."""
+    composite: bool = False
+    """It follows other alarms, no metric."""
+
+
+class AlarmMark(Model):
+    """An alarm to set to ALARM."""
+
+    region: str
+    name: str
+    reason: str
 
 
 class AlarmChange(Model):

@@ -117,6 +117,9 @@ class GuardState(Model):
     """Newest first."""
     policy: Policy | None = None
     """The policy of the newest release."""
+    last_drill: ReleaseResult | None = None
+    """The newest drill that moved the service."""
+    last_passed_drill: ReleaseResult | None = None
     listed: bool = False
     """It sets search attributes; what was begun by an older build goes on without."""
 
@@ -162,3 +165,7 @@ class Overview(Model):
     alerts: tuple[str, ...] = ()
     """Releases whose failure nobody has acknowledged yet."""
     mirror_problem: str | None = None
+    drillable: bool = False
+    """The policy of the newest release allows drills."""
+    last_drill: ReleaseResult | None = None
+    last_passed_drill: ReleaseResult | None = None

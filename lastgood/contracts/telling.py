@@ -49,6 +49,8 @@ class Notice(Model):
     service: str
     release: str
     at: datetime
+    drill: bool = False
+    """Of a drill: it opens no incident anywhere."""
 
 
 class Thread(Model):

@@ -91,7 +91,10 @@ def without(
 
 
 def troubled(results: Sequence[ReleaseResult]) -> tuple[Stretch, ...]:
-    """When releases ran that did not become good, the newest first."""
+    """When releases ran that did not become good, the newest first.
+
+    Nothing was wrong with a drill that has passed.
+    """
     return tuple(
         Stretch(begin=one.started_at, end=one.finished_at)
         for one in results
@@ -99,6 +102,7 @@ def troubled(results: Sequence[ReleaseResult]) -> tuple[Stretch, ...]:
         and one.finished_at
         and one.to_task_definition
         and one.outcome not in (Outcome.HEALTHY, Outcome.REFUSED)
+        and not (one.drill and one.drill.passed)
     )[:_REMEMBERED_TROUBLES]
 
 

@@ -24,7 +24,7 @@ from lastgood.contracts import (
     RollbackRequest,
     Thread,
 )
-from lastgood.decisions import alerts, comparing, incidents, ledger, limits
+from lastgood.decisions import alerts, comparing, drills, incidents, ledger, limits
 from lastgood.decisions.notices import NoticeContext
 from lastgood.decisions.operators import Phase, Standing, frozen_now
 from lastgood.decisions.targets import SURVIVED
@@ -157,6 +157,7 @@ def without_queued(
             finished_at=now,
             image=order.image,
             actor=order.actor,
+            drill=drills.begun(order),
         )
         state = _with_result(state, result)
     return state
@@ -202,9 +203,14 @@ def with_answer(state: GuardState, request_id: str, answer: str) -> GuardState:
     return state.model_copy(update={"answered": answered[:KEPT_ANSWERS]})
 
 
-def release_begun(state: GuardState, begun: Begun, now: datetime) -> GuardState:
-    """The memory when the service is about to be moved: the target is good, the rest is open."""
-    if begun.target:
+def release_begun(
+    state: GuardState, begun: Begun, now: datetime, *, drill: bool = False
+) -> GuardState:
+    """The memory when the service is about to be moved: the target is good, the rest is open.
+
+    A drill makes no revision good that was not before.
+    """
+    if begun.target and not drill:
         state = _with_target(state, begun.target, now)
     return ledger.with_candidate(state, begun.released, now)
 
@@ -229,8 +235,28 @@ def after_release(
     state: GuardState, report: DeploymentReport, policy: Policy, now: datetime
 ) -> GuardState:
     """The memory after a release ended: what is good now, and what is not."""
+    state = _with_revisions(state, report, now)
+    fields = set(ReleaseResult.model_fields)
+    result = ReleaseResult.model_validate(report.model_dump(include=fields))
+    if result.drill:  # nobody is told again of what is no emergency, nor does it end one
+        return drills.remembered(_with_result(state, result), result)
+    if report.notice:
+        state = alerts.after(state, result, report.notice, policy, now)
+    else:
+        state = alerts.resolved(state, result)
+    state = incidents.after(state, result, report.notice, policy.notify, report.threads)
+    return _with_result(state, result)
+
+
+def _with_revisions(state: GuardState, report: DeploymentReport, now: datetime) -> GuardState:
+    """What is thought of the revisions after a release ended."""
+    if drills.returned(report):
+        brought = report.released
+        return ledger.as_before(state, brought.task_definition, None) if brought else state
     if report.target:
         state = _with_target(state, report.target, now)
+    if report.released and report.drill:
+        return ledger.with_candidate(state, report.released, now)
     if report.released and report.outcome is Outcome.HEALTHY:
         proven = {"proven": report.proven or SURVIVED, "proven_at": now}
         state = ledger.with_good(state, report.released.model_copy(update=proven), now)
@@ -240,14 +266,7 @@ def after_release(
         state = _with_what_helped(state, report, now)
     elif report.released:
         state = ledger.with_candidate(state, report.released, now)
-    fields = set(ReleaseResult.model_fields)
-    result = ReleaseResult.model_validate(report.model_dump(include=fields))
-    if report.notice:
-        state = alerts.after(state, result, report.notice, policy, now)
-    else:
-        state = alerts.resolved(state, result)
-    state = incidents.after(state, result, report.notice, policy.notify, report.threads)
-    return _with_result(state, result)
+    return state
 
 
 def _with_what_helped(state: GuardState, report: DeploymentReport, now: datetime) -> GuardState:
@@ -268,7 +287,7 @@ def refuse_rollback(state: GuardState, request: RollbackRequest, running: str) -
         request: what the operator asked for.
         running: ARN of the service's present task definition.
     """
-    last = next(iter(state.results), None)
+    last = next((one for one in state.results if not one.drill), None)
     if request.release:
         result = result_by_id(state, request.release)
         brought = result.to_task_definition if result else None
@@ -331,7 +350,9 @@ def _with_result(state: GuardState, result: ReleaseResult) -> GuardState:
 
 
 def with_rollback(state: GuardState, record: RollbackRecord) -> GuardState:
-    """Remember a rollback; the same one again replaces what was known of it."""
+    """Remember a rollback; the same one again replaces what was known of it. Not a drill's."""
+    if record.drill:
+        return state
     others = [one for one in state.limits.rollbacks if one.started_at != record.started_at]
     rollbacks = tuple(sorted((*others, record), key=lambda one: one.started_at))[-KEPT:]
     counted = state.limits.model_copy(update={"rollbacks": rollbacks})
@@ -369,6 +390,9 @@ def overview(
         frozen=frozen_now(state, now),
         alerts=tuple(one.release for one in state.alerts),
         mirror_problem=state.mirror_problem,
+        drillable=state.policy.drill.allowed if state.policy else False,
+        last_drill=state.last_drill,
+        last_passed_drill=state.last_passed_drill,
     )
 
 
@@ -403,6 +427,7 @@ def context_of_queued(order: ReleaseOrder, now: datetime, link: str) -> NoticeCo
         what=order.what,
         actor=order.actor,
         forced=order.forced,
+        drill=drills.begun(order),
         max_rollbacks=order.policy.rollback.max_rollbacks,
         per=order.policy.rollback.per,
         link=link,

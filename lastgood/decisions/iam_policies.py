@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 
 from pydantic import BaseModel
 
+from lastgood.decisions.alarms.wanted import prefix_of
 from lastgood.decisions.permissions import GRANTS, Grant, On, Only, Role
 from lastgood.model import Model
 from lastgood.policy_notify import NotifyPolicy
@@ -56,6 +57,8 @@ class Scope(Model):
     """A container of it is."""
     repositories: tuple[str, ...] = ()
     """ARNs in ECR."""
+    drill_alarms: tuple[str, ...] = ()
+    """Names of the alarms that a drill may set."""
     topics: tuple[str, ...] = ()
     senders: tuple[Sender, ...] = ()
 
@@ -157,10 +160,12 @@ def _definitions(scope: Scope) -> Iterator[str]:
 
 
 def _own_alarms(scope: Scope) -> Iterator[str]:
-    # As lastgood alarms names them.
-    alone = scope.cluster == scope.service
-    prefix = scope.service if alone else f"{scope.cluster}-{scope.service}"
+    prefix = prefix_of(f"{scope.cluster}/{scope.service}")
     yield scope.arn("cloudwatch", f"alarm:{prefix}-*")
+
+
+def _drill_alarms(scope: Scope) -> Iterator[str]:
+    yield from (scope.arn("cloudwatch", f"alarm:{name}") for name in scope.drill_alarms)
 
 
 def _senders(scope: Scope) -> Iterator[str]:
@@ -178,6 +183,7 @@ _RESOURCES: dict[On, Callable[[Scope], Iterable[str]]] = {
     "service-revision": _in_service("service-revision"),
     "task-definition": _definitions,
     "own-alarm": _own_alarms,
+    "drill-alarm": _drill_alarms,
     "repository": lambda scope: scope.repositories,
     "topic": lambda scope: scope.topics,
     "sender": _senders,

@@ -14,6 +14,7 @@ from datetime import datetime, timedelta
 from typing import Literal
 
 from lastgood.contracts import Notice
+from lastgood.decisions import drill_notices
 from lastgood.decisions.endings import ENDINGS
 from lastgood.decisions.wording import (
     clock,
@@ -26,6 +27,7 @@ from lastgood.decisions.wording import (
     took,
 )
 from lastgood.model import (
+    DrillSummary,
     Model,
     Outcome,
     ReleaseResult,
@@ -50,6 +52,8 @@ class NoticeContext(Model):
     """Who started the release."""
     forced: str | None = None
     """Why it was released in spite of a freeze or a quarantine, if it was."""
+    drill: DrillSummary | None = None
+    """Set for a drill."""
     from_revision: Revision | None = None
     """What ran before the release."""
     to_revision: Revision | None = None
@@ -208,6 +212,7 @@ def ended(
             *_durations(result),
         ],
         outcome=result.outcome,
+        result=result,
     )
 
 
@@ -255,9 +260,11 @@ def _notice(
     summary: str,
     facts: Facts,
     outcome: Outcome | None = None,
+    result: ReleaseResult | None = None,
 ) -> Notice:
+    drill = (result.drill if result else None) or context.drill
     count = f"{context.rollbacks_counted} of {context.max_rollbacks} in {period(context.per)}"
-    return Notice(
+    notice = Notice(
         dedup=f"{context.release}/{kind}",
         kind=kind,
         severity=severity,
@@ -277,3 +284,6 @@ def _notice(
         release=context.release,
         at=context.at,
     )
+    if drill is None:
+        return notice
+    return drill_notices.told(notice, drill, result.reason if result else "")

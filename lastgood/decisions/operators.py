@@ -145,6 +145,15 @@ def refuse_after(in_force: Mapping[Verb, str], verb: Verb) -> str | None:
     return None
 
 
+def refuse_in_drill(verb: Verb, release: str) -> str | None:
+    """Why a drill is not taken for good: it is none that anybody wants to keep."""
+    if verb not in ("promote", "approve"):
+        return None
+    return (
+        f"Release {release} is a drill: it goes back in any case. Possible now: rollback, cancel."
+    )
+
+
 def refuse_nowhere(verb: Verb, standing: Standing, has_target: bool) -> str | None:
     """Why a held release cannot be rolled back: there is nothing to go back to."""
     if verb not in ("rollback", "deny") or has_target or standing.phase != "held":

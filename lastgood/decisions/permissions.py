@@ -25,6 +25,7 @@ On = Literal[
     "service-revision",
     "task-definition",
     "own-alarm",
+    "drill-alarm",
     "repository",
     "topic",
     "sender",
@@ -134,6 +135,13 @@ WORKER = (
         only="region",
     ),
     Grant(
+        "SetDrillAlarms",
+        ("cloudwatch:SetAlarmState",),
+        "drill-alarm",
+        "For lastgood drill --alarm: those of drill.alarms.",
+        needed=False,
+    ),
+    Grant(
         "ReadLoadBalancersUnscoped",
         (
             "elasticloadbalancing:DescribeTargetGroups",
@@ -231,7 +239,6 @@ SETUP = (
             "cloudwatch:PutMetricAlarm",
             "cloudwatch:DeleteAlarms",
             "cloudwatch:TagResource",
-            "cloudwatch:UntagResource",
             "cloudwatch:ListTagsForResource",
         ),
         "own-alarm",

@@ -130,24 +130,30 @@ def _of_the_hooks(policy: Policy, state: ServiceState) -> list[str]:
 _AFTER_SHIFT = "POST_PRODUCTION_TRAFFIC_SHIFT"
 
 
-def of_freeze(frozen: Freeze | None, policy: Policy, at: datetime) -> Findings:
+def of_freeze(
+    frozen: Freeze | None, policy: Policy, at: datetime, *, drill: bool = False
+) -> Findings:
     """Whether a person froze the service, and it has not thawed by itself."""
     if frozen is None or (frozen.until and frozen.until <= at):
         return Findings()
     until = f" until {frozen.until:%Y-%m-%d %H:%M} UTC" if frozen.until else ""
     return _refused(
         f"{frozen.actor} has frozen {policy.service}{until}: {frozen.reason.rstrip('.')}. "
-        f"Release after `lastgood unfreeze {policy.service}`, or with --force --reason."
+        + _drill_later(f"Release after `lastgood unfreeze {policy.service}`, or", drill)
     )
 
 
-def of_freeze_windows(policy: Policy, answer: FreezeAnswer) -> Findings:
+def _drill_later(then: str, drill: bool) -> str:
+    return "A drill can wait." if drill else f"{then} with --force --reason."
+
+
+def of_freeze_windows(policy: Policy, answer: FreezeAnswer, *, drill: bool = False) -> Findings:
     """Whether the policy lets a release begin at this hour."""
     if not answer.frozen:
         return Findings()
     then = "Release then, or" if answer.until else "Change deploy.freeze, or release"
     return _refused(
-        f"The policy freezes {policy.service} {answer.text}. {then} with --force --reason."
+        f"The policy freezes {policy.service} {answer.text}. {_drill_later(then, drill)}"
     )
 
 

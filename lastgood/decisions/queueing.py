@@ -36,7 +36,8 @@ def refuse_release(
             f"{len(queue)} releases wait already, and no more are let in. Cancel some: "
             'lastgood cancel SERVICE --release ID --reason "…"'
         )
-    freeze = preflight.of_freeze(frozen, release.policy, now).refusals
+    drill = release.drill is not None
+    freeze = preflight.of_freeze(frozen, release.policy, now, drill=drill).refusals
     if known is None and freeze and not release.force:
         return freeze[0]
     if known is None and busy and release.policy.deploy.on_busy == "reject":

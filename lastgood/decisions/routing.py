@@ -10,7 +10,7 @@ triggered when a release is held, fails during a cooldown, ends undecided or wit
 rollback, and again with each reminder; acknowledged when an operator acknowledges; resolved when
 the release is judged again, is over in any other way, or the service is good again. That a
 rollback begins opens none, as nothing is to be done then, unless the channel wants it; nor is it
-a card of its own in Teams, where a message cannot be changed later.
+a card of its own in Teams, where a message cannot be changed later. A drill opens no incident.
 
 A test is told in every channel, whatever it wants to hear; an incident that it opens is resolved.
 """
@@ -106,6 +106,8 @@ def _action(
     notice: Notice, channel: Channel, thread: Thread | None, *, wanted: bool
 ) -> Action | None:
     if channel.services and notice.service not in channel.services:
+        return None
+    if isinstance(channel, PagerDutyChannel) and notice.drill:
         return None
     if isinstance(channel, PagerDutyChannel):
         return _event(notice, channel, wanted=wanted, opened=bool(thread and thread.open))

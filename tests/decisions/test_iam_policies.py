@@ -48,6 +48,7 @@ def scope(service: str = "web", **keys: Any) -> Scope:
         "families": (service,),
         "roles": (f"arn:aws:iam::{ACCOUNT}:role/{service}",),
         "repositories": (f"arn:aws:ecr:eu-west-1:{ACCOUNT}:repository/{service}",),
+        "drill_alarms": ("web-5xx",),
         "topics": (f"arn:aws:sns:eu-west-1:{ACCOUNT}:deploys",),
         "senders": (Sender(address="a@example.com", recipients=("b@example.com",)),),
     }

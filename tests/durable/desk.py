@@ -25,6 +25,7 @@ from temporalio.worker import (
 )
 from temporalio.workflow import ActivityCancellationType, ActivityHandle
 
+from activities.guards import GuardActivities
 from activities.surroundings import SurroundingsActivities
 from lastgood import messages
 from lastgood.contracts import (
@@ -52,12 +53,13 @@ from workflows.check import Check
 from workflows.deployment import Deployment
 from workflows.doctor import Doctor
 from workflows.rollback import Rollback
+from workflows.scheduled_drill import ScheduledDrillRun
 from workflows.service_guard import ServiceGuard
 
 GUARD = messages.guard_id(SERVICE)
 RELEASE = messages.deployment_id(SERVICE)
 ROLLBACK = messages.rollback_id(SERVICE)
-WORKFLOWS = [ServiceGuard, Deployment, Rollback, Check, Doctor]
+WORKFLOWS = [ServiceGuard, Deployment, Rollback, Check, Doctor, ScheduledDrillRun]
 STEP = 10.0
 """Seconds of workflow time between two looks at a release."""
 PATIENCE = 15.0
@@ -349,7 +351,11 @@ async def at_work(
         env.client,
         task_queue=messages.TASK_QUEUE,
         workflows=WORKFLOWS,
-        activities=[*aws.calls, SurroundingsActivities(ui_url).list_search_attributes],
+        activities=[
+            *aws.calls,
+            GuardActivities().ask_to_release,
+            SurroundingsActivities(ui_url).list_search_attributes,
+        ],
         identity=env.client.identity,
         max_cached_workflows=cached,
         workflow_runner=UnsandboxedWorkflowRunner(),
@@ -358,7 +364,7 @@ async def at_work(
     watches = Worker(
         env.client,
         task_queue=messages.WATCH_TASK_QUEUE,
-        activities=aws.watches,
+        activities=[*aws.watches, GuardActivities().watch_standing],
         identity=env.client.identity,
         max_heartbeat_throttle_interval=timedelta(seconds=0.2),  # cancels arrive with them
     )

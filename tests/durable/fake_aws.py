@@ -21,6 +21,7 @@ from temporalio.exceptions import ApplicationError, ApplicationErrorCategory
 from activities.ecs import undone
 from lastgood import errors
 from lastgood.contracts import (
+    AlarmMark,
     AlarmQuery,
     AlarmState,
     ContinueOrder,
@@ -137,6 +138,7 @@ class FakeAws:
             self.describe_images,
             self.get_metric_data,
             self.describe_alarms,
+            self.set_alarm_state,
             self.describe_target_groups,
             self.smoke_test,
             self.look_up_freeze,
@@ -337,6 +339,14 @@ class FakeAws:
         self._count("describe_alarms")
         known = [(name, self.world.alarms.get(name)) for name in query.names]
         return [AlarmState.model_validate({"name": n, "state": s}) for n, s in known if s]
+
+    @activity.defn(name="set_alarm_state")
+    async def set_alarm_state(self, mark: AlarmMark) -> datetime:
+        self._count("set_alarm_state")
+        if self.world.alarms_denied:
+            raise ApplicationError("not authorized", type="AccessDenied", non_retryable=True)
+        now = self.world.set_by_hand[mark.name] = self._now()
+        return now
 
     @activity.defn(name="describe_target_groups")
     async def describe_target_groups(self, order: ResolveOrder) -> LoadBalancerFacts:

@@ -116,6 +116,14 @@ class World:
         self.rollbacks_fail = False
         """Whether ECS's own rollbacks do."""
         self.alarms: dict[str, str] = {"web-5xx": "OK"}
+        self.set_by_hand: dict[str, datetime] = {}
+        """When an alarm was set to ALARM, though its metric is fine."""
+        self.alarm_stays = timedelta(seconds=2)
+        """How long until CloudWatch puts it back."""
+        self.alarms_denied = False
+        """Whether they may not be set."""
+        self.alarms_deaf = False
+        """Whether nothing comes of it."""
         self.datapoints = 100
         self.tags: dict[str, str] = {}
         """Of the service."""
@@ -375,12 +383,18 @@ class World:
 
     def fires(self, trigger: str, now: datetime) -> bool:
         """Whether a trigger of this type fires now, whichever revision is to blame."""
+        if trigger == "alarm" and self._is_set(now):
+            return True
         faults = [(one.since, one.behaviour.faults.get(trigger)) for one in self.rollouts]
         return any(
             since + fault.after <= now < since + fault.after + fault.lasts
             for since, fault in faults
             if fault
         )
+
+    def _is_set(self, now: datetime) -> bool:
+        lately = (at for at in self.set_by_hand.values() if at <= now < at + self.alarm_stays)
+        return any(lately) and not self.alarms_deaf
 
     def next_fault(self, triggers: set[str], now: datetime) -> datetime | None:
         """When one of these triggers begins or ceases to fire next."""

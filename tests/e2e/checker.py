@@ -160,9 +160,11 @@ def _limits_kept(scene: Scene, overview: Json) -> None:
 
 
 def _no_breach_no_rollback(scene: Scene, results: list[Json]) -> None:
-    """I6: what was rolled back without a person's word had a fault in its tag."""
+    """I6: what was rolled back without a person's word, or a drill's, had a fault in its tag."""
     ecs = scene.world.cloud.client("ecs")
     for one in results:
+        if one["drill"]:
+            continue
         if one["outcome"] == "rolled_back" and one["trigger"] != "manual":
             brought = ecs.describe_task_definition(taskDefinition=one["to_task_definition"])
             image = brought["taskDefinition"]["containerDefinitions"][0]["image"]
@@ -170,9 +172,12 @@ def _no_breach_no_rollback(scene: Scene, results: list[Json]) -> None:
 
 
 def _everybody_told(scene: Scene, results: list[Json]) -> None:
-    """I7: each unhealthy end reached each channel, and no more often than it may."""
+    """I7: each unhealthy end reached each channel, and no more often than it may.
+
+    A drill that has passed is told as what is healthy.
+    """
     for one in results:
-        if one["outcome"] == "healthy":
+        if one["outcome"] == "healthy" or (one["drill"] and one["drill"]["passed"]):
             continue
         kinds = ["ended"]
         if one["rollback"] and one["outcome"] in ("rolled_back", "rollback_failed"):
@@ -200,7 +205,9 @@ def _keys(scene: Scene) -> dict[str, Counter[str]]:
         assert all(mail["Message-ID"] for mail in mails)
         found["email"] = Counter(_dedup(_body(mail)) for mail in mails)
     if channels.get("sns"):
-        texts = [str(one) for one in scene.world.cloud.aws.messages()]
+        sent = scene.world.cloud.aws.messages()
+        # Not what an alarm tells a topic of its own.
+        texts = [str(one) for one in sent if one["topic"] == scene.world.cloud.topic]
         found["sns"] = Counter(_dedup(text) for text in texts if scene.shop.name in text)
     return found
 

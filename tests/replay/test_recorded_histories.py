@@ -25,9 +25,10 @@ from workflows.deployment import Deployment
 from workflows.doctor import Doctor
 from workflows.group_release import GroupRelease
 from workflows.rollback import Rollback
+from workflows.scheduled_drill import ScheduledDrillRun
 from workflows.service_guard import ServiceGuard
 
-WORKFLOWS = [ServiceGuard, Deployment, Rollback, GroupRelease, Check, Doctor]
+WORKFLOWS = [ServiceGuard, Deployment, Rollback, GroupRelease, Check, Doctor, ScheduledDrillRun]
 HISTORIES = sorted((Path(__file__).parent / "histories").glob("*.json"))
 
 
@@ -48,7 +49,7 @@ def test_each_workflow_is_covered():
     recorded = {path.name.split(".")[1] for path in HISTORIES}
 
     known = {messages.GUARD, messages.DEPLOYMENT, messages.ROLLBACK, messages.CHECK}
-    assert recorded == {*known, messages.GROUP, messages.DOCTOR}
+    assert recorded == {*known, messages.GROUP, messages.DOCTOR, messages.DRILL}
 
 
 SOURCES = sorted((Path(__file__).parents[2] / "workflows").glob("*.py"))

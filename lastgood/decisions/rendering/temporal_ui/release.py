@@ -134,7 +134,9 @@ def _verdict(now: ReleaseNow) -> list[str]:
         until = "Until somebody decides, nothing happens by itself."
         return [f"**HELD for a person**: {text(progress.result.reason)} {until}"]
     if progress.result:
-        title = ENDINGS[progress.result.outcome].title
+        title, drill = ENDINGS[progress.result.outcome].title, progress.result.drill
+        if drill:
+            title = "DRILL passed" if drill.passed else f"DRILL not passed: it {title}"
         return [f"**{text(title)}**: {text(progress.result.reason)}"]
     last = progress.steps[-1] if progress.steps else None
     if last is None:
