@@ -76,7 +76,9 @@ def _service(order: PermissionOrder) -> Arguments:
 def _to_no_revision(order: PermissionOrder) -> Arguments | None:
     if order.family is None:
         return None
-    return {**_service(order), "taskDefinition": f"{order.family}:{_LAST}"}
+    # By its ARN: a role may be bound to those of its family (ecs:task-definition), as ours is.
+    family = (order.task_definition or "").rpartition(":")[0] or order.family
+    return {**_service(order), "taskDefinition": f"{family}:{_LAST}"}
 
 
 def _without_containers(order: PermissionOrder) -> Arguments | None:
