@@ -410,6 +410,7 @@ async def test_alarm_is_set_seen_and_must_be_good_again(dev_desk):
     assert result.drill.seconds["detection"] < 3
 
 
+@pytest.mark.campaign
 async def test_alarm_that_cannot_be_set_or_is_not_seen_fails_the_drill_and_it_goes_back(dev_desk):
     desk = dev_desk
     desk.world.alarms_denied = True
