@@ -9,10 +9,11 @@ import pytest
 from temporalio.client import WorkflowUpdateFailedError
 from temporalio.exceptions import ApplicationError
 
-from lastgood.contracts import DrillOrder, Overview, ReleaseOrder
+from lastgood import messages
+from lastgood.contracts import DrillOrder, Explanation, Overview, ReleaseOrder
 from lastgood.decisions.task_definitions import original_of
 from lastgood.model import Outcome, ReleaseResult
-from tests.durable.desk import QUICK, Desk, policy
+from tests.durable.desk import QUICK, RELEASE, Desk, policy
 from tests.durable.test_limits import given_a_rollback
 from tests.durable.world import Fault
 
@@ -87,6 +88,10 @@ async def test_drill_releases_what_runs_by_its_digest_goes_back_and_measures(des
     assert brought["containerDefinitions"][0]["image"] == f"app:2@{digest}"
     assert original_of(brought) == result.from_task_definition
     assert desk.updates[-1].task_definition == result.from_task_definition
+    release = desk.client.get_workflow_handle(RELEASE)
+    told = await release.query(messages.EXPLAIN, result_type=Explanation)
+    assert [one.why for one in told.decisions] == ["A drill: neither limited nor counted."]
+    assert told.limits.rollbacks == ()
 
 
 @pytest.mark.campaign
