@@ -43,6 +43,7 @@ from activities.load_balancer import LoadBalancerActivities
 from activities.metric_findings import MetricFindingActivities
 from activities.notifications import NotificationActivities
 from activities.permissions import PermissionActivities
+from activities.pictures import plot
 from activities.posting import Poster
 from activities.slack import SlackActivities
 from activities.steering import SteeringActivities
@@ -135,8 +136,8 @@ def make_workers(
     )
     balancers, steering = LoadBalancerActivities(aws), SteeringActivities(aws)
     poster = Poster(http, os.environ, ui_url=settings.ui_url)
-    notifications = NotificationActivities(aws, poster)
-    slack = SlackActivities(poster, settings.slack_api)
+    notifications = NotificationActivities(aws, poster, draw=plot)
+    slack = SlackActivities(poster, settings.slack_api, plot)
     pagerduty = IncidentActivities(poster, settings.pagerduty_api)
     guards, around = GuardActivities(), SurroundingsActivities(settings.ui_url)
     shutdown = timedelta(seconds=settings.shutdown_timeout)

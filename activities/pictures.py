@@ -7,17 +7,37 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from threading import Lock
 
 from temporalio import activity
 
 from lastgood.contracts import Picture
+from lastgood.decisions.charting import chart_of
+from lastgood.decisions.plain import one_line
 from lastgood.decisions.rendering.attachments import Attachment
+from lastgood.plots import canvas, png
 
 Draw = Callable[[Picture], Attachment | None]
 _LARGEST = 2_000_000
 """Bytes: a larger picture is left out."""
 PATIENCE = 8.0
 """Seconds that a message waits for its picture."""
+
+
+_ONE_AT_A_TIME = Lock()
+"""matplotlib's caches are one for the whole process."""
+
+
+def plot(picture: Picture) -> Attachment | None:
+    """The plot of what fired; None without matplotlib, or where there is nothing to draw."""
+    if not canvas.available():
+        return None
+    chart = chart_of(picture.trigger, picture.verdict)
+    if chart is None:
+        return None
+    with _ONE_AT_A_TIME:
+        content = png(chart, heading=picture.trigger.type)
+    return Attachment(f"{picture.trigger.type}.png", content, one_line(picture.verdict.reason, 300))
 
 
 def draws_nothing(picture: Picture) -> None:

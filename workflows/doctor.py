@@ -9,6 +9,7 @@ from temporalio import workflow
 
 from workflows import examining, telling
 from workflows.examining import Unread, told
+from workflows.listed import Listed
 from workflows.resolving import CannotResolveError, Resolver
 
 with workflow.unsafe.imports_passed_through():
@@ -22,10 +23,11 @@ with workflow.unsafe.imports_passed_through():
         TaskDefinitionState,
         WatchedTrigger,
     )
-    from lastgood.decisions import digests, targets
+    from lastgood.decisions import attributes, digests, targets
     from lastgood.decisions.examining import channels, lines, measured, needs, permissions
     from lastgood.decisions.examining import service as services
     from lastgood.decisions.examining.notice import notice_of_test
+    from lastgood.decisions.rendering.temporal_ui.doctor import doctor_now
     from lastgood.errors import BLOCKED_ADDRESS
     from lastgood.model import ContainerImage, Revision, ServiceState
     from lastgood.policy import SmokeCheck
@@ -48,6 +50,19 @@ class Doctor:
 
     @workflow.run
     async def run(self, order: DoctorOrder) -> Examination:
+        """Read everything; say it in the UI, too."""
+        listed = Listed(wanted=True)
+        listed.put(attributes.of_service(self._service))
+        workflow.set_current_details(doctor_now(None))
+        examined = await self._examine()
+        found = Examination(
+            subject=order.policy.service, where=self._service.region, lines=tuple(examined)
+        )
+        workflow.set_current_details(doctor_now(found))
+        await listed.settled()
+        return found
+
+    async def _examine(self) -> list[Line]:
         """Read the service; then, at once, all that hangs on it."""
         state = await told(examining.service(self._service))
         known = None if isinstance(state, Unread) else state
@@ -60,11 +75,7 @@ class Doctor:
             self._target(known, definition),
         )
         of_service = self._of_service(state, definition)
-        net = self._second_net(known)
-        found = (*of_service, *(line for part in parts for line in part), *net)
-        return Examination(
-            subject=order.policy.service, where=self._service.region, lines=tuple(found)
-        )
+        return [*of_service, *(line for part in parts for line in part), *self._second_net(known)]
 
     # --- The service ---------------------------------------------------------------------------
 

@@ -54,7 +54,7 @@ def refused(error: Exception) -> CloudWatchError:
     code, text = said.get("Code", "unknown"), " ".join(str(said.get("Message", "")).split())
     message = f"{error.operation_name}: {code}: {text}".rstrip(": ")
     if code in _DENIED:
-        message += "\nThe set-up role may do this: lastgood iam writes its policy."
+        message += "\nThe set-up role may do this; its policy: lastgood iam --role setup"
     return CloudWatchError(message)
 
 

@@ -20,6 +20,7 @@ from lastgood.cli.output import say
 from lastgood.contracts import DoctorOrder, Examination, Overview, Standing
 from lastgood.decisions.examining import lines, temporal
 from lastgood.decisions.examining.guarded import of_guard
+from lastgood.decisions.rendering.temporal_ui.doctor import doctor_details
 from lastgood.errors import UnreachableError, UsageError
 from lastgood.group_policy import GroupPolicy
 from lastgood.policy import Policy
@@ -120,6 +121,7 @@ async def _let_examine(client: Client, order: DoctorOrder) -> Examination:
             execution_timeout=_PATIENCE,
             result_type=Examination,
             static_summary=f"Examines {service}",
+            static_details=doctor_details(service),
         )
     except WorkflowFailureError as error:
         return temporal.unexamined(str(service), service.region, _why(error))

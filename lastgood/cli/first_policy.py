@@ -76,7 +76,7 @@ def _times(seen: Seen, draft: Draft) -> Iterator[str]:
         yield f"  timeout: {format_duration(policy.deploy.timeout)}"
     if "window" in policy.monitor.model_fields_set:
         yield "monitor:"
-        yield from comment_lines("so long because of few requests, see error-rate", "  ")
+        yield from comment_lines("longer than the default, as few requests come", "  ")
         yield f"  window: {format_duration(policy.monitor.window)}"
 
 

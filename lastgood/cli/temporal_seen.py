@@ -18,6 +18,7 @@ from lastgood.decisions.examining import temporal
 from lastgood.decisions.examining.lines import TEMPORAL, fine
 from lastgood.errors import NoNamespaceError, UnreachableError
 from lastgood.fleet import fleet_of
+from lastgood.listing import registered
 from lastgood.messages import TASK_QUEUE, WATCH_TASK_QUEUE
 
 _KINDS = {
@@ -98,9 +99,17 @@ async def _attributes(client: Client) -> dict[str, str] | None:
             ListSearchAttributesRequest(namespace=client.namespace)
         )
     except RPCError:
-        return None
+        return await _told_to_all(client)
     names = {name: IndexedValueType.Name(kind) for name, kind in answer.custom_attributes.items()}
     return {
         name: "".join(part.title() for part in kind.removeprefix(_TYPE).split("_"))
         for name, kind in names.items()
     }
+
+
+async def _told_to_all(client: Client) -> dict[str, str] | None:
+    """Those of ours, from what is told to who is no operator."""
+    try:
+        return dict.fromkeys(await registered(client), temporal.KEYWORD)
+    except RPCError:
+        return None

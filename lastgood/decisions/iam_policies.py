@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 
 from pydantic import BaseModel
 
+from lastgood.decisions.alarms.wanted import prefix_of
 from lastgood.decisions.permissions import GRANTS, Grant, On, Only, Role
 from lastgood.model import Model
 from lastgood.policy_notify import NotifyPolicy
@@ -159,9 +160,7 @@ def _definitions(scope: Scope) -> Iterator[str]:
 
 
 def _own_alarms(scope: Scope) -> Iterator[str]:
-    # As lastgood alarms names them.
-    alone = scope.cluster == scope.service
-    prefix = scope.service if alone else f"{scope.cluster}-{scope.service}"
+    prefix = prefix_of(f"{scope.cluster}/{scope.service}")
     yield scope.arn("cloudwatch", f"alarm:{prefix}-*")
 
 

@@ -239,7 +239,6 @@ SETUP = (
             "cloudwatch:PutMetricAlarm",
             "cloudwatch:DeleteAlarms",
             "cloudwatch:TagResource",
-            "cloudwatch:UntagResource",
             "cloudwatch:ListTagsForResource",
         ),
         "own-alarm",

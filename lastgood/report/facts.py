@@ -12,8 +12,6 @@ from lastgood.model import Outcome, ReleaseResult, ServiceRef
 from lastgood.report import timeline
 from lastgood.report.parts import Fact
 
-_CHANNELS = ("slack", "email", "sns", "webhook")
-
 
 def of_release(
     service: ServiceRef, told: Explanation, result: ReleaseResult | None
@@ -115,7 +113,7 @@ def _limits(told: Explanation) -> Iterator[str]:
 
 def _notifications(told: Explanation, result: ReleaseResult | None) -> Iterator[str]:
     notify = told.release.policy.notify
-    channels = [name for name in _CHANNELS if getattr(notify, name)]
+    channels = [key for key, _ in notify.channels()]
     yield f"Through {', '.join(channels)}" if channels else "No channel in the policy"
     if result and result.outcome is Outcome.HEALTHY and not notify.healthy:
         yield "Nobody is told of a healthy release, as the policy is"

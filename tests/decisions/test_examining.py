@@ -24,6 +24,7 @@ from lastgood.decisions.examining import channels, lines, measured, needs, permi
 from lastgood.decisions.examining import service as services
 from lastgood.decisions.examining.guarded import of_guard
 from lastgood.decisions.examining.lines import broken, fine, unknown, warning
+from lastgood.decisions.iam_policies import GRANTS
 from lastgood.decisions.targets import Choice
 from lastgood.model import EcsDeployment, Hook, Revision, ServiceState
 from lastgood.policy import Policy
@@ -216,6 +217,19 @@ def test_what_is_needed_follows_policy_and_service() -> None:
     } <= set(full.actions)
 
 
+def test_what_is_tried_is_what_the_workers_policy_allows() -> None:
+    notify = {
+        "sns": {"topic_arn": "arn:aws:sns:eu-west-1:123456789012:deploys"},
+        "email": {"from": "a@b.example", "to": ["c@d.example"]},
+    }
+    triggers = [{"type": "error-rate"}, {"type": "alarm", "alarm": "web-errors"}]
+    hook = Hook(stages=("POST_PRODUCTION_TRAFFIC_SHIFT",), pauses=True)
+    full = policy(notify=notify, triggers=triggers)
+    tried = set(needs.wanted(full, state(hooks=(hook,)), DEFINITION).actions)
+    needed = [grant for grant in GRANTS["worker"] if grant.needed]
+    assert tried == {action for grant in needed for action in grant.actions}
+
+
 # --- Channels ----------------------------------------------------------------------------------
 
 
@@ -259,6 +273,29 @@ def test_channels_of_any_kind_are_found_wherever_they_are() -> None:
     pager, chat = channels.queries(notify)
     assert pager == ChannelQuery(channel="routes.0.pager", secrets=("PAGER_KEY",))
     assert (chat.channel, chat.address) == ("routes.0.chats.0", "CHAT_URL")
+
+
+def test_the_channels_that_there_are() -> None:
+    notify = {
+        "slack": [
+            {"webhook_url": "env:SLACK_URL", "title": "env: production"},
+            {"token": "env:SLACK_TOKEN", "channel": "C0123456789"},
+        ],
+        "webhook": {"url": "env:HOOK_URL", "secret": "env:HOOK_SECRET"},
+        "pagerduty": {"routing_key": "env:PAGER_KEY"},
+        "teams": {"webhook_url": "env:TEAMS_URL"},
+        "sns": {"topic_arn": "arn:aws:sns:eu-west-1:123456789012:deploys"},
+    }
+    found = {one.channel: one for one in channels.queries(policy(notify=notify).notify)}
+    assert {name: (one.secrets, one.address) for name, one in found.items()} == {
+        "slack.0": (("SLACK_URL",), "SLACK_URL"),
+        "slack.1": (("SLACK_TOKEN",), None),
+        "webhook": (("HOOK_URL", "HOOK_SECRET"), "HOOK_URL"),
+        "pagerduty": (("PAGER_KEY",), None),
+        "teams": (("TEAMS_URL",), "TEAMS_URL"),
+        "sns": ((), None),
+    }
+    assert set(found) == {key for key, _ in policy(notify=notify).notify.channels()}
 
 
 def test_a_mail_server_is_greeted_with_its_account() -> None:

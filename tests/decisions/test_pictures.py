@@ -1,11 +1,16 @@
-"""Which trigger a notice's picture is of."""
+"""Which trigger a notice's picture is of, and that it is one."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from activities.pictures import plot
+from lastgood.contracts import Picture
+from lastgood.decisions import recorded, records
 from lastgood.decisions.pictures import picture_of
+from lastgood.decisions.thresholds import Point
 from lastgood.model import Status, Verdict
+from lastgood.plots import canvas
 from lastgood.policy_triggers import AlarmTrigger, ErrorRateTrigger, Trigger
 
 ONE, OTHER = AlarmTrigger(alarm="one"), AlarmTrigger(alarm="other")
@@ -39,3 +44,27 @@ def test_a_picture_is_of_the_trigger_that_fired(
 ) -> None:
     picture = picture_of([RATE, ONE, OTHER], verdict)
     assert (picture.trigger if picture else None) == trigger
+
+
+needs_matplotlib = pytest.mark.skipif(
+    not canvas.available(), reason="needs matplotlib, the extra plots"
+)
+
+
+@needs_matplotlib
+def test_the_plot_of_a_threshold_is_a_png_with_its_reason_in_words() -> None:
+    points = tuple(
+        Point(start=NOW + timedelta(minutes=n), value=0.004 if n < 5 else 0.08) for n in range(8)
+    )
+    given = recorded.OfThreshold(points=points, since=NOW, now=NOW + timedelta(minutes=8))
+    verdict = fired("error-rate", record=records.record_of(given))
+    attachment = plot(Picture(trigger=RATE, verdict=verdict))
+    assert attachment is not None
+    assert attachment.content.startswith(b"\x89PNG\r\n")
+    assert len(attachment.content) < 200_000
+    assert (attachment.name, attachment.alt) == ("error-rate.png", "bad")
+
+
+@needs_matplotlib
+def test_what_cannot_be_read_again_has_no_plot() -> None:
+    assert plot(Picture(trigger=RATE, verdict=fired("error-rate", record="recorded"))) is None

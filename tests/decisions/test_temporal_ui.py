@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from lastgood.contracts import (
     CheckReport,
     CurrentRelease,
+    Examination,
     Freeze,
     GroupOrder,
     GroupProgress,
@@ -24,8 +25,10 @@ from lastgood.contracts import (
     Tally,
     WatchedTrigger,
 )
+from lastgood.decisions.examining.lines import broken, fine
 from lastgood.decisions.rendering.temporal_ui import places
 from lastgood.decisions.rendering.temporal_ui.check import check_details, check_now
+from lastgood.decisions.rendering.temporal_ui.doctor import doctor_details, doctor_now
 from lastgood.decisions.rendering.temporal_ui.group import GroupNow, group_details, group_now
 from lastgood.decisions.rendering.temporal_ui.guard import GuardNow, guard_details, guard_now
 from lastgood.decisions.rendering.temporal_ui.markdown import (
@@ -482,3 +485,21 @@ def test_all_of_it_is_small_however_much_there_is() -> None:
     ]
 
     assert all(len(one) <= MOST for one in shown)
+
+
+def test_an_examination_shows_what_is_not_fine_and_what_to_do() -> None:
+    service = ServiceRef(region="eu-west-1", cluster="shop", name="web")
+    assert "`shop/web`" in doctor_details(service)
+    assert doctor_now(None) == "**Reads** what a release will need"
+    found = Examination(
+        subject="shop/web",
+        where="eu-west-1",
+        lines=(
+            fine("service", "shop/web", "2 of 2 tasks run"),
+            broken("triggers", "4 alarm [x](y)", "does not exist", "Create the alarm."),
+        ),
+    )
+    said = doctor_now(found)
+    assert said.startswith("**Not ready**: 1 broken, 1 fine")
+    assert "**broken** 4 alarm \\[x\\](y): does not exist → Create the alarm." in said
+    assert "2 of 2" not in said

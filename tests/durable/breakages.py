@@ -538,7 +538,7 @@ TOLD = [
         "channels",
         "warning",
         "nobody is told",
-        "Add slack, email, sns or webhook",
+        "Add slack, email, sns, webhook",
         policy=lambda policy: policy.pop("notify"),
         rare=True,
     ),

@@ -64,6 +64,7 @@ async def test_a_thread_has_one_picture_of_what_fired_and_each_mail_has_it(desk)
     assert desk.aws.pictured_mails == ["rollback_started", "ended"]
 
 
+@pytest.mark.campaign
 async def test_nothing_is_pictured_that_was_not_recorded(desk):
     desk.world.bad("app:2", after=60)
 
@@ -90,6 +91,7 @@ async def test_a_late_first_message_keeps_the_second_one_waiting(desk):
     assert said(desk) == [("app:2", "rollback_started", False), ("app:2", "ended", True)]
 
 
+@pytest.mark.campaign
 async def test_a_first_message_that_never_arrived_leaves_the_next_one_to_begin(desk):
     desk.world.bad("app:2", after=60)
     desk.aws.unreachable.add("slack")
@@ -125,7 +127,7 @@ async def test_resumed_is_resolved_and_held_again_is_triggered_again(desk):
     assert len({post.notice.dedup for post in desk.aws.posts}) == 4
 
 
-@pytest.mark.parametrize("verb", ["approve", "deny"])
+@pytest.mark.parametrize("verb", ["approve", pytest.param("deny", marks=pytest.mark.campaign)])
 async def test_a_hold_that_a_person_ends_is_resolved(desk, verb):
     """Though nobody is told of healthy releases: who heard of the hold hears of its end."""
     desk.world.bad("app:2", after=60)
@@ -138,6 +140,7 @@ async def test_a_hold_that_a_person_ends_is_resolved(desk, verb):
     assert said(desk)[-1] == ("app:2", "ended", True)
 
 
+@pytest.mark.campaign
 async def test_what_ended_undecided_is_resolved_by_the_next_good_release(desk):
     desk.world.bad("app:2", after=60)
     await desk.until_held("app:2", notify=NOTIFY, rollback=BRIEF)
@@ -178,6 +181,7 @@ async def test_a_failed_rollback_is_reminded_of_acknowledged_and_resolved_in_one
     assert loud == ["ended", "reminder"], "only what needs somebody is shown in the channel"
 
 
+@pytest.mark.campaign
 async def test_the_next_good_release_resolves_what_nobody_acknowledged(desk):
     await given_a_failed_rollback(desk)
 
@@ -187,6 +191,7 @@ async def test_the_next_good_release_resolves_what_nobody_acknowledged(desk):
     assert events(desk) == [("trigger", "ended"), ("resolve", "recovered")]
 
 
+@pytest.mark.campaign
 async def test_an_operators_rollback_is_a_thread_and_recovers_what_was_open(desk):
     desk.world.bad("app:2", after=60)
     await desk.until_held("app:2", notify=NOTIFY, rollback=BRIEF)
@@ -205,6 +210,7 @@ async def test_an_operators_rollback_is_a_thread_and_recovers_what_was_open(desk
     assert desk.aws.events[-1] == ("app:2", "resolve", "recovered")
 
 
+@pytest.mark.campaign
 async def test_a_pager_that_is_down_does_not_keep_the_acknowledgement_waiting(desk):
     await given_a_failed_rollback(desk)
 

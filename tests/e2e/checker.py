@@ -205,7 +205,9 @@ def _keys(scene: Scene) -> dict[str, Counter[str]]:
         assert all(mail["Message-ID"] for mail in mails)
         found["email"] = Counter(_dedup(_body(mail)) for mail in mails)
     if channels.get("sns"):
-        texts = [str(one) for one in scene.world.cloud.aws.messages()]
+        sent = scene.world.cloud.aws.messages()
+        # Not what an alarm tells a topic of its own.
+        texts = [str(one) for one in sent if one["topic"] == scene.world.cloud.topic]
         found["sns"] = Counter(_dedup(text) for text in texts if scene.shop.name in text)
     return found
 

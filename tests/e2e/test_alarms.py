@@ -20,7 +20,9 @@ def test_a_bad_release_is_rolled_back_by_an_alarm_of_ours(scene: Scene) -> None:
     alarmed = scene.policy(triggers=[ALARMED], monitor=monitor)
     scene.policies.pop()  # no release is judged by that one
     aws = scene.world.cloud.aws.env  # CI itself needs none
-    made = scene.lastgood("alarms", "apply", "--policy", alarmed, "--output", "json", **aws)
+    topic = scene.world.cloud.client("sns").create_topic(Name="alarms")["TopicArn"]
+    file = ("--policy", alarmed, "--topic", topic)
+    made = scene.lastgood("alarms", "apply", *file, "--output", "json", **aws)
     assert made.code == 0, made
     assert [one["state"] for one in made.json["alarms"]] == ["create"]
     run = scene.end(scene.start_deploy("2.0-errors-0.6", path), PATIENCE)
@@ -29,7 +31,7 @@ def test_a_bad_release_is_rolled_back_by_an_alarm_of_ours(scene: Scene) -> None:
     assert name in run.json["reason"]
     assert run.json["rollback"]["verified"], run
     assert scene.runs_only("1.0")
-    told = [one for one in scene.world.cloud.aws.messages() if name in str(one)]
-    assert any("ALARM" in str(one) for one in told), told
-    again = scene.lastgood("alarms", "plan", "--policy", alarmed, "--detailed-exitcode", **aws)
+    told = [one for one in scene.world.cloud.aws.messages() if one["topic"] == topic]
+    assert any(f'ALARM: "{name}"' in one["subject"] for one in told), told
+    again = scene.lastgood("alarms", "plan", *file, "--detailed-exitcode", **aws)
     assert again.code == 0, again

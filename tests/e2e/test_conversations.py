@@ -1,5 +1,6 @@
 """One Slack thread and one PagerDuty incident for a release, through all that happens to it."""
 
+from lastgood.plots import canvas
 from tests.e2e.brisk import brisk
 from tests.e2e.scene import Scene
 from tests.e2e.services import CHANNEL
@@ -53,3 +54,8 @@ def test_a_failed_rollback_is_one_thread_and_one_incident_until_it_is_good(scene
     assert incident.actions[-2:] == ["acknowledge", "resolve"]
     assert scene.shop.name in str(services.cards)
     assert "http://temporal.example.com/namespaces/" in str(services.cards)
+    if canvas.available():
+        ((ident, content),) = services.uploads.items()
+        assert content.startswith(b"\x89PNG"), "what fired, as a plot"
+        assert [one["thread_ts"] for one in services.shared] == [top["ts"]]
+        assert [one["id"] for one in services.shared[0]["files"]] == [ident]

@@ -7,6 +7,7 @@ A channel that cannot be reached is broken: people would not hear of a rollback.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -17,7 +18,8 @@ from lastgood.decisions.examining.lines import NOTIFY, broken, fine, unread, war
 from lastgood.model import ChannelFailure
 from lastgood.policy_notify import NotifyPolicy, SmtpServer
 
-_SECRET = "env:"  # noqa: S105 - how a policy names one
+_SECRET = re.compile(r"env:([A-Za-z_][A-Za-z0-9_]*)")
+"""How a policy names one; a template that begins like that goes on."""
 
 
 def channels_of(part: Any, path: str = "") -> Iterator[tuple[str, BaseModel]]:
@@ -57,8 +59,8 @@ def _query(path: str, channel: BaseModel) -> ChannelQuery:
 def _secrets(value: Any, key: str) -> Iterator[tuple[str, str]]:
     """Key and variable of all secrets that a channel names."""
     if isinstance(value, str):
-        if value.startswith(_SECRET):
-            yield key, value.removeprefix(_SECRET)
+        if found := _SECRET.fullmatch(value):
+            yield key, found[1]
     elif isinstance(value, dict):
         for name, one in value.items():
             yield from _secrets(one, f"{key}.{name}")
@@ -117,7 +119,7 @@ def tells_nobody() -> Line:
         NOTIFY,
         "channels",
         "the policy names none: nobody is told of a rollback",
-        "Add slack, email, sns or webhook below notify.",
+        "Add slack, email, sns, webhook, pagerduty or teams below notify.",
     )
 
 

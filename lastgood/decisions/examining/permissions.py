@@ -153,8 +153,9 @@ def _of_role(
         PERMISSIONS,
         what,
         "cannot be told without registering a task definition",
-        "Allow iam:SimulatePrincipalPolicy on the worker's own role, and it is asked of IAM; or "
-        "see to it yourself. After the first release it is known.",
+        "Allow iam:SimulatePrincipalPolicy on the worker's own role (lastgood iam --role worker "
+        "--worker-role ARN), and IAM is asked; or see to it yourself. After the first release it "
+        "is known.",
         excused=True,
     )
 
@@ -183,7 +184,7 @@ def _grant(one: Tried, order: PermissionOrder, facts: PermissionFacts) -> str:
     on = f" on {resource}" if resource else ""
     to = f" to {facts.caller}" if facts.caller else " to the worker"
     then = ', with iam:PassedToService "ecs-tasks.amazonaws.com"' if one.action == _PASS else ""
-    return f"Allow {action}{on}{then}{to}; `lastgood iam` writes the whole policy."
+    return f"Allow {action}{on}{then}{to}; `lastgood iam --role worker` writes the whole policy."
 
 
 _AS_FAR = "allowed (tried without effect)"

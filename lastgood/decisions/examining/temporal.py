@@ -10,6 +10,7 @@ import re
 from collections.abc import Iterator, Mapping
 
 from lastgood.contracts import Examination, Line
+from lastgood.decisions import attributes
 from lastgood.decisions.examining.lines import (
     TEMPORAL,
     broken,
@@ -102,10 +103,10 @@ def of_attributes(registered: Mapping[str, str] | None, namespace: str) -> Itera
             TEMPORAL,
             ATTRIBUTES,
             f"not registered: {', '.join(missing)}; releases are not found by them",
-            create_command(missing, namespace),
+            attributes.remedy(tuple(missing), namespace),
         )
     for name in wrong:
-        again = create_command([name], namespace)
+        again = attributes.remedy((name,), namespace)
         yield warning(
             TEMPORAL,
             ATTRIBUTES,
@@ -115,12 +116,6 @@ def of_attributes(registered: Mapping[str, str] | None, namespace: str) -> Itera
         )
     if not missing and not wrong:
         yield fine(TEMPORAL, ATTRIBUTES, f"all {len(SEARCH_ATTRIBUTES)} are registered")
-
-
-def create_command(names: list[str], namespace: str) -> str:
-    """What registers search attributes."""
-    each = " ".join(f"--name {name} --type {KEYWORD}" for name in names)
-    return f"temporal operator search-attribute create --namespace {namespace} {each}"
 
 
 def unexamined(subject: str, where: str, why: str) -> Examination:
