@@ -9,10 +9,11 @@ import pytest
 from temporalio.client import WorkflowUpdateFailedError
 from temporalio.exceptions import ApplicationError
 
-from lastgood.contracts import DrillOrder, Overview, ReleaseOrder
+from lastgood import messages
+from lastgood.contracts import DrillOrder, Explanation, Overview, ReleaseOrder
 from lastgood.decisions.task_definitions import original_of
 from lastgood.model import Outcome, ReleaseResult
-from tests.durable.desk import QUICK, Desk, policy
+from tests.durable.desk import QUICK, RELEASE, Desk, policy
 from tests.durable.test_limits import given_a_rollback
 from tests.durable.world import Fault
 
@@ -87,6 +88,10 @@ async def test_drill_releases_what_runs_by_its_digest_goes_back_and_measures(des
     assert brought["containerDefinitions"][0]["image"] == f"app:2@{digest}"
     assert original_of(brought) == result.from_task_definition
     assert desk.updates[-1].task_definition == result.from_task_definition
+    release = desk.client.get_workflow_handle(RELEASE)
+    told = await release.query(messages.EXPLAIN, result_type=Explanation)
+    assert [one.why for one in told.decisions] == ["A drill: neither limited nor counted."]
+    assert told.limits.rollbacks == ()
 
 
 @pytest.mark.campaign
@@ -410,6 +415,7 @@ async def test_alarm_is_set_seen_and_must_be_good_again(dev_desk):
     assert result.drill.seconds["detection"] < 3
 
 
+@pytest.mark.campaign
 async def test_alarm_that_cannot_be_set_or_is_not_seen_fails_the_drill_and_it_goes_back(dev_desk):
     desk = dev_desk
     desk.world.alarms_denied = True

@@ -7,9 +7,11 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+from temporalio.exceptions import ApplicationError
 
 from activities.cloudwatch import CloudWatchActivities
 from lastgood.contracts import (
+    AlarmMark,
     AlarmQuery,
     AlarmSeen,
     AlarmState,
@@ -217,6 +219,36 @@ async def test_who_set_a_state_is_known(
     report = await run(activities, order(watched("a")))
     assert report.fired  # it counts all the same
     assert report.fired.reason == "alarm a is ALARM (set by hand, not by its metric): a drill"
+
+
+async def test_a_drill_sets_an_alarm_which_its_metric_puts_back(
+    activities: CloudWatchActivities,
+    engine: MetricEngine,
+    cloudwatch: Any,
+    put_alarm: Put,
+    publish: Any,
+    now: float,
+) -> None:
+    put_alarm("a")
+    cloudwatch.put_composite_alarm(AlarmName="b", AlarmRule="ALARM(a)")
+    publish(at=-5, values=(0.0,))
+    engine.tick(now + 0.6)
+    mark = AlarmMark(region=REGION, name="a", reason="A drill of shop/web")
+    at = await Attempt().run(activities.set_alarm_state, mark)
+    red = await read(activities, "a")
+    assert (red.state, red.reason, red.by_hand) == ("ALARM", "A drill of shop/web", True)
+    assert abs((datetime.now(UTC) - at).total_seconds()) < 60
+    assert [(await read(activities, name)).composite for name in ("a", "b")] == [False, True]
+    publish(at=5, values=(0.0,))
+    engine.tick(now + 10.6)
+    assert (await read(activities, "a")).state == "OK"
+
+
+async def test_an_alarm_that_is_not_there_cannot_be_set(activities: CloudWatchActivities) -> None:
+    mark = AlarmMark(region=REGION, name="nowhere", reason="A drill")
+    with pytest.raises(ApplicationError) as refused:
+        await Attempt().run(activities.set_alarm_state, mark)
+    assert (refused.value.type, refused.value.non_retryable) == ("ResourceNotFound", True)
 
 
 async def test_disabled_actions_are_said(
