@@ -1,12 +1,13 @@
-"""The tutorial, typed as it stands: each command runs, and prints what the page says it prints.
+"""Tutorial and README, typed as they stand: each command runs, and prints what the page says.
 
-Numbers, ids and times may differ. It has a playground of its own, and no scene.
+Numbers, ids and times may differ. They have a playground of their own, and no scene.
 """
 
 from __future__ import annotations
 
 import os
 import re
+import shutil
 import subprocess
 import time
 from collections.abc import Iterator
@@ -16,16 +17,25 @@ import psutil
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
-PAGE = ROOT / "docs/tutorial.md"
+TUTORIAL, README = ROOT / "docs/tutorial.md", ROOT / "README.md"
 BLOCK = re.compile(r"^```(sh|text)\n(.*?)^```$", re.M | re.S)
 PATIENCE = 120.0
-EXIT_CODES = {"--release bad": 10, "--release again": 15, "--release doubtful": 10}
+EXIT_CODES = {
+    "--release bad": 10,
+    "--release again": 15,
+    "--release doubtful": 10,
+    "lastgood rollback": 10,
+}
 """Of the blocks whose last command does not end with 0; the page says so of each."""
 
 
-def blocks() -> list[tuple[str, str]]:
-    """Kind and text of each block of the page."""
-    return BLOCK.findall(PAGE.read_text(encoding="utf-8"))
+CALLED_BY_CI = ("make demo", "make test")
+"""Of the README: what runs this test, and what takes as long; .github/workflows runs both."""
+
+
+def blocks(page: Path) -> list[tuple[str, str]]:
+    """Kind and text of each block of a page."""
+    return BLOCK.findall(page.read_text(encoding="utf-8"))
 
 
 def shape(line: str) -> str:
@@ -60,20 +70,16 @@ def playground() -> Iterator[Path]:
         make.wait(30)
 
 
-def typed(command: str) -> tuple[int, str]:
-    """One block, in the second terminal."""
-    script = (
-        "cd .run/tutorial 2>/dev/null && . ../playground.env\n"
-        if "playground.env" not in command
-        else ""
-    )
+def typed(command: str, folder: str) -> tuple[int, str]:
+    """One block, in the second terminal; in a folder, once the block that makes it was typed."""
+    there = f"cd {folder} && . ../playground.env\n" if (ROOT / folder).exists() else ""
     environment = {
         name: value
         for name, value in os.environ.items()
         if not name.startswith(("AWS_", "TEMPORAL_", "LASTGOOD_", "GITHUB_"))
     }
     done = subprocess.run(
-        ["bash", "-c", script + command],
+        ["bash", "-c", there + command],
         cwd=ROOT,
         env=environment,
         stdout=subprocess.PIPE,
@@ -84,18 +90,40 @@ def typed(command: str) -> tuple[int, str]:
     return done.returncode, done.stdout
 
 
-def test_every_command_of_the_tutorial_does_what_it_says(playground: Path) -> None:
-    (first, second), *others = blocks()
+def test_every_command_of_tutorial_and_readme_does_what_it_says(playground: Path) -> None:
+    for folder in ("tutorial", "readme"):
+        shutil.rmtree(ROOT / ".run" / folder, ignore_errors=True)
+    (first, second), *others = blocks(TUTORIAL)
     assert (first, second.strip()) == ("sh", "make playground")
     printed, ran = playground.read_text(), 0
     for kind, text in others:
         if kind == "sh":
-            code, printed = typed(text)
-            expected = next((c for words, c in EXIT_CODES.items() if words in text), 0)
-            assert code == expected, f"$ {text}\n{printed}"
+            printed = follow(text, ".run/tutorial")
             ran += 1
         else:
             assert missing(text, printed) == [], printed
     assert ran >= 10
     assert "rolled back" in playground.read_text(), "Slack was told"
     assert (ROOT / ".run/tutorial/bad.html").stat().st_size > 10_000
+    the_readme()
+
+
+def the_readme() -> None:
+    """In the same playground, as that takes long to start; with the tutorial's short window."""
+    commands = [text for kind, text in blocks(README) if kind == "sh"]
+    assert [one.strip() for one in commands[:2]] == [*CALLED_BY_CI]
+    here = ROOT / ".run/readme"
+    here.mkdir()
+    for number, text in enumerate(commands[2:]):
+        follow(text, ".run/readme")
+        if number == 0:
+            shutil.copy(ROOT / ".run/tutorial/lastgood.yaml", here / "lastgood.yaml")
+    assert len(commands) >= 5
+
+
+def follow(text: str, folder: str) -> str:
+    """Type a block; what it printed, if it ended as its page says."""
+    code, printed = typed(text, folder)
+    expected = next((c for words, c in EXIT_CODES.items() if words in text), 0)
+    assert code == expected, f"$ {text}\n{printed}"
+    return printed
