@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 from lastgood.contracts import Explanation
 from lastgood.decisions import limits
@@ -55,6 +55,8 @@ def of_result(result: ReleaseResult) -> Iterator[Fact]:
 def _how_long(result: ReleaseResult) -> Iterator[Fact]:
     if result.started_at and result.finished_at:
         yield Fact("took", timeline.lasted(result.finished_at - result.started_at))
+    for name, value in result.drill.seconds.items() if result.drill else ():
+        yield Fact(f"drill: {name}", timeline.lasted(timedelta(seconds=value)))
     rollback = result.rollback
     if rollback:
         ended = rollback.finished_at

@@ -72,14 +72,14 @@ def of_result(
     """What is left to say where nobody remembers more than how it ended."""
     by_hand = result.release.startswith("rollback")
     named = result.release if by_hand else f"release {result.release}"
-    title = ENDINGS[result.outcome].title
+    badge, tone, title = _end_of(result)
     if by_hand and result.outcome is Outcome.ROLLED_BACK:
         title = "was carried out"
     return ReleasePart(
         release=result.release,
         service=service,
-        badge=_words(result.outcome),
-        tone=timeline.tone_of(result.outcome),
+        badge=badge,
+        tone=tone,
         title=f"{service}: {named} {title}",
         sentence=sentence(result.reason),
         more=(_todo(result),),
@@ -107,6 +107,15 @@ def _ending(progress: Progress, result: ReleaseResult | None) -> tuple[str, Tone
         return "held", "critical", "is held and needs a decision"
     if result is None:
         return "under way", "plain", "is under way"
+    return _end_of(result)
+
+
+def _end_of(result: ReleaseResult) -> tuple[str, Tone, str]:
+    """The badge, how grave it is, and the verdict; a drill's own, as nothing was wrong."""
+    if result.drill and result.drill.passed:
+        return "drill passed", "good", "was a drill: the way back works"
+    if result.drill:
+        return "drill not passed", "warning", "was a drill, and has not passed"
     return _words(result.outcome), timeline.tone_of(result.outcome), ENDINGS[result.outcome].title
 
 
@@ -138,6 +147,11 @@ def _next(progress: Progress, result: ReleaseResult | None) -> str:
 
 
 def _todo(result: ReleaseResult) -> str:
+    if result.drill and result.drill.passed:
+        return "Nothing was wrong, and nothing is to be done."
+    if result.drill:
+        why = f"{sentence(result.drill.why_not)} " if result.drill.why_not else ""
+        return f"{why}Find out why before a bad release needs it."
     command = rollback_command(result.service)
     return ENDINGS[result.outcome].next.format(service=result.service, command=command)
 

@@ -20,6 +20,7 @@ from lastgood.model import (
     ServiceRef,
     exit_code,
 )
+from lastgood.report import telling
 
 NOW = datetime(2026, 1, 31, 3, 12, 45, tzinfo=UTC)
 MONDAYS = ("--schedule", "0 9 * * 1")
@@ -181,3 +182,13 @@ def test_report_has_what_was_measured_as_text_and_as_json() -> None:
     assert "not marked bad" in drill_report.as_text(
         PASSED.model_copy(update={"drill": DrillSummary()}), None
     )
+
+
+def test_page_of_a_drill_asks_for_no_fix() -> None:
+    passed = telling.of_result("shop/web", PASSED, "")
+    assert (passed.badge, passed.tone) == ("drill passed", "good")
+    assert passed.more == ("Nothing was wrong, and nothing is to be done.",)
+    assert {one.label: one.value for one in passed.facts}["drill: rollback"] == "31s"
+    failed = telling.of_result("shop/web", FAILED, "")
+    assert (failed.badge, failed.tone) == ("drill not passed", "warning")
+    assert failed.more[0].startswith("web:1 did not become steady.")
