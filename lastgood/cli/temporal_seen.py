@@ -46,7 +46,7 @@ async def look() -> tuple[Client | None, Examination]:
         fine(TEMPORAL, temporal.REACHABLE, "answers"),
         fine(TEMPORAL, temporal.NAMESPACE, f"{client.namespace} exists"),
         *temporal.of_queues(
-            await _pollers(client), await _why_nobody_begins(client), client.namespace
+            await pollers(client), await _why_nobody_begins(client), client.namespace
         ),
         *temporal.of_attributes(await _attributes(client), client.namespace),
     )
@@ -63,7 +63,7 @@ def _where() -> str:
     return f"{address}, namespace {config.get('namespace', 'default')}"
 
 
-async def _pollers(client: Client) -> dict[str, int | None]:
+async def pollers(client: Client) -> dict[str, int | None]:
     """Workers by task queue: those of whichever kind of task has the fewest."""
     return {
         queue: await _fewest(client, queue, [TaskQueueType.ValueType(kind) for kind in kinds])

@@ -36,6 +36,7 @@ from temporalio.worker import Worker
 
 from activities.http import Prober, check_transport
 from lastgood.cli import main
+from lastgood.cli.temporal_seen import pollers
 from lastgood.messages import SEARCH_ATTRIBUTES
 from lastgood.settings import load
 from sandbox import Sandbox
@@ -142,6 +143,8 @@ async def _at_work(patch: pytest.MonkeyPatch) -> AsyncIterator[None]:
         await _spoil(half)
         workers = [*_workers(env.client, http), _workers(half, http)[0]]
         await open_until_the_end.enter_async_context(working(*workers))
+        while not all((await pollers(env.client)).values()):  # noqa: ASYNC110 - nobody tells
+            await asyncio.sleep(0.1)  # they have only just begun to poll
         yield
 
 
