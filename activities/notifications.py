@@ -36,7 +36,7 @@ from lastgood.decisions.rendering.signing import signature_headers
 from lastgood.decisions.rendering.slack import slack_message
 from lastgood.decisions.rendering.sns import publication
 from lastgood.decisions.rendering.teams import teams_message
-from lastgood.decisions.rendering.text import Wording, as_json, key
+from lastgood.decisions.rendering.text import Wording, as_json, wire_key
 from lastgood.policy_notify import Channel
 
 Clients = Callable[[str, str], Any]
@@ -74,14 +74,14 @@ class NotificationActivities:
     @activity.defn
     async def notify_webhook(self, order: WebhookOrder) -> None:
         """Idempotent for receivers that honour ``Idempotency-Key``. POST the notice as JSON."""
-        channel, dedup = order.channel, order.notice.dedup
+        channel, ident = order.channel, wire_key(order.notice)
         url = self._poster.secret(channel.url)
         notice, words = self._worded(order, "webhook")
         own = words.text
         body = as_bytes(as_json(notice, words)) if own is None else own.encode("utf-8", "replace")
-        headers = {"Idempotency-Key": key(dedup)}
+        headers = {"Idempotency-Key": ident}
         if channel.secret:
-            headers |= _signed(self._poster.secret(channel.secret), dedup, body)
+            headers |= _signed(self._poster.secret(channel.secret), ident, body)
         await self._poster.post("webhook", url, body, headers)
 
     @activity.defn
@@ -167,9 +167,9 @@ def _attached(picture: Attachment, ident: str) -> dict[str, Any]:
     }
 
 
-def _signed(secrets: str, dedup: str, body: bytes) -> dict[str, str]:
+def _signed(secrets: str, ident: str, body: bytes) -> dict[str, str]:
     try:
-        return signature_headers(secrets, dedup, int(time.time()), body)
+        return signature_headers(secrets, ident, int(time.time()), body)
     except ValueError as error:
         text = f"webhook: the secret that it is to be signed with {error}"
         raise ApplicationError(text, type=MISCONFIGURED, non_retryable=True) from None

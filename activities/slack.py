@@ -21,7 +21,7 @@ from activities.posting import Poster, as_bytes, word
 from activities.wording import worded
 from lastgood.contracts import Notice, SlackPicture, SlackPost, SlackPosted
 from lastgood.decisions.rendering.slack import slack_message, slack_update
-from lastgood.decisions.rendering.text import Wording, key
+from lastgood.decisions.rendering.text import Wording, wire_key
 from lastgood.policy_notify import SlackChannel
 
 API = "https://slack.com/api"
@@ -100,7 +100,7 @@ class SlackActivities:
             **slack_message(*self._worded(order.notice, order)),
             "metadata": {
                 "event_type": _EVENT,
-                "event_payload": {"key": key(order.notice.dedup)},
+                "event_payload": {"key": wire_key(order.notice)},
             },
             "unfurl_links": False,
             "unfurl_media": False,
@@ -125,7 +125,7 @@ class SlackActivities:
         except ApplicationError as error:
             activity.logger.warning("It may be posted twice: %s", error.message)
             return None
-        wanted = key(order.notice.dedup)
+        wanted = wire_key(order.notice)
         for one in _messages(answer):
             metadata = one.get("metadata") or {}
             payload = metadata.get("event_payload") or {}

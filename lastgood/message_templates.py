@@ -21,11 +21,12 @@ from jinja2.sandbox import SandboxedEnvironment
 
 from lastgood.contracts import Notice
 from lastgood.decisions.plain import one_line
-from lastgood.decisions.rendering.text import rows, title_of
+from lastgood.decisions.rendering.text import rows, title_of, wire_key
 
 VARIABLES = {
     "service": "CLUSTER/SERVICE",
     "release": "the release's id",
+    "region": "the service's AWS region",
     "kind": "rollback_started, cooldown, held, ended, reminder, resumed, acknowledged, recovered",
     "severity": "healthy, warning or critical",
     "outcome": "how it ended: healthy, rolled_back…; empty while it has not",
@@ -35,7 +36,7 @@ VARIABLES = {
     "fact": 'the same by label: fact["Trigger"]; not every notice has every fact',
     "link": "the workflow in the Temporal UI; empty if there is no link",
     "at": "when, such as 2026-01-31 03:12:45 UTC",
-    "key": "the same for each copy of this notice",
+    "key": "the same for each copy of this notice, and for no other notice",
 }
 """What a template may use, and what it is."""
 _LONGEST = 30_000
@@ -137,6 +138,7 @@ def values_of(notice: Notice) -> dict[str, Any]:
     return {
         "service": notice.service,
         "release": notice.release,
+        "region": notice.region,
         "kind": notice.kind,
         "severity": notice.severity,
         "outcome": notice.outcome.value if notice.outcome else "",
@@ -146,7 +148,7 @@ def values_of(notice: Notice) -> dict[str, Any]:
         "fact": dict(facts),
         "link": one_line(notice.link or "", 1000),
         "at": f"{notice.at:%Y-%m-%d %H:%M:%S} UTC",
-        "key": notice.dedup,
+        "key": wire_key(notice),
     }
 
 

@@ -198,7 +198,7 @@ class Doctor:
         return found + (await self._send_test() if self._order.send_test else [])
 
     async def _send_test(self) -> list[Line]:
-        notice = notice_of_test(self._policy.service, workflow.info().run_id, workflow.now())
+        notice = notice_of_test(self._service, workflow.info().run_id, workflow.now())
         notify, region = self._policy.notify, self._service.region
         failures = await telling.tell(notice, notify, region)
         return list(channels.of_test(notify, failures))

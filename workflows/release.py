@@ -174,6 +174,7 @@ class Release:
         counted = limits.counted(self.limits, self.policy.rollback, workflow.now())
         return NoticeContext(
             service=str(self.service),
+            region=self.service.region,
             release=self.order.release.id,
             what=self.order.release.what,
             actor=self.order.release.actor,

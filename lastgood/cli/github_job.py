@@ -103,22 +103,37 @@ class Job:
         self._write(github_summary.under_way(about, self._link, detached=True))
 
     def ended(self, result: ReleaseResult, told: Explanation | None, namespace: str) -> None:
-        """There is a verdict, or it waits for a person."""
+        """There is a verdict, or it waits for a person.
+
+        Nothing that goes wrong here changes the verdict: it is said.
+        """
         if not self._active:
             return
         if namespace and result.run_id:
             self._link = self._where(namespace, result.workflow_id, result.run_id)
         for line in shown(result):
             github.command(line)
+        at_the_door = result.outcome is Outcome.REFUSED and not result.run_id
         self._outputs(
             {
                 "outcome": result.outcome.value,
-                "release": result.release,
+                "release": "" if at_the_door else result.release,
                 "workflow-url": self._link,
                 "reason": " ".join(result.reason.split()),
             }
         )
-        self._write(github_summary.ended(result, told, self._link, *what_now(result)))
+        self._summarise(result, told)
+
+    def _summarise(self, result: ReleaseResult, told: Explanation | None) -> None:
+        """The summary of how it ended; the shorter one if what is known cannot be told."""
+        try:
+            text = github_summary.ended(result, told, self._link, *what_now(result))
+        except Exception as error:  # noqa: BLE001 - a summary never changes how a release ends
+            say(f"The summary is not whole: {type(error).__name__}: {error}")
+            if told is not None:
+                self._summarise(result, None)
+            return
+        self._write(text)
 
     def _where(self, *workflow: str) -> str:
         """The page of a workflow in the Temporal UI; empty if nobody says where that is."""
@@ -180,7 +195,8 @@ _NOW = {
     Outcome.ROLLED_BACK_BY_ECS: "Why tasks stopped, and the service's events in ECS, say more. "
     "Release a fixed image.",
     Outcome.ROLLBACK_FAILED: "Look at the service now.",
-    Outcome.HELD: "It waits for a person: approve, deny or resume it.",
+    Outcome.HELD: "While it waits: approve, deny or resume it. Once it has ended: release a fix, "
+    "or roll it back.",
     Outcome.SUPERSEDED: "Look at the release that took its place; nothing is to be done here.",
     Outcome.REFUSED: "Nothing was changed.",
     Outcome.CANCELLED: "The service stays as it is.",

@@ -56,8 +56,7 @@ def plots(told: Explanation) -> list[tuple[str, list[str]]]:
     decided = moments.deciding(told, result)
     drawn = []
     for verdict in told.verdicts:
-        trigger = records.trigger_of(told.release.policy, verdict)
-        chart = chart_of(trigger, verdict) if trigger else None
+        chart = _chart_of(told, verdict)
         if chart is None:
             continue
         marked = chart._replace(moments=moments.moments_of(told, result, verdict))
@@ -65,6 +64,14 @@ def plots(told: Explanation) -> list[tuple[str, list[str]]]:
             drawn.append((verdict, (chart.title, lines)))
     fired = [plot for verdict, plot in drawn if verdict == decided or _fired(verdict)]
     return fired[:_MOST_PLOTS] or [plot for _, plot in drawn[:1]]
+
+
+def _chart_of(told: Explanation, verdict: Verdict) -> Chart | None:
+    trigger = records.trigger_of(told.release.policy, verdict)
+    try:
+        return chart_of(trigger, verdict) if trigger else None
+    except (ValueError, LookupError):  # a record that a newer or older version wrote
+        return None
 
 
 def _fired(verdict: Verdict) -> bool:

@@ -185,13 +185,12 @@ def advice(result: ReleaseResult) -> list[str]:
     back = f'lastgood rollback {result.service} --reason "…"'
     if result.outcome is Outcome.HELD:
         return [
-            "Nothing more happens until somebody decides. While it waits:",
+            "Nothing more happens by itself. While it waits:",
             f'  lastgood approve {result.service} --reason "…"   it is good',
             f'  lastgood deny {result.service} --reason "…"      it is bad: roll it back',
             f'  lastgood resume {result.service} --reason "…"    judge it again',
-            "To go back at any time:",
+            "Then, and once it has ended: release a fix, which is not kept waiting, or go back:",
             f"  {back}",
-            "A new `lastgood deploy`, of a fix say, is not blocked and supersedes it.",
         ]
     if result.outcome is Outcome.ROLLBACK_FAILED:
         return [
@@ -206,7 +205,7 @@ def _drill_advice(result: ReleaseResult) -> list[str]:
     """What a person can do about a drill: it is no emergency."""
     if result.outcome is Outcome.HELD:
         return [
-            "The same image runs as before. To let it go back:",
+            "The same image runs as before. To let it go back while it waits:",
             f'  lastgood deny {result.service} --reason "…"',
         ]
     if result.outcome is Outcome.ROLLBACK_FAILED:

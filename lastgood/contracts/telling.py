@@ -22,7 +22,7 @@ class Notice(Model):
     """What people are told, before any channel's form. All text is plain."""
 
     dedup: str
-    """The same for each retry: ``RELEASE/KIND``."""
+    """The same for each retry: ``RELEASE/KIND``; another service may have the same one."""
     kind: Literal[
         "rollback_started",
         "cooldown",
@@ -47,6 +47,8 @@ class Notice(Model):
     """The workflow in the Temporal UI."""
     outcome: Outcome | None = None
     service: str
+    region: str = ""
+    """Empty in what older versions have made."""
     release: str
     at: datetime
     drill: bool = False

@@ -406,6 +406,7 @@ def context_of(asked: AskedRollback, state: GuardState, now: datetime, link: str
     policy = asked.policy.rollback
     return NoticeContext(
         service=str(state.service),
+        region=state.service.region,
         release=asked.id,
         what=f"back to {asked.target.label}",
         actor=asked.request.actor,
@@ -423,6 +424,7 @@ def context_of_queued(order: ReleaseOrder, now: datetime, link: str) -> NoticeCo
     """What notices say about a release that tells nothing itself."""
     return NoticeContext(
         service=order.policy.service,
+        region=order.policy.region or "",
         release=order.id,
         what=order.what,
         actor=order.actor,

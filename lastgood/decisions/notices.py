@@ -5,7 +5,8 @@ to do if something is to be done. Its facts hold what one asks next: release, wh
 trigger, measured against threshold, from which revision to which with their images, and how many
 rollbacks there were. While something is to be decided, a notice is as grave as the trigger that
 fired; what ended is as grave as its outcome. What dry runs would have done is told at the end.
-Notices of one kind about one release have one key.
+Notices of one kind about one release have one key, which
+service and region make unique on the wire (``rendering.text.wire_key``).
 """
 
 from __future__ import annotations
@@ -45,6 +46,7 @@ class NoticeContext(Model):
 
     service: str
     """CLUSTER/SERVICE, as commands take it."""
+    region: str = ""
     release: str
     what: str
     """What is released, in a few words: the image."""
@@ -273,6 +275,7 @@ def _notice(
         facts=(
             ("Service", context.service),
             ("Release", f"{context.release}: {context.what}"),
+            *([("Region", context.region)] if context.region else []),
             ("Started by", context.actor),
             *([("Forced", context.forced)] if context.forced else []),
             *facts,
@@ -281,6 +284,7 @@ def _notice(
         link=context.link,
         outcome=outcome,
         service=context.service,
+        region=context.region,
         release=context.release,
         at=context.at,
     )

@@ -67,7 +67,8 @@ def messages_of(
             actions: tuple[Action, ...] = ("trigger", "resolve") if way == "incident" else ("tell",)
             found += [Message(key, channel, way, one) for one in actions]
             continue
-        action = _action(notice, channel, thread, wanted=_wanted(notice, notify, channel))
+        wanted = notice.severity in _severities(notify, channel)
+        action = _action(notice, channel, thread, wanted=wanted)
         if action:
             found.append(Message(key, channel, way, action))
     return tuple(found)
@@ -94,12 +95,22 @@ def aloud(notice: Notice) -> bool:
     return held or (notice.kind == "ended" and notice.outcome in _NEEDS_A_PERSON)
 
 
-def _wanted(notice: Notice, notify: NotifyPolicy, channel: Channel) -> bool:
-    """Whether the notice's severity is told in this channel."""
+def hears_of_healthy(service: str, notify: NotifyPolicy) -> bool:
+    """Whether any channel is told of a service's healthy release of which it heard nothing yet."""
+    return any(
+        "healthy" in _severities(notify, channel)
+        and not isinstance(channel, PagerDutyChannel)
+        and not (channel.services and service not in channel.services)
+        for _, channel in notify.channels()
+    )
+
+
+def _severities(notify: NotifyPolicy, channel: Channel) -> frozenset[Severity]:
+    """What is told in this channel."""
     usual: frozenset[Severity] = frozenset({"warning", "critical"})
     usual |= {"healthy"} if notify.healthy else set()
     wanted = channel.severities
-    return notice.severity in (usual if wanted is None else wanted)
+    return usual if wanted is None else wanted
 
 
 def _action(

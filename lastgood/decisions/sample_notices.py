@@ -40,6 +40,7 @@ _FIRED = Verdict(
 )
 _CONTEXT = notices.NoticeContext(
     service="shop/web",
+    region="us-east-1",
     release="run-17",
     what="shop/web:1.5.0",
     actor="ci",

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 
 from lastgood.contracts import Explanation
-from lastgood.decisions import limits
+from lastgood.decisions import limits, routing
 from lastgood.decisions.wording import day, describe, period
 from lastgood.model import Outcome, ReleaseResult, ServiceRef
 from lastgood.report import timeline
@@ -117,5 +117,6 @@ def _notifications(told: Explanation, result: ReleaseResult | None) -> Iterator[
     notify = told.release.policy.notify
     channels = [key for key, _ in notify.channels()]
     yield f"Through {', '.join(channels)}" if channels else "No channel in the policy"
-    if result and result.outcome is Outcome.HEALTHY and not notify.healthy:
-        yield "Nobody is told of a healthy release, as the policy is"
+    healthy = result is not None and result.outcome is Outcome.HEALTHY
+    if healthy and channels and not routing.hears_of_healthy(told.progress.service, notify):
+        yield "No channel wants to hear of a healthy release, as the policy is"

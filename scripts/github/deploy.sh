@@ -15,4 +15,5 @@ done <<<"$INPUT_IMAGE"
 [ -z "$INPUT_RELEASE" ] || arguments+=("--release=$INPUT_RELEASE")
 [ -z "$INPUT_FORCE" ] || arguments+=(--force "--reason=$INPUT_FORCE")
 [ "$INPUT_REPORT" != true ] || arguments+=("--report=$RUNNER_TEMP/lastgood-report.html")
+rm -f "$RUNNER_TEMP/lastgood-report.html" # of an earlier release in this job
 exec "$COMMAND" "${arguments[@]}"

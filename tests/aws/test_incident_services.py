@@ -57,6 +57,7 @@ NOTICE = Notice(
     link="http://temporal.test/workflow",
     outcome=Outcome.HELD,
     service="shop/web",
+    region="us-east-1",
     release="run-17",
     at=datetime(2026, 1, 31, 3, 12, 45, tzinfo=UTC),
 )
@@ -194,6 +195,18 @@ async def test_a_bot_that_may_not_read_posts_rather_twice_than_never(
     await tell("post_slack_message", post(), attempt=2)
     assert len(services.messages) == 2
     assert "It may be posted twice: slack: refused: missing_scope" in caplog.text
+
+
+async def test_another_services_message_under_the_same_release_is_not_taken_for_its_own(
+    tell: Tell, services: Services
+) -> None:
+    other = NOTICE.model_copy(update={"service": "shop/api"})
+    await tell("post_slack_message", post(other))
+    services.faults["chat.postMessage"] = ["down"]
+    with pytest.raises(ApplicationError):
+        await tell("post_slack_message", post())
+    await tell("post_slack_message", post(), attempt=2)
+    assert len(services.messages) == 2
 
 
 async def test_a_thread_that_somebody_deleted_begins_anew(tell: Tell, services: Services) -> None:
@@ -390,9 +403,11 @@ async def test_a_webhooks_template_makes_its_body(tell: Tell, services: Services
 # --- Signed webhooks -----------------------------------------------------------------------------
 
 
-async def signed(tell: Tell, services: Services, secret: str = "env:WHSEC") -> tuple[Any, ...]:
+async def signed(
+    tell: Tell, services: Services, secret: str = "env:WHSEC", notice: Notice = NOTICE
+) -> tuple[Any, ...]:
     channel = WebhookChannel(url="env:HOOK", secret=secret)
-    await tell("notify_webhook", WebhookOrder(notice=NOTICE, channel=channel))
+    await tell("notify_webhook", WebhookOrder(notice=notice, channel=channel))
     request = services.requests[-1]
     names = ("webhook-id", "webhook-timestamp", "webhook-signature")
     return request.raw, *(request.headers[name] for name in names)
@@ -405,6 +420,8 @@ async def test_a_webhook_is_signed_over_id_time_and_body(tell: Tell, services: S
     assert abs(int(at) - datetime.now(UTC).timestamp()) < 60
     again = await signed(tell, services)
     assert again[1] == ident, "the same notice, the same id"
+    other = NOTICE.model_copy(update={"service": "shop/api"})
+    assert (await signed(tell, services, notice=other))[1] != ident, "another service, another id"
 
 
 async def test_two_secrets_make_two_signatures(tell: Tell, services: Services) -> None:

@@ -46,6 +46,7 @@ NOTICE = Notice(
     link="http://temporal.test/workflow",
     outcome=Outcome.ROLLED_BACK,
     service="shop/web",
+    region="us-east-1",
     release="run-17",
     at=datetime(2026, 1, 31, 3, 12, 45, tzinfo=UTC),
 )
@@ -192,9 +193,18 @@ async def test_slack_gets_blocks_and_a_fallback(tell: Tell, receiver: Receiver) 
 async def test_a_webhook_gets_json_with_a_key(tell: Tell, receiver: Receiver) -> None:
     await tell("notify_webhook", webhook())
     _, headers, body = receiver.received[0]
-    assert headers["Idempotency-Key"] == "run-17/ended"
+    assert headers["Idempotency-Key"] == "us-east-1/shop/web/run-17/ended"
     assert body["outcome"] == "rolled_back"
     assert {"label": "Measured", "value": "8.0 % (threshold 5 %)"} in body["facts"]
+
+
+async def test_two_services_under_one_release_id_have_keys_of_their_own(
+    tell: Tell, receiver: Receiver
+) -> None:
+    for one in (NOTICE, NOTICE.model_copy(update={"service": "shop/api"})):
+        await tell("notify_webhook", webhook(notice=one))
+    assert len({headers["Idempotency-Key"] for _, headers, _ in receiver.received}) == 2
+    assert len({body["dedup"] for _, _, body in receiver.received}) == 1
 
 
 async def test_a_key_that_no_header_can_hold_is_digested(tell: Tell, receiver: Receiver) -> None:

@@ -234,4 +234,4 @@ def test_an_operators_rollback_as_a_result() -> None:
     assert seen.rollback
     assert seen.rollback.verified
     context = guarding.context_of(ASKED, EMPTY, T0, "link")
-    assert (context.actor, context.link) == ("ada", "link")
+    assert (context.actor, context.link, context.region) == ("ada", "link", REF.region)

@@ -47,6 +47,7 @@ FIRED = Verdict(
 def context(**changes: Any) -> NoticeContext:
     values: dict[str, Any] = {
         "service": "shop/web",
+        "region": "eu-west-1",
         "release": "run-17",
         "what": "shop/web:2",
         "actor": "ci",
@@ -92,6 +93,7 @@ def test_each_says_who_what_where_and_how_often(notice: Notice) -> None:
     assert "\n" not in notice.title + notice.summary
     assert "{" not in notice.title + notice.summary
     assert facts["Service"] == "shop/web"
+    assert facts["Region"] == notice.region == "eu-west-1"
     assert facts["Release"] == "run-17: shop/web:2"
     assert facts["Started by"] == "ci"
     assert facts["Rollbacks"] == "2 of 3 in 24h"

@@ -18,8 +18,9 @@ from lastgood.decisions.rendering.signing import sign, signature_headers
 from lastgood.decisions.rendering.slack import slack_message, slack_text, slack_update
 from lastgood.decisions.rendering.sns import publication, subject
 from lastgood.decisions.rendering.teams import teams_message
-from lastgood.decisions.rendering.text import BUILT_IN, Wording, as_json, as_text, key
+from lastgood.decisions.rendering.text import BUILT_IN, Wording, as_json, as_text, key, wire_key
 from lastgood.decisions.rendering.waiting import retry_after
+from lastgood.message_templates import values_of
 from lastgood.model import Outcome
 
 NOW = datetime(2026, 1, 31, 3, 12, 45, tzinfo=UTC)
@@ -40,6 +41,7 @@ def notice(**changes: Any) -> Notice:
         "link": "http://temporal.test/w?a=1&b=2",
         "outcome": Outcome.HELD,
         "service": "shop/web",
+        "region": "eu-west-1",
         "release": "run-17",
         "at": NOW,
     }
@@ -173,6 +175,7 @@ def test_json_says_everything() -> None:
         "severity": "critical",
         "outcome": "held",
         "service": "shop/web",
+        "region": "eu-west-1",
         "release": "run-17",
         "title": "shop/web: release run-17 is held",
         "summary": "error-rate 8.0 % (threshold 5 %).",
@@ -232,7 +235,38 @@ def test_sns_arguments() -> None:
 def test_sns_fifo() -> None:
     arguments = publication(notice(), TOPIC + ".fifo")
     assert arguments["MessageGroupId"] == "shop/web"
-    assert arguments["MessageDeduplicationId"] == "run-17/held"
+    assert arguments["MessageDeduplicationId"] == "eu-west-1/shop/web/run-17/held"
+
+
+ELSEWHERE = [{"service": "shop/api"}, {"region": "us-east-1"}]
+"""What another notice with the same ``dedup`` may be about: two services under one release id."""
+
+
+@pytest.mark.parametrize("changes", ELSEWHERE, ids=str)
+def test_no_two_services_share_a_key(changes: dict[str, str]) -> None:
+    own, other = notice(), notice(**changes)
+    assert own.dedup == other.dedup
+    assert wire_key(own) == wire_key(notice()) != wire_key(other)
+    fifo = [publication(one, TOPIC + ".fifo") for one in (own, other)]
+    assert len({one["MessageDeduplicationId"] for one in fifo}) == 2
+    mails = [mail(one, "a@b.test") for one in (own, other)]
+    for what in ("message_id", "picture_id", "thread"):
+        assert len({getattr(one, what) for one in mails}) == 2, what
+    assert values_of(own)["key"] != values_of(other)["key"]
+    assert as_json(other) | changes == as_json(other), "JSON says which one it is"
+
+
+def test_a_notice_of_an_older_version_has_a_key_too() -> None:
+    old = {name: value for name, value in notice().model_dump().items() if name != "region"}
+    assert Notice.model_validate(old).region == ""
+    assert len(wire_key(Notice.model_validate(old))) == 64
+
+
+@pytest.mark.parametrize("domain", ["b.test", f"{'long.' * 20}test", "bücher.test"])
+def test_a_pictures_id_is_short_enough_for_ses(domain: str) -> None:
+    content = mail(notice(), f"deploys@{domain}", picture=Attachment("a.png", b"png", "It rose"))
+    assert 1 <= len(content.picture_id) <= 78
+    assert f"cid:{content.picture_id}" in content.html
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,8 @@ import pytest
 from lastgood.contracts import GroupProgress, GroupResult, Member
 from lastgood.model import Action, ChannelFailure, Outcome, ReleaseResult, ServiceRef
 from lastgood.plots import canvas
-from lastgood.report import grouped, page, telling
+from lastgood.policy_notify import NotifyPolicy
+from lastgood.report import facts, grouped, page, telling
 from lastgood.report.parts import Page, ReleasePart
 from tests.decisions.told import recorded_release
 
@@ -323,3 +324,16 @@ def test_a_group_is_one_verdict_and_then_each_service() -> None:
 def test_a_group_under_way() -> None:
     told = words(page.html(a_group(None), plots=False))
     assert "group shop: release 3.0 is under way" in told
+
+
+@pytest.mark.parametrize("severities", [["critical"], ["healthy"]])
+def test_whether_a_healthy_release_is_told_is_said_as_the_channels_have_it(severities) -> None:
+    _, told, result = recorded_release("healthy")
+    hook = {"webhook_url": "env:HOOK", "severity": severities}
+    notify = NotifyPolicy.model_validate({"slack": hook})
+    policy = told.release.policy.model_copy(update={"notify": notify})
+    release = told.release.model_copy(update={"policy": policy})
+    result = result.model_copy(update={"outcome": Outcome.HEALTHY})
+    details = dict(facts.details(told.model_copy(update={"release": release}), result))
+    said = "No channel wants to hear of a healthy release, as the policy is"
+    assert (said in details["Notifications"]) is (severities == ["critical"])

@@ -191,3 +191,24 @@ def test_samples_are_of_every_kind_and_every_end() -> None:
     assert {one.kind for one in samples()} == kinds - {"test"}
     assert {one.outcome for one in samples() if one.kind == "ended"} == set(Outcome)
     assert all(one.at < datetime(2026, 2, 1, tzinfo=UTC) for one in samples())
+
+
+@pytest.mark.parametrize(
+    ("notify", "hears"),
+    [
+        ({"slack": HOOK}, False),
+        ({"slack": HOOK, "healthy": True}, True),
+        ({"slack": HOOK | {"severity": ["healthy"]}}, True),
+        ({"slack": [HOOK, HOOK | {"at_least": "healthy"}]}, True),
+        ({"slack": HOOK | {"severity": ["critical"]}, "healthy": True}, False),
+        ({"slack": HOOK | {"services": ["shop/other"]}, "healthy": True}, False),
+        ({"pagerduty": PAGER, "healthy": True}, False),
+        ({}, False),
+    ],
+    ids=str,
+)
+def test_who_hears_of_a_healthy_release(notify: dict[str, Any], hears: bool) -> None:
+    policy = NotifyPolicy.model_validate(notify)
+    assert routing.hears_of_healthy("shop/web", policy) is hears
+    healthy = notice("ended", Outcome.HEALTHY)
+    assert bool(routing.messages_of(healthy, policy, {})) is hears

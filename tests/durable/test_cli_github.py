@@ -13,8 +13,10 @@ from hypothesis import strategies as st
 
 from lastgood.cli import github, github_job, github_plot, github_summary
 from lastgood.cli.github_job import Job, what_now
+from lastgood.cli.output import advice
 from lastgood.contracts import Decided, Explanation, ReleaseOrder
 from lastgood.decisions.charts import Chart, Curve, Level, Moment, Panel
+from lastgood.decisions.record_columns import pack
 from lastgood.model import (
     Action,
     ChannelFailure,
@@ -277,6 +279,68 @@ def test_a_held_release_says_how_to_decide() -> None:
     commands = what_now(result("r1", Outcome.HELD)).commands
     assert 'lastgood approve shop/web --reason "…"   # it is good' in commands
     assert 'lastgood rollback shop/web --reason "…"' in commands
+
+
+def test_a_release_that_ended_held_offers_what_still_works() -> None:
+    now = what_now(result("r1", Outcome.HELD))
+    assert now.text == (
+        "While it waits: approve, deny or resume it. "
+        "Once it has ended: release a fix, or roll it back."
+    )
+    said = "\n".join(advice(result("r1", Outcome.HELD)))
+    before, after = said.split("once it has ended")
+    for verb in ("approve", "deny", "resume"):
+        assert f"lastgood {verb} " in before
+        assert verb not in after
+    assert "lastgood rollback " in after
+
+
+@pytest.mark.parametrize(
+    ("outcome", "run_id", "release"),
+    [
+        (Outcome.REFUSED, "", ""),
+        (Outcome.REFUSED, "run-1", "r1"),
+        (Outcome.CANCELLED, "", "r1"),
+        (Outcome.HEALTHY, "run-1", "r1"),
+    ],
+)
+def test_the_output_release_is_empty_if_it_was_not_accepted(
+    outcome: Outcome, run_id: str, release: str, tmp_path: Path
+) -> None:
+    told_job, out, _ = job(tmp_path)
+    told_job.ended(result("r1", outcome, run_id=run_id), None, "prod")
+    found = outputs(out.read_text())
+    assert (found["outcome"], found["release"]) == (outcome.value, release)
+
+
+@pytest.mark.parametrize(
+    "record", ["unreadable", pack({"kind": "threshold", "begun": 7}), pack({"kind": "unheard of"})]
+)
+def test_a_record_of_another_version_has_no_plot_and_changes_no_verdict(
+    record: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    ended = result("r1", Outcome.HEALTHY)
+    policy = Policy.model_validate({"service": "a/b", "triggers": [{"type": "error-rate"}]})
+    order = told(ended).release.model_copy(update={"policy": policy})
+    odd = FIRED.model_copy(update={"record": record, "key": "0 error-rate"})
+    known = told(ended).model_copy(update={"release": order, "verdicts": (odd,)})
+    told_job, out, summary = job(tmp_path)
+    told_job.ended(ended, known, "prod")
+    assert outputs(out.read_text())["outcome"] == "healthy"
+    assert "| FAIL | error-rate |" in summary.read_text()
+    assert "not whole" not in capsys.readouterr().err
+
+
+def test_a_summary_that_cannot_be_made_is_said_and_a_shorter_one_is_written(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    ended = result("r1", Outcome.HEALTHY)
+    odd = told(ended).model_copy(update={"actions": (None,)})  # as nobody foresaw it
+    told_job, out, summary = job(tmp_path)
+    told_job.ended(ended, odd, "prod")
+    assert outputs(out.read_text())["outcome"] == "healthy"
+    assert "HEALTHY: release r1" in summary.read_text()
+    assert "The summary is not whole: AttributeError: " in capsys.readouterr().err
 
 
 def test_outside_of_github_nothing_is_told(

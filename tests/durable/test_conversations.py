@@ -125,6 +125,7 @@ async def test_resumed_is_resolved_and_held_again_is_triggered_again(desk):
     assert [kind for _, kind, _ in said(desk)] == ["held", "resumed", "held", "ended"]
     assert "ann resumed it: metrics are back" in desk.aws.posts[1].notice.summary
     assert len({post.notice.dedup for post in desk.aws.posts}) == 4
+    assert {post.notice.region for post in desk.aws.posts} == {"eu-west-1"}
 
 
 @pytest.mark.parametrize("verb", ["approve", pytest.param("deny", marks=pytest.mark.campaign)])

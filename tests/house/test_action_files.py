@@ -113,6 +113,43 @@ def test_the_example_uses_what_the_action_has() -> None:
     assert wanted <= set(action["outputs"])
 
 
+@pytest.mark.parametrize(
+    ("outcome", "release", "runs"),
+    [
+        ("healthy", "r1", False),
+        ("rolled_back", "r1", False),
+        ("refused", "r1", False),  # after it was accepted: people were told
+        ("refused", "", True),  # at the door
+        ("", "r1", True),
+        ("", "", True),
+    ],
+)
+def test_the_example_says_what_lastgood_could_not_say(
+    outcome: str, release: str, runs: bool
+) -> None:
+    condition = str(jobs(EXAMPLE)["notify"]["if"]).removeprefix("${{").removesuffix("}}")
+    python = condition.replace("always()", "True").replace("&&", "and").replace("||", "or")
+    for name, value in (("outcome", outcome), ("release", release)):
+        python = python.replace(f"needs.release.outputs.{name}", repr(value))
+    assert re.fullmatch(r"[\w '()=]*", python)
+    assert eval(python) is runs
+
+
+def test_a_second_release_of_a_job_does_not_keep_the_firsts_report(tmp_path: Path) -> None:
+    page = tmp_path / "lastgood-report.html"
+    page.write_text("of the first one")
+    names = ("IMAGE", "TASK_DEFINITION", "RELEASE", "FORCE")
+    env = {f"INPUT_{name}": "" for name in names} | {
+        "PATH": os.environ["PATH"],
+        "COMMAND": "true",
+        "INPUT_POLICY": "lastgood.yaml",
+        "INPUT_REPORT": "true",
+        "RUNNER_TEMP": str(tmp_path),
+    }
+    subprocess.run(["bash", ROOT / "scripts/github/deploy.sh"], env=env, check=True)
+    assert not page.exists(), "refused, it wrote none"
+
+
 def test_the_page_says_all_inputs_outputs_outcomes_and_exit_codes() -> None:
     page, action = (ROOT / "docs/github-actions.md").read_text(), yaml.safe_load(ACTION)
     for name in (*action["inputs"], *action["outputs"]):

@@ -17,11 +17,12 @@ from html import escape
 from lastgood.contracts import Notice
 from lastgood.decisions.plain import one_line
 from lastgood.decisions.rendering.attachments import Attachment
-from lastgood.decisions.rendering.text import BUILT_IN, Wording, as_text, rows, title_of
+from lastgood.decisions.rendering.text import BUILT_IN, Wording, as_text, rows, title_of, wire_key
 from lastgood.model import Model
 
 _COLOURS = {"healthy": "#1a7f37", "warning": "#9a6700", "critical": "#b42318"}
 _CELL = "padding:2px 12px 2px 0;vertical-align:top"
+_NOBODYS = "lastgood.invalid"
 
 
 class Mail(Model):
@@ -43,20 +44,21 @@ def mail(
     words: Wording = BUILT_IN,
     picture: Attachment | None = None,
 ) -> Mail:
-    """The mail for a notice, which may show a picture; its ids are in the sender's domain.
+    """The mail for a notice, which may show a picture; its own ids are in the sender's domain.
 
     A title of the policy's own is the whole subject: some mail programs show mails as one thread
     only if their subjects are the same.
     """
     domain = sender.rpartition("@")[2]
     title = title_of(notice, 180, words)
-    picture_id = _identifier(f"{notice.dedup} picture", domain).strip("<>")
+    own = wire_key(notice)
+    picture_id = _identifier(f"{own} picture", _NOBODYS).strip("<>")  # SES takes 78 characters
     return Mail(
         subject=title if words.title else f"[{notice.severity}] {title}",
         text=as_text(notice, words),
         html=_html(notice, words, _shown(picture, picture_id) if picture else ""),
-        message_id=_identifier(notice.dedup, domain),
-        thread=_identifier(f"{notice.service} {notice.release}", domain),
+        message_id=_identifier(own, domain),
+        thread=_identifier(f"{notice.region} {notice.service} {notice.release}", domain),
         picture_id=picture_id,
     )
 
@@ -104,7 +106,7 @@ def _shown(picture: Attachment, ident: str) -> str:
 
 def _identifier(text: str, domain: str) -> str:
     digest = hashlib.sha256(text.encode("utf-8", "replace")).hexdigest()[:40]
-    fit = domain if domain.isascii() else "lastgood.invalid"
+    fit = domain if domain.isascii() else _NOBODYS
     return f"<lastgood.{digest}@{fit}>"
 
 

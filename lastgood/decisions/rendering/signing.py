@@ -16,19 +16,19 @@ _LEAST, _MOST = 24, 64
 """Bytes of a secret, as the specification has it."""
 
 
-def signature_headers(secrets: str, dedup: str, at: int, body: bytes) -> dict[str, str]:
+def signature_headers(secrets: str, key: str, at: int, body: bytes) -> dict[str, str]:
     """The headers that sign a request.
 
     Args:
         secrets: one or more, with white space between them.
-        dedup: the notice's key.
+        key: the notice's key.
         at: when it is sent, in Unix time.
         body: exactly as it is sent.
 
     Raises:
         ValueError: if a secret is none; without the secret.
     """
-    ident = f"msg_{hashlib.sha256(dedup.encode('utf-8', 'replace')).hexdigest()[:32]}"
+    ident = f"msg_{hashlib.sha256(key.encode('utf-8', 'replace')).hexdigest()[:32]}"
     return {
         "webhook-id": ident,
         "webhook-timestamp": str(at),

@@ -13,7 +13,15 @@ from typing import Any
 
 from lastgood.contracts import Notice
 from lastgood.decisions.plain import cut, one_line
-from lastgood.decisions.rendering.text import BUILT_IN, Wording, as_json, as_text, key, title_of
+from lastgood.decisions.rendering.text import (
+    BUILT_IN,
+    Wording,
+    as_json,
+    as_text,
+    key,
+    title_of,
+    wire_key,
+)
 
 
 def publication(notice: Notice, topic_arn: str, words: Wording = BUILT_IN) -> dict[str, Any]:
@@ -32,7 +40,7 @@ def publication(notice: Notice, topic_arn: str, words: Wording = BUILT_IN) -> di
     }
     if topic_arn.endswith(".fifo"):
         arguments["MessageGroupId"] = key(notice.service)
-        arguments["MessageDeduplicationId"] = key(notice.dedup)
+        arguments["MessageDeduplicationId"] = wire_key(notice)
     return arguments
 
 

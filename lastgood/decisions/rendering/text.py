@@ -61,6 +61,7 @@ def as_json(notice: Notice, words: Wording = BUILT_IN) -> dict[str, Any]:
         "severity": notice.severity,
         "outcome": notice.outcome.value if notice.outcome else None,
         "service": notice.service,
+        "region": notice.region,
         "release": notice.release,
         "title": title_of(notice, words=words),
         "summary": one_line(notice.summary, 3000),
@@ -68,6 +69,14 @@ def as_json(notice: Notice, words: Wording = BUILT_IN) -> dict[str, Any]:
         "link": notice.link,
         "at": notice.at.isoformat(),
     }
+
+
+def wire_key(notice: Notice) -> str:
+    """What tells a notice from all others, as receivers that recognise copies take it.
+
+    Two services may be released under one id: all of a repository's, say, under its version.
+    """
+    return key(f"{notice.region}/{notice.service}/{notice.dedup}")
 
 
 def key(text: str, limit: int = 128) -> str:
