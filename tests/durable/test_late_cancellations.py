@@ -23,7 +23,7 @@ from temporalio.worker import (
 from lastgood import messages
 from lastgood.model import Outcome
 from tests.durable.conftest import QUIET, TEST_SERVER
-from tests.durable.desk import RELEASE, Desk, at_work
+from tests.durable.desk import PATIENCE, RELEASE, Desk, at_work
 from tests.durable.fake_aws import FakeAws
 from tests.durable.world import Fault, World
 
@@ -120,6 +120,7 @@ async def test_while_its_images_are_looked_up_for_the_last_time(desk):
         desk.aws.meanwhile["describe_service_revisions"] = look
         looked.append(len(desk.told("ended")))
         if looked[-1] and looked.count(1) == 1:
+            desk.world.known_from.clear()
             await cancel(desk)
 
     desk.aws.meanwhile["describe_service_revisions"] = look
@@ -128,6 +129,8 @@ async def test_while_its_images_are_looked_up_for_the_last_time(desk):
     assert looked[-1] == 1
     assert result.outcome is Outcome.HEALTHY
     assert len(desk.told("ended")) == 1
+    (image,) = (await desk.overview()).last_known_good.images
+    assert image.digest
 
 
 @pytest.mark.parametrize("takes", [{"seconds": 20}, {"minutes": 10}], ids=["end", "begin"])
@@ -159,12 +162,12 @@ async def test_while_it_answers_an_operator_after_its_end():
             await desk.skip(seconds=5)
         await desk.skip(seconds=30)
 
-        await cancel(desk)
+        await asyncio.wait_for(cancel(desk), PATIENCE)
         result = await desk.result("app:2")
 
         assert result.outcome is Outcome.HEALTHY
         assert result.reason.startswith("ann promoted it")
-        await asked
+        await asyncio.wait_for(asked, PATIENCE)
 
 
 async def test_rollback_that_comes_while_people_are_told_is_news_of_its_own(desk):
