@@ -92,10 +92,14 @@ def _without_containers(order: PermissionOrder) -> Arguments | None:
 
 
 def _no_deployment(order: PermissionOrder) -> str | None:
+    return _none_of("service-deployment", order)
+
+
+def _none_of(kind: str, order: PermissionOrder) -> str | None:
+    """The ARN of a part of the service that does not exist."""
     if order.service_arn is None:
         return None
-    part = order.service_arn.replace(":service/", ":service-deployment/")
-    return f"{part}/{_NO_DEPLOYMENT}"
+    return f"{order.service_arn.replace(':service/', f':{kind}/')}/{_NO_DEPLOYMENT}"
 
 
 def _stop_none(order: PermissionOrder) -> Arguments | None:
@@ -224,7 +228,11 @@ _CALLS = {
     "ecs:DescribeServiceRevisions": Call(
         "ecs",
         "describe_service_revisions",
-        _of("serviceRevisionArns", lambda one: [one.service_revision]),
+        _of(
+            "serviceRevisionArns",
+            # During a rollout there is not one that runs.
+            lambda one: [one.service_revision or _none_of("service-revision", one)],
+        ),
     ),
     "ecs:UpdateService": Call("ecs", "update_service", _to_no_revision),
     "ecs:RegisterTaskDefinition": Call("ecs", "register_task_definition", _without_containers),

@@ -91,6 +91,7 @@ async def _at_work() -> AsyncIterator[_Bench]:
     async with AsyncExitStack() as stack:
         server = await WorkflowEnvironment.start_time_skipping(
             test_server_existing_path=str(BIN / "temporal-test-server"),
+            test_server_startup_timeout=timedelta(seconds=60),
             data_converter=pydantic_data_converter,
             runtime=quiet(),
         )

@@ -14,6 +14,7 @@ from temporalio import workflow
 from lastgood import messages, policy_schema, settings
 from lastgood.cli.main import cli
 from lastgood.model import EXIT_CODES
+from scripts import reference_of_aws
 from workflows.check import Check
 from workflows.deployment import Deployment
 from workflows.group_release import GroupRelease
@@ -35,6 +36,8 @@ def pages() -> dict[str, str]:
         "exit-codes.md": exit_codes_page(),
         "messages.md": messages_page(),
         "settings.md": settings_page(),
+        "metrics.md": reference_of_aws.metrics_page(HEAD),
+        "permissions.md": reference_of_aws.permissions_page(HEAD),
     }
 
 

@@ -9,7 +9,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 from temporalio import workflow
-from temporalio.exceptions import ActivityError
+from temporalio.exceptions import ActivityError, is_cancelled_exception
 
 from workflows import calls
 
@@ -56,9 +56,12 @@ class Drilling:
         release = self._release
         reason = f"A drill of {release.service}, release {release.order.release.id}"
         mark = AlarmMark(region=release.service.region, name=name, reason=reason)
+        self._marked_at = workflow.now()  # the watch may see it before CloudWatch has answered
         try:
             self._marked_at = await calls.set_alarm_state(mark)
         except ActivityError as error:
+            if is_cancelled_exception(error):
+                return  # the window ended meanwhile
             self._fire(f"Alarm {name} could not be set to ALARM: {calls.why(error)}")
             return
         release.journal.call(f"SetAlarmState: {name} → ALARM", self._marked_at)

@@ -34,6 +34,8 @@ class Listed:
         self._on = wanted
         self._show = show
         self._wanted: dict[str, str | None] = {}
+        self._looked: dict[str, str | None] = {}
+        """What was wanted at the last look, whether or not it could be set."""
         self._written: dict[str, str | None] = {}
         self._writing: asyncio.Task[None] | None = None
         self._ui_url = ""
@@ -65,14 +67,15 @@ class Listed:
         await workflow.wait_condition(lambda: not self.writing)
 
     async def _write(self) -> None:
-        while self._wanted != self._written:
+        while self._wanted != self._looked:
             around, wanted = await _look_around(), dict(self._wanted)
             changes = attributes.to_write(wanted, self._written, around.search_attributes)
             if changes:
                 workflow.upsert_search_attributes(
                     [_update(name, value) for name, value in changes.items()]
                 )
-            self._written, self._ui_url = wanted, around.ui_url
+            self._written |= changes
+            self._looked, self._ui_url = wanted, around.ui_url
             self._show()
 
 

@@ -23,7 +23,6 @@ from lastgood.cli.following import Follower
 from lastgood.cli.options import (
     Checked,
     checked_service,
-    configured_region,
     duration_option,
     load_any_policy,
     no_wait_option,
@@ -176,14 +175,17 @@ def _policy_of(path: str, service: str, region: str | None) -> Policy:
     """The service's policy: the file's, or that of a group's member.
 
     Raises:
-        UsageError: if the file is about another service.
+        UsageError: if the file is about another service, or about one in another region.
     """
     found = load_any_policy(path)
-    policies = found.services if isinstance(found, GroupPolicy) else [found]
-    for policy in policies:
-        if policy.service == service:
-            where = region or policy.region or found.region or configured_region()
-            return policy.model_copy(update={"region": where})
+    policies = found.members() if isinstance(found, GroupPolicy) else (found,)
+    named = [one for one in policies if one.service == service]
+    for policy in named:
+        if region in (None, policy.region):
+            return policy
+    if named:
+        where = " and ".join(str(one.region) for one in named)
+        raise UsageError(f"--region {region}: {path} is about {service} in {where}: leave it out")
     others = ", ".join(one.service for one in policies)
     raise UsageError(f"{path} is the policy of {others}, not of {service}: name its file: --policy")
 

@@ -29,6 +29,7 @@ from lastgood.decisions.health import is_red
 from lastgood.decisions.targets import Choice, is_blameless, is_steady, why_not_steady
 from lastgood.decisions.task_definitions import pinned, registrable
 from lastgood.decisions.wording import day
+from lastgood.messages import deployment_id
 from lastgood.model import (
     DrillSummary,
     Outcome,
@@ -53,7 +54,12 @@ _RETURNED = (Outcome.ROLLED_BACK, Outcome.ROLLED_BACK_BY_ECS)
 def with_newest_policy(order: ReleaseOrder, state: GuardState) -> ReleaseOrder:
     """A scheduled drill obeys the policy of a release that began after its schedule was made."""
     made = order.drill.scheduled_at if order.drill else None
-    released = (one.started_at for one in state.results if one.started_at and not one.drill)
+    release = deployment_id(state.service)  # an operator's rollback brings no policy
+    released = (
+        one.started_at
+        for one in state.results
+        if one.started_at and not one.drill and one.workflow_id == release
+    )
     newest = next(released, None)
     if made is None or newest is None or newest <= made or state.policy is None:
         return order

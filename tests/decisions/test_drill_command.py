@@ -9,9 +9,19 @@ from typing import Any
 
 import pytest
 
-from lastgood.cli import drill_report, drill_status, github_job, history, main, output, status
+from lastgood.cli import (
+    drill,
+    drill_report,
+    drill_status,
+    github_job,
+    history,
+    main,
+    output,
+    status,
+)
 from lastgood.cli.released import releases_of
 from lastgood.contracts import Overview
+from lastgood.errors import UsageError
 from lastgood.model import (
     DrillSummary,
     Outcome,
@@ -192,3 +202,24 @@ def test_page_of_a_drill_asks_for_no_fix() -> None:
     failed = telling.of_result("shop/web", FAILED, "")
     assert (failed.badge, failed.tone) == ("drill not passed", "warning")
     assert failed.more[0].startswith("web:1 did not become steady.")
+
+
+GROUP = """\
+group: shop
+notify: {sns: {topic_arn: "arn:aws:sns:us-east-1:123456789012:oncall"}}
+services:
+  - {service: shop/web, region: us-east-1, drill: {allowed: true}}
+  - {service: shop/web, region: eu-west-1}
+"""
+
+
+def test_a_members_policy_is_that_of_its_region_and_tells_whom_the_group_tells(
+    tmp_path: Path,
+) -> None:
+    path = tmp_path / "shop.yaml"
+    path.write_text(GROUP)
+    own = drill._policy_of(str(path), "shop/web", "us-east-1")
+    assert [key for key, _ in own.notify.channels()] == ["sns"]
+    assert not drill._policy_of(str(path), "shop/web", "eu-west-1").drill.allowed
+    with pytest.raises(UsageError, match="about shop/web in us-east-1 and eu-west-1"):
+        drill._policy_of(str(path), "shop/web", "eu-central-1")

@@ -21,6 +21,7 @@ from lastgood.contracts import (
 from lastgood.decisions import comparing, drills, notices, operators, routing
 from lastgood.decisions.notices import NoticeContext
 from lastgood.decisions.targets import Choice
+from lastgood.messages import deployment_id, rollback_id
 from lastgood.model import (
     ContainerImage,
     DrillSummary,
@@ -200,6 +201,8 @@ def test_scheduled_drill_obeys_the_policy_of_a_later_release() -> None:
     assert not obeyed(later)
     assert obeyed(earlier)
     assert obeyed(later.model_copy(update={"drill": DrillSummary()}), earlier)
+    by_hand = later.model_copy(update={"workflow_id": rollback_id(SERVICE)})
+    assert obeyed(by_hand, earlier), "an operator's rollback brings no policy"
 
 
 # --- What it releases --------------------------------------------------------------------------
@@ -307,7 +310,7 @@ def test_time_that_was_not_measured_is_not_told() -> None:
 def result(outcome: Outcome, drill: DrillSummary | None = None, **more: Any) -> ReleaseResult:
     known: dict[str, Any] = {
         "release": "d1",
-        "workflow_id": "w",
+        "workflow_id": deployment_id(SERVICE),
         "run_id": "r",
         "service": "shop/web",
         "outcome": outcome,

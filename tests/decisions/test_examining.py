@@ -92,6 +92,17 @@ def test_the_worst_is_counted_first() -> None:
 # --- Permissions -------------------------------------------------------------------------------
 
 
+def test_a_repository_is_where_its_image_says() -> None:
+    order = needs.wanted(policy(), state(), DEFINITION).model_copy(
+        update={
+            "image": "123456789012.dkr.ecr.cn-north-1.amazonaws.com.cn/team/shop:1.0",
+            "service_arn": "arn:aws-cn:ecs:cn-northwest-1:123456789012:service/shop/web",
+        }
+    )
+    wanted = "arn:aws-cn:ecr:cn-north-1:123456789012:repository/team/shop"
+    assert needs.resource_of(order, "ecr:DescribeImages") == wanted
+
+
 def judged(
     tried: Tried, caller: str | None = WORKER, definition: dict[str, Any] = DEFINITION, **keys: Any
 ) -> Line:

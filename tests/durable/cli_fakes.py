@@ -361,6 +361,7 @@ async def rig(folder: Path, *, worker: bool = True) -> AsyncIterator[Rig]:
     (folder / "lastgood.yaml").write_text(POLICY)
     server = await WorkflowEnvironment.start_local(
         dev_server_existing_path=str(BIN / "temporal"),
+        dev_server_startup_timeout=timedelta(seconds=60),
         ui=False,
         data_converter=pydantic_data_converter,
     )

@@ -35,6 +35,8 @@ DEV_SERVER = Path(__file__).parents[2] / ".venv/bin/temporal"
 TEST_SERVER = Path(__file__).parents[2] / ".venv/bin/temporal-test-server"
 
 
+STARTS_WITHIN = timedelta(seconds=60)
+"""Five seconds without it, which a busy machine needs to start a process."""
 BRISK = tuple(
     word
     for queue in ("transfer", "timer", "visibility")
@@ -48,6 +50,7 @@ async def start_dev_server(*extra: str) -> WorkflowEnvironment:
     return await WorkflowEnvironment.start_local(
         dev_server_existing_path=str(DEV_SERVER),
         dev_server_extra_args=[*BRISK, *extra],
+        dev_server_startup_timeout=STARTS_WITHIN,
         data_converter=pydantic_data_converter,
         identity="lastgood",
         runtime=QUIET,
@@ -76,6 +79,7 @@ async def dev_desk(request: pytest.FixtureRequest) -> AsyncIterator[Desk]:
 async def desk() -> AsyncIterator[Desk]:
     environment = await WorkflowEnvironment.start_time_skipping(
         test_server_existing_path=str(TEST_SERVER),
+        test_server_startup_timeout=STARTS_WITHIN,
         data_converter=pydantic_data_converter,
         runtime=QUIET,
     )

@@ -119,8 +119,10 @@ def resource_of(order: PermissionOrder, action: str) -> str | None:
     service = order.service_arn
     if action == "ecr:DescribeImages" and order.image:
         host, _, rest = order.image.partition("/")
-        account, region = host.split(".")[0], order.service.region
-        return f"arn:aws:ecr:{region}:{account}:repository/{rest.split('@')[0].split(':')[0]}"
+        account, region = host.split(".")[0], host.split(".")[3]
+        partition = (order.service_arn or "arn:aws").split(":")[1]
+        name = rest.split("@")[0].split(":")[0]
+        return f"arn:{partition}:ecr:{region}:{account}:repository/{name}"
     if service is None or not action.startswith("ecs:"):
         return None
     if action == "ecs:RegisterTaskDefinition":
