@@ -19,6 +19,7 @@ from workflows.preflight import RefusedError, prepare
 from workflows.release import Part, Release
 from workflows.showing import show
 from workflows.smoke import smoke
+from workflows.unbroken import WHILE_TOLD, to_its_end
 from workflows.watching import Round, until_after
 
 with workflow.unsafe.imports_passed_through():
@@ -72,12 +73,16 @@ class Deployment:
                 raise  # this run only leaves the worker's memory
             reason = self._release.cancelled_by()
             report = await ending.close(Finding(kind="cancelled", reason=reason))
+        await to_its_end(self._journal, self._leave(report), WHILE_TOLD)
+        return report
+
+    async def _leave(self, report: DeploymentReport) -> None:
+        """It is over; what still goes on comes to its end."""
         self._release.over = True
         await self._release.listed.settled()
         if self._release.orphaned:
             await self._release.tell_guard(messages.RELEASE_ENDED, report)
         await workflow.wait_condition(workflow.all_handlers_finished)
-        return report
 
     async def _carry_out(self, ending: Ending) -> DeploymentReport:
         """Forward, until the release has its outcome; a held one may be judged again."""

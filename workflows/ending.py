@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Coroutine
 from datetime import datetime
-from typing import Any
 
 from temporalio import workflow
 from temporalio.exceptions import ActivityError, ChildWorkflowError, WorkflowAlreadyStartedError
@@ -16,6 +14,7 @@ from workflows.release import Release
 from workflows.results import after_rollback, report_of, result_of
 from workflows.rollback import Rollback
 from workflows.telling import Conversation, here
+from workflows.unbroken import WHILE_TOLD, to_its_end
 
 with workflow.unsafe.imports_passed_through():
     from lastgood import messages
@@ -41,6 +40,7 @@ with workflow.unsafe.imports_passed_through():
     )
 
 _BUSY_RETRY_SECONDS = 5
+_GOES_ON = "Cancelled while rolling back: the rollback goes on."
 
 
 async def run_rollback(order: RollbackOrder) -> RollbackReport:
@@ -80,6 +80,7 @@ class Ending:
         self._journal = release.journal
         self._proven: str | None = None
         self._holds = 0
+        self._closings = 0
         self._held: ReleaseResult | None = None
         """What it waited for a person with, last."""
         self._cooldown_told: datetime | None = None
@@ -126,19 +127,29 @@ class Ending:
             fired=finding.verdict if finding else None,
             target=release.target,
         )
+        notice = self._with_own_key(notice)
         await self._tell(notice, finding)
         while self._telling:
-            self._journal.failures.extend(await self._telling.pop(0))
-        await release.know_digests()
+            told = await to_its_end(self._journal, self._telling.pop(0), WHILE_TOLD)
+            self._journal.failures.extend(told)
+        await to_its_end(self._journal, release.know_digests(), WHILE_TOLD)
         late = release.interruption
         if release.judged_good and late and late.kind == "operator":
             release.judged_good = False
-            return await self._close(await self._roll_back(late), late)
+            back = await to_its_end(self._journal, self._roll_back(late), _GOES_ON)
+            return await self._close(back, late)
         report = report_of(release, end, self._proven, notice, self._conversation.open)
         self._journal.held = False
         self._journal.result = ReleaseResult.model_validate(report.model_dump())
         self._journal.note(f"Ended: {report.outcome.value}. {report.reason}")
         return report
+
+    def _with_own_key(self, notice: Notice) -> Notice:
+        """A second end is news: its key is not the first one's."""
+        self._closings += 1
+        if self._closings == 1:
+            return notice
+        return notice.model_copy(update={"dedup": f"{notice.dedup}-{self._closings}"})
 
     async def tell_of_cooldown(self, finding: Finding, remedy: Remedy) -> None:
         """Something went wrong during a cooldown: people hear of it at once, and once."""
@@ -207,9 +218,10 @@ class Ending:
         with self._journal.step("roll back", target.label):
             report = await self._run(finding, target, adopt=False)
             report = await self._once_more(finding, target, report)
-        await remembered
+        await to_its_end(self._journal, remembered, _GOES_ON)
         ended = {"finished_at": workflow.now(), "verified": report.verified, "to": report.to}
-        await self._remember(record.model_copy(update=ended))
+        remembering = self._remember(record.model_copy(update=ended))
+        await to_its_end(self._journal, remembering, WHILE_TOLD)
         return after_rollback(self._release, report, finding)
 
     async def _once_more(
@@ -261,20 +273,9 @@ class Ending:
             reason=finding.reason,
             listed=True,
         )
-        report = await self._to_its_end(run_rollback(order))
+        report = await to_its_end(self._journal, run_rollback(order), _GOES_ON)
         self._journal.calls += report.calls
         return report
-
-    async def _to_its_end(self, rollback: Coroutine[Any, Any, RollbackReport]) -> RollbackReport:
-        """A rollback that has begun goes on, even if the release is cancelled meanwhile."""
-        task = asyncio.create_task(rollback)
-        while True:
-            try:
-                return await asyncio.shield(task)
-            except asyncio.CancelledError:
-                if task.done() or workflow.cancellation_reason() is None:
-                    raise
-                self._journal.note("Cancelled while rolling back: the rollback goes on.")
 
     async def _target_of(self, finding: Finding) -> Revision | None:
         if finding.to is None:

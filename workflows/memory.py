@@ -25,6 +25,8 @@ class Memory:
         self.state = state
         self.writing = False
         """The mirror is being written."""
+        self.reminding = False
+        """People are being told again of a failure."""
         self._turns: dict[str, Turns] = {}
         self._looked = state.restored
         self._refused: dict[str, str] | None = None

@@ -8,6 +8,7 @@ from workflows.memory import Memory
 from workflows.telling import Conversation
 
 with workflow.unsafe.imports_passed_through():
+    from lastgood.contracts import Alert
     from lastgood.decisions import alerts, incidents
 
 
@@ -23,12 +24,24 @@ async def remind(memory: Memory) -> None:
                 timeout_summary="People are told again of a failed rollback",
             )
         except TimeoutError:
-            for alert in alerts.due(memory.state, workflow.now()):
-                notice = alerts.reminder(alert, workflow.now())
-                memory.state = alerts.told(memory.state, alert, workflow.now())
-                conversation = Conversation(
-                    incidents.threads_of(memory.state, alert.release),
-                    memory.turns_about(alert.release),
-                )
-                await conversation.tell(notice, alert.notify, memory.state.service.region)
-                memory.state = incidents.reminded(memory.state, alert, conversation.open)
+            memory.reminding = True
+            try:
+                await _remind_of_those_due(memory)
+            finally:
+                memory.reminding = False
+
+
+async def _remind_of_those_due(memory: Memory) -> None:
+    """One after the other; what is acknowledged or good again meanwhile is left out."""
+    for alert in alerts.due(memory.state, workflow.now()):
+        if alert in memory.state.alerts or not workflow.patched("no-stale-reminders"):
+            await _remind_of(memory, alert)
+
+
+async def _remind_of(memory: Memory, alert: Alert) -> None:
+    notice = alerts.reminder(alert, workflow.now())
+    memory.state = alerts.told(memory.state, alert, workflow.now())
+    threads = incidents.threads_of(memory.state, alert.release)
+    conversation = Conversation(threads, memory.turns_about(alert.release))
+    await conversation.tell(notice, alert.notify, memory.state.service.region)
+    memory.state = incidents.reminded(memory.state, alert, conversation.open)

@@ -106,7 +106,8 @@ class ServiceGuard:
 
     @property
     def _idle(self) -> bool:
-        busy = self._memory.writing or self._desk.telling or self._listed.writing
+        telling = self._memory.reminding or self._desk.telling
+        busy = self._memory.writing or telling or self._listed.writing
         return workflow.all_handlers_finished() and not busy
 
     # --- What Temporal's UI shows ----------------------------------------------------------

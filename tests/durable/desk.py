@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from datetime import datetime, timedelta
 from typing import Any
@@ -334,7 +334,12 @@ class _AbandonOutbound(WorkflowOutboundInterceptor):
 
 @asynccontextmanager
 async def at_work(
-    env: WorkflowEnvironment, aws: FakeAws, *, cached: int = 100, ui_url: str = ""
+    env: WorkflowEnvironment,
+    aws: FakeAws,
+    *,
+    cached: int = 100,
+    ui_url: str = "",
+    interceptors: Sequence[Interceptor] = (),
 ) -> AsyncIterator[Desk]:
     """Workers on both task queues, as worker.py makes them, with the fake activities.
 
@@ -346,6 +351,7 @@ async def at_work(
         aws: the activities.
         cached: how many workflows the worker remembers; with 0 it replays each at every step.
         ui_url: where Temporal's UI is said to be.
+        interceptors: what comes between the workflows and the server.
     """
     calls = Worker(
         env.client,
@@ -359,7 +365,7 @@ async def at_work(
         identity=env.client.identity,
         max_cached_workflows=cached,
         workflow_runner=UnsandboxedWorkflowRunner(),
-        interceptors=[] if aws.patient else [AbandonWatches()],
+        interceptors=[*interceptors, *([] if aws.patient else [AbandonWatches()])],
     )
     watches = Worker(
         env.client,
