@@ -32,7 +32,9 @@ def test_a_failed_rollback_is_one_thread_and_one_incident_until_it_is_good(scene
     assert run.json["notification_failures"] == []
 
     def kinds() -> list[str]:
-        return [str(one["metadata"]["event_payload"]["key"]) for one in services.messages]
+        keys = [str(one["metadata"]["event_payload"]["key"]) for one in services.messages]
+        assert all(one.startswith(f"us-east-1/{scene.shop.name}/") for one in keys), keys
+        return [one.split("/", 3)[-1] for one in keys]
 
     scene.wait("a reminder in the thread", lambda: any("reminder" in k for k in kinds()))
     assert scene.operate("acknowledge", "on it").code == 0
