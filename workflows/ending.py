@@ -243,7 +243,7 @@ class Ending:
         if before is None:
             return result_of(self._release, Outcome.ROLLED_BACK_BY_ECS, finding.reason, finding)
         if finding.to not in (None, before.task_definition):
-            before = await self._target_of(finding) or before
+            before = await to_its_end(self._journal, self._target_of(finding), _GOES_ON) or before
         with self._journal.step("verify", before.label):
             report = await self._run(finding, before, adopt=True)
         return after_rollback(self._release, report, finding)

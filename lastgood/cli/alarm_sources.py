@@ -12,7 +12,7 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
-from lastgood.cli.survey import Client, in_words
+from lastgood.cli.survey import Client, describe, in_words
 from lastgood.decisions.alarms.wanted import Behind, reads_balancer
 from lastgood.decisions.past_metrics import Balanced
 from lastgood.errors import UsageError
@@ -123,19 +123,7 @@ class _Reader:
 
 def _target_groups(policy: Policy, client: Client) -> tuple[list[str], list[str]]:
     """The target groups of a service, and those that its traffic shifts to."""
-    cluster, name = policy.service.split("/")
-    ecs = client("ecs")
-    missing = UsageError(f"there is no service {policy.service} in {ecs.meta.region_name}")
-    try:
-        answer = ecs.describe_services(cluster=cluster, services=[name])
-    except ClientError as error:
-        if in_words(error) == "ClusterNotFoundException":
-            raise missing from None
-        raise
-    living = [one for one in answer.get("services", []) if one.get("status") == "ACTIVE"]
-    if not living:
-        raise missing
-    attached = living[0].get("loadBalancers", [])
+    attached = describe(client("ecs"), policy.service).get("loadBalancers", [])
     advanced = [one.get("advancedConfiguration", {}) for one in attached]
     return (
         [one["targetGroupArn"] for one in attached if one.get("targetGroupArn")],

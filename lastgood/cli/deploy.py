@@ -25,7 +25,7 @@ from lastgood.cli.output import print_json, print_text, say
 from lastgood.contracts import Accepted, ReleaseOrder, ReleaseView
 from lastgood.errors import UsageError
 from lastgood.group_policy import GroupPolicy
-from lastgood.model import Outcome, ReleaseResult
+from lastgood.model import ReleaseResult
 from lastgood.policy import Policy
 
 _IMAGE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:/@+-]{0,511}")
@@ -236,7 +236,7 @@ async def _deploy(
     try:
         accepted = await asking.tell_guard(client, service, messages.DEPLOY, order, Accepted)
     except asking.RefusedError as error:
-        return await _end(client, _refused(order, str(error)), started, output, report)
+        return await _end(client, showing.refused(order, str(error)), started, output, report)
     started.begun(client.namespace, accepted)
     known = "follows the release that has this id" if accepted.already_known else "accepted"
     say(f"Release {order.id}: {order.what} → {service} in {service.region}; {known}")
@@ -276,19 +276,6 @@ async def _of_this_run(client: Client, started: _Started) -> ReleaseOrder:
             say(f"Release {ident} of an earlier attempt of this run is under way: following it.")
             return order.model_copy(update={"id": ident})
     return order
-
-
-def _refused(order: ReleaseOrder, reason: str) -> ReleaseResult:
-    return ReleaseResult(
-        release=order.id,
-        workflow_id=messages.deployment_id(order.policy.ref()),
-        run_id="",
-        service=order.policy.service,
-        outcome=Outcome.REFUSED,
-        reason=reason,
-        image=order.image,
-        actor=order.actor,
-    )
 
 
 def _show_accepted(accepted: Accepted, service: str, output: str) -> None:

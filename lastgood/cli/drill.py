@@ -36,7 +36,7 @@ from lastgood.contracts import Accepted, DrillOrder, ReleaseOrder, ScheduledDril
 from lastgood.decisions import drills
 from lastgood.errors import UsageError
 from lastgood.group_policy import GroupPolicy
-from lastgood.model import Outcome, ReleaseResult, ServiceRef
+from lastgood.model import ServiceRef
 from lastgood.policy import Policy
 from lastgood.values import Zone
 
@@ -215,7 +215,7 @@ async def _drill(order: ReleaseOrder, report: str | None, *, no_wait: bool, outp
     try:
         accepted = await asking.tell_guard(client, service, messages.DEPLOY, order, Accepted)
     except asking.RefusedError as error:
-        return showing.end(_refused(order, str(error)), output)
+        return showing.end(showing.refused(order, str(error)), output)
     job = github_job.Job()
     about = github_job.of_service(service, order.id, order.what)
     job.begun(about, order.id, client.namespace, accepted.workflow_id)
@@ -229,19 +229,6 @@ async def _drill(order: ReleaseOrder, report: str | None, *, no_wait: bool, outp
     if report:
         await drill_report.write(client, service, result, report)
     return code
-
-
-def _refused(order: ReleaseOrder, reason: str) -> ReleaseResult:
-    return ReleaseResult(
-        release=order.id,
-        workflow_id=messages.deployment_id(order.policy.ref()),
-        run_id="",
-        service=order.policy.service,
-        outcome=Outcome.REFUSED,
-        reason=reason,
-        actor=order.actor,
-        drill=drills.begun(order),
-    )
 
 
 def _show_accepted(accepted: Accepted, service: str, output: str) -> None:

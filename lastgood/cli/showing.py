@@ -9,15 +9,17 @@ from contextlib import contextmanager
 
 from temporalio.client import Client
 
+from lastgood import messages
 from lastgood.cli import github, tracing
 from lastgood.cli.following import Follower, Snapshot
 from lastgood.cli.github_job import Job
 from lastgood.cli.lines import Lines
 from lastgood.cli.output import say, show_result
 from lastgood.cli.screen import Screen
-from lastgood.contracts import Explanation
+from lastgood.contracts import Explanation, ReleaseOrder
+from lastgood.decisions import drills
 from lastgood.errors import UnreachableError
-from lastgood.model import ReleaseResult, ServiceRef, exit_code
+from lastgood.model import Outcome, ReleaseResult, ServiceRef, exit_code
 
 
 def _nothing(_: Snapshot) -> None:
@@ -87,3 +89,18 @@ async def explained(client: Client, service: ServiceRef, release: str) -> Explan
     except UnreachableError:
         return None
     return traced.explanation if traced else None
+
+
+def refused(order: ReleaseOrder, reason: str) -> ReleaseResult:
+    """The result of what its guard did not let in: no run of it, and nothing was changed."""
+    return ReleaseResult(
+        release=order.id,
+        workflow_id=messages.deployment_id(order.policy.ref()),
+        run_id="",
+        service=order.policy.service,
+        outcome=Outcome.REFUSED,
+        reason=reason,
+        image=order.image,
+        actor=order.actor,
+        drill=drills.begun(order),
+    )

@@ -129,7 +129,7 @@ def refuse_limited(name: str, counted: Limits, policy: RollbackPolicy, now: date
         return None
     ends = limits.cooldown_ends(counted, policy, now)
     if ends and remedy.do == "wait":
-        return f"The cooldown of {name} after its last rollback lasts until {day(ends)}: after it."
+        return f"{name} is in the cooldown after its last rollback: drill it after {day(ends)}."
     return (
         f"{remedy.reason.rstrip('.')}: a bad release of {name} would be held now, and a drill "
         "would show what is not so."

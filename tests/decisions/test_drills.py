@@ -93,7 +93,7 @@ def test_release_that_is_no_drill_is_none_of_its_business() -> None:
         (order(), "r7", STATE, "r7 is under way"),
         (order(rollback={"enabled": False}), None, STATE, "forbids automatic rollbacks"),
         (order(rollback={"max_rollbacks": 1}), None, with_rollback(), "The limit is reached"),
-        (order(), None, with_rollback(), "lasts until 2026-01-31 12:03 UTC"),
+        (order(), None, with_rollback(), "drill it after 2026-01-31 12:03 UTC."),
         (order(rollback={"cooldown_then": "hold"}), None, with_rollback(), "The cooldown after"),
     ],
 )

@@ -25,6 +25,7 @@ from lastgood.model import Outcome
 from tests.durable.conftest import QUIET, TEST_SERVER
 from tests.durable.desk import PATIENCE, RELEASE, Desk, at_work
 from tests.durable.fake_aws import FakeAws
+from tests.durable.test_ladder import back_to_what_was_completed
 from tests.durable.world import Fault, World
 
 TOLD = {"notify": {"healthy": True}}
@@ -185,3 +186,24 @@ async def test_rollback_that_comes_while_people_are_told_is_news_of_its_own(desk
         (Outcome.HEALTHY, "app:2/ended"),
         (Outcome.ROLLED_BACK, "app:2/ended-2"),
     ]
+
+
+async def test_while_it_is_read_what_ecs_went_back_to(desk):
+    long = timedelta(minutes=4)
+    desk.world.image("app:2", rollout=long)
+    await desk.deploy("app:2")
+    await desk.skip(seconds=30)
+
+    def goes_back(world: World, now: object) -> None:
+        back_to_what_was_completed(world, now)
+        cancel_during(desk, "describe_task_definition", number=1)
+
+    desk.world.image("app:3", rollout=long, then={timedelta(minutes=1): goes_back})
+
+    result = await desk.release("app:3", deploy={"on_busy": "supersede"})
+
+    assert "describe_task_definition" not in desk.aws.meanwhile, "it was cancelled there"
+    assert "cannot be read" not in str(await desk.progress()), "the look went on to its end"
+    assert result.outcome is Outcome.ROLLED_BACK_BY_ECS
+    assert result.rollback.verified
+    assert desk.world.runs == "app:1"
